@@ -1,0 +1,79 @@
+CREATE TABLE `commands` (
+	`id` text PRIMARY KEY NOT NULL,
+	`outcome` text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `cursors` (
+	`queue` text PRIMARY KEY NOT NULL,
+	`entry` text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `events` (
+	`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	`time` integer NOT NULL,
+	`project` text NOT NULL,
+	`goal` text NOT NULL,
+	`task` text,
+	`claim` integer,
+	`by` text,
+	`type` text NOT NULL,
+	`version` integer NOT NULL,
+	`queue` text,
+	`entry` text,
+	`payload` text NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX `events_goal` ON `events` (`goal`);--> statement-breakpoint
+CREATE INDEX `events_task` ON `events` (`task`);--> statement-breakpoint
+CREATE UNIQUE INDEX `events_origin` ON `events` (`queue`,`entry`);--> statement-breakpoint
+CREATE TABLE `goals` (
+	`id` text PRIMARY KEY NOT NULL,
+	`number` integer NOT NULL,
+	`project` text NOT NULL,
+	`title` text NOT NULL,
+	`priority` text NOT NULL,
+	`key` text,
+	`source` text,
+	`by` text,
+	`state` text NOT NULL,
+	`submitted` integer NOT NULL,
+	`floor` integer NOT NULL,
+	`created_at` integer NOT NULL,
+	`finished_at` integer
+);
+--> statement-breakpoint
+CREATE INDEX `goals_state` ON `goals` (`state`);--> statement-breakpoint
+CREATE UNIQUE INDEX `goals_key` ON `goals` (`project`,`key`);--> statement-breakpoint
+CREATE TABLE `meta` (
+	`key` text PRIMARY KEY NOT NULL,
+	`value` text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `tasks` (
+	`id` text PRIMARY KEY NOT NULL,
+	`goal` text NOT NULL,
+	`position` integer NOT NULL,
+	`spec` text NOT NULL,
+	`state` text NOT NULL,
+	`open_needs` integer NOT NULL,
+	`released` integer NOT NULL,
+	`claims` integer NOT NULL,
+	`failures` integer NOT NULL,
+	`declines` integer NOT NULL,
+	`stalls` integer NOT NULL,
+	`failed_claim` integer NOT NULL,
+	`agent` text,
+	`queued_at` integer,
+	`assigned_at` integer,
+	`active_at` integer,
+	`finished_at` integer,
+	`retry_at` integer,
+	`progress` text,
+	`result` text,
+	`error` text
+);
+--> statement-breakpoint
+CREATE INDEX `tasks_goal` ON `tasks` (`goal`,`position`);--> statement-breakpoint
+CREATE TRIGGER `events_no_update` BEFORE UPDATE ON `events` BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+--> statement-breakpoint
+CREATE TRIGGER `events_no_delete` BEFORE DELETE ON `events` BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;

@@ -1,0 +1,44 @@
+/**
+ * Errors that people read. Each says what is wrong, where, and how to mend it; the command line prints
+ * them without a stack trace.
+ */
+
+/** Closed list, so that programs can tell errors apart without parsing messages. */
+export type ErrorCode =
+  | 'bad-input'
+  | 'bad-plan'
+  | 'not-found'
+  | 'conflict'
+  | 'redis-unreachable'
+  | 'redis-unsuitable'
+  | 'log-locked'
+  | 'log-unreadable'
+  | 'log-unwritable'
+  | 'log-newer'
+  | 'no-supervisor'
+  | 'stale-claim'
+  | 'too-large'
+  | 'cancelled'
+  | 'timeout';
+
+export class DroverError extends Error {
+  /**
+   * @param code what kind of error this is
+   * @param message what is wrong, and where
+   * @param remedy what to do about it, as a sentence
+   */
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly remedy?: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'DroverError';
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

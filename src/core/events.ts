@@ -1,0 +1,119 @@
+/**
+ * The log's events: a closed union in the past tense, one schema each. A payload's meaning never changes; a
+ * new meaning is a new version (`EVENT_VERSION`) with an upcast where the log is read.
+ *
+ * Invariants kept here: 1 (whatever a projection shows must be computable from these), 5 (what an agent says
+ * carries its claim).
+ */
+import { z } from 'zod';
+import { jsonSchema, prioritySchema, taskSpecSchema } from './plan.js';
+
+export const EVENT_VERSION = 1;
+
+const text = z.string();
+const count = z.int().min(0);
+
+/** What agents publish into their queue's stream; everything in it is checked when it is recorded. */
+export const agentEventSchema = z.discriminatedUnion('type', [
+  /** Observe: what the task saw. Needs are named by id; their results stand in the log already. */
+  z.object({
+    type: z.literal('context.built'),
+    needs: z.array(text),
+    /** The failure of the claim before, handed to this one as context. */
+    lastError: text.optional(),
+    /** Names of journaled steps that will not run again. */
+    journaled: z.array(text).default([]),
+  }),
+  /** Decide: the agent will not take the task; it goes back without using an attempt. */
+  z.object({ type: z.literal('task.declined'), agent: text, reason: text }),
+  /** Act: the agent's run has begun. */
+  z.object({ type: z.literal('task.active'), agent: text, attempt: count }),
+  z.object({ type: z.literal('task.progressed'), progress: jsonSchema }),
+  z.object({ type: z.literal('step.done'), step: text, result: jsonSchema }),
+  /** Check: the engine's proof (invariant 7). */
+  z.object({
+    type: z.literal('check.finished'),
+    command: text,
+    /** Null where the command was ended by a signal or could not be started. */
+    exitCode: z.int().nullable(),
+    output: text,
+    durationMs: count,
+    passed: z.boolean(),
+  }),
+  z.object({ type: z.literal('attempt.failed'), error: text, final: z.boolean() }),
+  /** The task waits for tasks that it added, and holds no worker meanwhile. */
+  z.object({ type: z.literal('task.suspended'), for: z.array(text) }),
+]);
+export type AgentEvent = z.input<typeof agentEventSchema>;
+
+/** What the supervisor reads off BullMQ's own stream entries. */
+const queueEventSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('task.queued'), from: text.optional() }),
+  z.object({ type: z.literal('task.assigned') }),
+  /** Back in the queue after a failed attempt; `until` is the end of the backoff in epoch milliseconds. */
+  z.object({ type: z.literal('task.retrying'), until: count }),
+  z.object({ type: z.literal('task.stalled') }),
+  z.object({ type: z.literal('task.completed'), result: jsonSchema }),
+  z.object({ type: z.literal('task.failed'), reason: text }),
+]);
+
+/** What the supervisor decides; appended before the effect (invariant 2). */
+const supervisorEventSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('goal.created'),
+    title: text,
+    priority: prioritySchema,
+    key: text.optional(),
+    /** The file the plan came from, where there is one. */
+    source: text.optional(),
+  }),
+  z.object({ type: z.literal('goal.planned'), tasks: z.array(taskSpecSchema) }),
+  z.object({
+    type: z.literal('plan.grown'),
+    tasks: z.array(taskSpecSchema),
+    /** The task that added them. */
+    addedBy: text.optional(),
+    /** True where that task waits for them and gets their results. */
+    awaited: z.boolean().default(false),
+  }),
+  z.object({ type: z.literal('goal.submitted') }),
+  /** Redis had lost the goal; claims go on above `floor`, so that no older claim is mistaken for a new one. */
+  z.object({ type: z.literal('goal.resubmitted'), floor: count }),
+  z.object({ type: z.literal('task.retried'), why: text.optional() }),
+  z.object({ type: z.literal('goal.cancelled'), why: text.optional() }),
+  /** Recorded with the event that caused it, in one transaction. */
+  z.object({ type: z.literal('goal.settled') }),
+  z.object({ type: z.literal('goal.completed') }),
+  z.object({ type: z.literal('goal.reopened') }),
+  /** Entries of a stream were cut before they were read; the states were taken from the jobs instead. */
+  z.object({ type: z.literal('stream.gap'), stream: text, after: text }),
+]);
+
+export const eventSchema = z.union([agentEventSchema, queueEventSchema, supervisorEventSchema]);
+export type Event = z.infer<typeof eventSchema>;
+export type EventType = Event['type'];
+
+/** Where an event belongs, and when it happened. */
+export interface Envelope {
+  /** Epoch milliseconds: Redis' clock for queue and agent events, the supervisor's for its own. */
+  readonly time: number;
+  readonly project: string;
+  readonly goal: string;
+  readonly task?: string;
+  readonly claim?: number;
+  /** Who asked for it, where a person or a program did. */
+  readonly by?: string;
+}
+
+/** An event on its way into the log. */
+export interface NewEvent extends Envelope {
+  readonly event: Event;
+  /** The stream entry it was read from; the pair is unique in the log (invariant 3). */
+  readonly origin?: { readonly queue: string; readonly entry: string };
+}
+
+/** An event in the log. */
+export interface LoggedEvent extends NewEvent {
+  /** Global sequence number, from 1, without gaps. */
+  readonly seq: number;
+}
