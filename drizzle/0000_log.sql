@@ -54,6 +54,7 @@ CREATE TABLE `tasks` (
 	`goal` text NOT NULL,
 	`position` integer NOT NULL,
 	`spec` text NOT NULL,
+	`batch` integer NOT NULL,
 	`state` text NOT NULL,
 	`open_needs` integer NOT NULL,
 	`released` integer NOT NULL,

@@ -21,8 +21,6 @@ export const agentEventSchema = z.discriminatedUnion('type', [
     needs: z.array(text),
     /** The failure of the claim before, handed to this one as context. */
     lastError: text.optional(),
-    /** Names of journaled steps that will not run again. */
-    journaled: z.array(text).default([]),
   }),
   /** Decide: the agent will not take the task; it goes back without using an attempt. */
   z.object({ type: z.literal('task.declined'), agent: text, reason: text }),
@@ -41,8 +39,6 @@ export const agentEventSchema = z.discriminatedUnion('type', [
     passed: z.boolean(),
   }),
   z.object({ type: z.literal('attempt.failed'), error: text, final: z.boolean() }),
-  /** The task waits for tasks that it added, and holds no worker meanwhile. */
-  z.object({ type: z.literal('task.suspended'), for: z.array(text) }),
 ]);
 export type AgentEvent = z.input<typeof agentEventSchema>;
 
@@ -53,6 +49,8 @@ const queueEventSchema = z.discriminatedUnion('type', [
   /** Back in the queue after a failed attempt; `until` is the end of the backoff in epoch milliseconds. */
   z.object({ type: z.literal('task.retrying'), until: count }),
   z.object({ type: z.literal('task.stalled') }),
+  /** The task waits for tasks that it added, and holds no worker meanwhile. */
+  z.object({ type: z.literal('task.suspended') }),
   z.object({ type: z.literal('task.completed'), result: jsonSchema }),
   z.object({ type: z.literal('task.failed'), reason: text }),
 ]);
@@ -89,7 +87,11 @@ const supervisorEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('stream.gap'), stream: text, after: text }),
 ]);
 
-export const eventSchema = z.union([agentEventSchema, queueEventSchema, supervisorEventSchema]);
+export const eventSchema = z.discriminatedUnion('type', [
+  agentEventSchema,
+  queueEventSchema,
+  supervisorEventSchema,
+]);
 export type Event = z.infer<typeof eventSchema>;
 export type EventType = Event['type'];
 

@@ -13,6 +13,8 @@ import { type GoalState, isFinal, TASK_STATES, type TaskState } from './task-sta
 
 export interface TaskView {
   readonly spec: TaskSpec;
+  /** 0 for a task of the plan, 1 for those that were added first, and so on. */
+  readonly batch: number;
   state: TaskState;
   /** Needs that are neither done nor given up by an optional task. */
   openNeeds: number;
@@ -188,6 +190,8 @@ function evolveTask(goal: GoalView, task: TaskView, entry: NewEvent, touched: Se
       return;
     case 'task.declined':
       task.declines += 1;
+      // The delay that follows is no failed attempt.
+      task.failedClaim = entry.claim ?? task.claims;
       return;
     case 'task.suspended':
       setState(goal, task, task.openNeeds === 0 ? 'PENDING' : 'BACKLOG');
@@ -220,6 +224,7 @@ function evolveTask(goal: GoalView, task: TaskView, entry: NewEvent, touched: Se
 }
 
 function addTasks(goal: GoalView, specs: readonly TaskSpec[], time: number, touched: Set<string>): void {
+  const batch = 1 + Math.max(-1, ...new Set([...goal.tasks.values()].map((task) => task.batch)));
   for (const [id, dependents] of dependentsOf(specs)) goal.dependents.set(id, dependents);
   for (const spec of specs) {
     const openNeeds = [...new Set(spec.needs)].filter((need) => {
@@ -229,16 +234,17 @@ function addTasks(goal: GoalView, specs: readonly TaskSpec[], time: number, touc
       goal.dependents.get(need)!.push(spec.id);
       return !needed.released;
     }).length;
-    goal.tasks.set(spec.id, newTask(spec, openNeeds, time));
+    goal.tasks.set(spec.id, newTask(spec, batch, openNeeds, time));
     goal.counts[openNeeds === 0 ? 'PENDING' : 'BACKLOG'] += 1;
     touched.add(spec.id);
   }
 }
 
-function newTask(spec: TaskSpec, openNeeds: number, time: number): TaskView {
+function newTask(spec: TaskSpec, batch: number, openNeeds: number, time: number): TaskView {
   return {
     // A copy: growth adds to a task's needs, and an event must never change.
     spec: { ...spec, needs: [...spec.needs] },
+    batch,
     state: openNeeds === 0 ? 'PENDING' : 'BACKLOG',
     openNeeds,
     released: false,

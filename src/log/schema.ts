@@ -83,6 +83,7 @@ export const tasks = sqliteTable(
     /** Place in the plan. */
     position: integer().notNull(),
     spec: text({ mode: 'json' }).notNull().$type<TaskSpec>(),
+    batch: integer().notNull(),
     state: text({ enum: TASK_STATES }).notNull(),
     openNeeds: integer('open_needs').notNull(),
     released: integer({ mode: 'boolean' }).notNull(),

@@ -1,0 +1,150 @@
+/**
+ * Turns tasks into job trees (DESIGN §3). A BullMQ job has one parent, a task may have several dependents:
+ * relays and gates bridge the two. The same function compiles a whole plan, what is left of one after Redis
+ * lost it, and tasks that were added to a running goal.
+ *
+ * Invariants kept here: 2 (deterministic ids), 4 (every task is one job; nothing of it is submitted twice).
+ */
+import { ranks, topologicalOrder } from '../core/graph.js';
+import type { GoalView, TaskView } from '../core/goal.js';
+import { gateJobId, relayJobId } from '../core/ids.js';
+import { PRIORITIES } from '../core/plan.js';
+import { isFinal } from '../core/task-state.js';
+import type { TaskData } from '../queues/claim.js';
+import type { JobOptions, JobTree } from '../queues/flows.js';
+
+/** Ranks told apart within one level of urgency; BullMQ knows 2^21 priorities. */
+const RANKS = 500_000;
+
+/**
+ * Milliseconds until a gate would open by itself: ten years. BullMQ keeps a delayed job's time times 4,096 in
+ * a double, which ends in 2039.
+ */
+const NEVER = 10 * 365 * 24 * 3_600_000;
+
+/**
+ * @param goal the goal as the log knows it
+ * @param missing ids of the tasks that Redis does not hold; every other task that is not final is there
+ * @param withRoot true where Redis lacks the goal's own job as well
+ * @returns trees to submit together; roots other than the goal's name the job they are attached to
+ */
+export function compile(goal: GoalView, missing: ReadonlySet<string>, withRoot: boolean): JobTree[] {
+  const included = [...goal.tasks.values()].filter((task) => missing.has(task.spec.id));
+  const nodes = included.map((task) => ({ id: task.spec.id, needs: task.spec.needs }));
+  const rank = ranks([...goal.tasks.values()].map((task) => ({ id: task.spec.id, needs: task.spec.needs })));
+  const jobs = new Map(
+    included.map((task) => [task.spec.id, taskJob(goal, task, rank.get(task.spec.id)!)]),
+  );
+  const root = withRoot ? goalJob(goal) : undefined;
+  const trees: JobTree[] = root ? [root] : [];
+
+  // Needs first, so that a task's children are complete before it becomes a child itself.
+  for (const id of topologicalOrder(nodes)) {
+    const task = goal.tasks.get(id)!;
+    const job = jobs.get(id)!;
+    for (const need of new Set(task.spec.needs)) {
+      // A need that runs already knows nothing of this dependent: the supervisor opens the gate when it is done.
+      if (!missing.has(need) && !goal.tasks.get(need)!.released) {
+        job.children.push(gate(id, need, job.options));
+      }
+    }
+    // A dependent that is in Redis already becomes the parent, if there is one: it is the task that added this.
+    const [first, ...others] = (goal.dependents.get(id) ?? [])
+      .filter((dependent) => !isFinal(goal.tasks.get(dependent)!.state))
+      .sort((a, b) => Number(jobs.has(a)) - Number(jobs.has(b)));
+    let top = job;
+    if (others.length > 0) {
+      top = relay(job, others.map((other) => gateJobId(other, id)));
+      for (const other of others) {
+        const held = gate(other, id, jobs.get(other)?.options ?? job.options);
+        attach(held, other, jobs, root, goal, trees);
+      }
+    }
+    attach(top, first, jobs, root, goal, trees);
+  }
+  return trees;
+}
+
+function attach(
+  top: JobTree,
+  dependent: string | undefined,
+  jobs: ReadonlyMap<string, JobTree>,
+  root: JobTree | undefined,
+  goal: GoalView,
+  trees: JobTree[],
+): void {
+  const parent = dependent === undefined ? root : jobs.get(dependent);
+  if (parent) {
+    parent.children.push(top);
+    return;
+  }
+  const waiting = dependent === undefined ? undefined : goal.tasks.get(dependent)!;
+  trees.push({
+    ...top,
+    parent: waiting
+      ? { queue: waiting.spec.capability, id: waiting.spec.id }
+      : { queue: 'goals', id: goal.id },
+  });
+}
+
+function goalJob(goal: GoalView): JobTree {
+  return {
+    queue: 'goals',
+    id: goal.id,
+    name: goal.title,
+    data: { goal: goal.id, title: goal.title, project: goal.project },
+    options: { priority: 1, attempts: 1 },
+    children: [],
+  };
+}
+
+function taskJob(goal: GoalView, { spec }: TaskView, rank: number): JobTree {
+  const needs = spec.needs.map((id) => goal.tasks.get(id)!);
+  const data: TaskData = {
+    goal: goal.id,
+    title: goal.title,
+    project: goal.project,
+    task: spec,
+    names: Object.fromEntries(needs.map((need) => [need.spec.id, need.spec.name])),
+    results: Object.fromEntries(
+      needs.filter((need) => need.released).map((need) => [need.spec.id, need.result]),
+    ),
+    floor: goal.floor,
+  };
+  const { attempts, backoff } = spec.retry;
+  return {
+    queue: spec.capability,
+    id: spec.id,
+    name: spec.title ?? spec.name,
+    data,
+    options: {
+      priority: PRIORITIES.indexOf(spec.priority) * RANKS + RANKS - Math.min(rank, RANKS - 1),
+      attempts,
+      backoff: { type: backoff.type, delay: backoff.delay, jitter: backoff.jitter },
+      ...(spec.optional && { ignoreDependencyOnFailure: true }),
+    },
+    children: [],
+  };
+}
+
+function relay(task: JobTree, gates: string[]): JobTree {
+  return {
+    queue: 'relays',
+    id: relayJobId(task.id),
+    name: relayJobId(task.id),
+    data: { gates },
+    options: { priority: task.options.priority, attempts: 1_000, backoff: { type: 'fixed', delay: 1_000, jitter: 0 } },
+    children: [task],
+  };
+}
+
+function gate(dependent: string, need: string, { priority }: JobOptions): JobTree {
+  return {
+    queue: 'gates',
+    id: gateJobId(dependent, need),
+    name: gateJobId(dependent, need),
+    data: { dependent, need },
+    options: { priority, delay: NEVER },
+    children: [],
+  };
+}

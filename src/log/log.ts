@@ -1,0 +1,186 @@
+/**
+ * The append-only log.
+ *
+ * Invariants kept here: 1 (the log is the truth), 3 (an entry of a stream is recorded exactly once: the pair
+ * of queue and entry is unique, and cursors move in the transaction that appends).
+ */
+import { randomUUID } from 'node:crypto';
+import { and, asc, count, eq, gt, lte, max, sql, type SQL } from 'drizzle-orm';
+import { DroverError } from '../core/errors.js';
+import { EVENT_VERSION, eventSchema, type LoggedEvent, type NewEvent } from '../core/events.js';
+import type { Json } from '../core/plan.js';
+import { type Database, openDatabase } from './database.js';
+import { commands, cursors, events, goals, meta, tasks } from './schema.js';
+
+/** Which events to read; what is left out does not restrict. */
+export interface EventFilter {
+  readonly goal?: string;
+  readonly task?: string;
+  readonly project?: string;
+  /** Events after this sequence number. */
+  readonly after?: number;
+  /** Events up to and including this sequence number. */
+  readonly until?: number;
+  /** Events up to and including this time, epoch milliseconds. */
+  readonly untilTime?: number;
+  readonly limit?: number;
+}
+
+export class Log {
+  private readonly insertEvent;
+  private readonly upsertCursor;
+
+  private constructor(
+    readonly db: Database,
+    readonly close: () => void,
+  ) {
+    this.insertEvent = db
+      .insert(events)
+      .values({
+        time: sql.placeholder('time'),
+        project: sql.placeholder('project'),
+        goal: sql.placeholder('goal'),
+        task: sql.placeholder('task'),
+        claim: sql.placeholder('claim'),
+        by: sql.placeholder('by'),
+        type: sql.placeholder('type'),
+        version: EVENT_VERSION,
+        queue: sql.placeholder('queue'),
+        entry: sql.placeholder('entry'),
+        payload: sql.placeholder('payload'),
+      })
+      .prepare();
+    this.upsertCursor = db
+      .insert(cursors)
+      .values({ queue: sql.placeholder('queue'), entry: sql.placeholder('entry') })
+      .onConflictDoUpdate({ target: cursors.queue, set: { entry: sql`excluded.entry` } })
+      .prepare();
+  }
+
+  /** Opens for writing, creating and migrating the file as needed. The caller holds the writer's lock. */
+  static open(dataDir: string): Log {
+    const { db, close } = openDatabase(dataDir, 'write');
+    return new Log(db, close);
+  }
+
+  /** Opens for reading only. */
+  static read(dataDir: string): Log {
+    const { db, close } = openDatabase(dataDir, 'read');
+    return new Log(db, close);
+  }
+
+  /** Names this log, so that two logs never take turns on one Redis prefix. Made at the first call. */
+  id(): string {
+    const known = this.db.select().from(meta).where(eq(meta.key, 'log-id')).get();
+    if (known) return known.value;
+    const value = randomUUID();
+    this.db.insert(meta).values({ key: 'log-id', value }).run();
+    return value;
+  }
+
+  /** Runs `work` in one transaction; what it throws rolls everything back. */
+  transaction<T>(work: () => T): T {
+    return this.db.transaction(() => work(), { behavior: 'immediate' });
+  }
+
+  append(entry: NewEvent): LoggedEvent {
+    const { type, ...payload } = entry.event;
+    const { lastInsertRowid } = this.insertEvent.run({
+      time: entry.time,
+      project: entry.project,
+      goal: entry.goal,
+      task: entry.task ?? null,
+      claim: entry.claim ?? null,
+      by: entry.by ?? null,
+      type,
+      queue: entry.origin?.queue ?? null,
+      entry: entry.origin?.entry ?? null,
+      payload,
+    });
+    return { ...entry, seq: Number(lastInsertRowid) };
+  }
+
+  /** The events that match, oldest first; rows are read as the caller takes them, a page at a time. */
+  *events(filter: EventFilter = {}): Generator<LoggedEvent> {
+    const pageSize = 1_000;
+    let after = filter.after ?? 0;
+    let left = filter.limit ?? Number.POSITIVE_INFINITY;
+    for (;;) {
+      const rows = this.db
+        .select()
+        .from(events)
+        .where(and(gt(events.seq, after), ...conditions(filter)))
+        .orderBy(asc(events.seq))
+        .limit(Math.min(pageSize, left))
+        .all();
+      for (const row of rows) yield toLogged(row);
+      left -= rows.length;
+      if (rows.length < pageSize || left <= 0) return;
+      after = rows.at(-1)!.seq;
+    }
+  }
+
+  lastSeq(): number {
+    return this.db.select({ seq: max(events.seq) }).from(events).get()?.seq ?? 0;
+  }
+
+  /** The last recorded entry of a queue's stream; `0-0` before the first. */
+  cursor(queue: string): string {
+    return this.db.select().from(cursors).where(eq(cursors.queue, queue)).get()?.entry ?? '0-0';
+  }
+
+  cursors(): Map<string, string> {
+    return new Map(this.db.select().from(cursors).all().map((row) => [row.queue, row.entry]));
+  }
+
+  moveCursor(queue: string, entry: string): void {
+    this.upsertCursor.run({ queue, entry });
+  }
+
+  /** What a command's first delivery led to, or undefined where it was not carried out yet. */
+  outcome(command: string): Json | undefined {
+    return this.db.select().from(commands).where(eq(commands.id, command)).get()?.outcome;
+  }
+
+  recordOutcome(command: string, outcome: Json): void {
+    this.db.insert(commands).values({ id: command, outcome }).run();
+  }
+
+  /** The next free numbers. Neither goals nor tasks are ever deleted, so counting them is enough. */
+  nextNumbers(): { goal: number; task: number } {
+    const goal = this.db.select({ rows: count() }).from(goals).get();
+    const task = this.db.select({ rows: count() }).from(tasks).get();
+    return { goal: (goal?.rows ?? 0) + 1, task: (task?.rows ?? 0) + 1 };
+  }
+}
+
+function conditions(filter: EventFilter): SQL[] {
+  const all: SQL[] = [];
+  if (filter.goal !== undefined) all.push(eq(events.goal, filter.goal));
+  if (filter.task !== undefined) all.push(eq(events.task, filter.task));
+  if (filter.project !== undefined) all.push(eq(events.project, filter.project));
+  if (filter.until !== undefined) all.push(lte(events.seq, filter.until));
+  if (filter.untilTime !== undefined) all.push(lte(events.time, filter.untilTime));
+  return all;
+}
+
+function toLogged(row: typeof events.$inferSelect): LoggedEvent {
+  if (row.version > EVENT_VERSION) {
+    throw new DroverError(
+      'log-newer',
+      `Event ${row.seq} has version ${row.version}; this Drover knows up to ${EVENT_VERSION}.`,
+      'Install the version of Drover that wrote this log, or a later one.',
+    );
+  }
+  return {
+    seq: row.seq,
+    time: row.time,
+    project: row.project,
+    goal: row.goal,
+    ...(row.task !== null && { task: row.task }),
+    ...(row.claim !== null && { claim: row.claim }),
+    ...(row.by !== null && { by: row.by }),
+    ...(row.queue !== null && row.entry !== null && { origin: { queue: row.queue, entry: row.entry } }),
+    event: eventSchema.parse({ type: row.type, ...row.payload }),
+  };
+}

@@ -1,0 +1,87 @@
+/**
+ * Lets one process at a time write a data directory's log (invariant 6).
+ *
+ * The lock is an exclusive transaction on a small SQLite file of its own, so the operating system gives it
+ * up when its holder dies, however it dies: there is no stale lock file to judge.
+ */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import SqliteDatabase from 'better-sqlite3';
+import { z } from 'zod';
+import { DroverError, messageOf } from '../core/errors.js';
+
+const holderSchema = z.object({ pid: z.int(), host: z.string(), since: z.string() });
+export type Holder = z.infer<typeof holderSchema>;
+
+export interface WriterLock {
+  readonly release: () => void;
+}
+
+const lockFile = (dataDir: string): string => join(dataDir, 'writer.lock');
+const holderFile = (dataDir: string): string => join(dataDir, 'writer.json');
+
+/**
+ * @throws DroverError `log-locked`, naming the holder; `log-unwritable` where the directory cannot be written.
+ */
+export function acquireWriterLock(dataDir: string): WriterLock {
+  const sqlite = openLock(dataDir);
+  try {
+    sqlite.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    sqlite.close();
+    const holder = readHolder(dataDir);
+    throw new DroverError(
+      'log-locked',
+      `Another supervisor writes the log in ${dataDir}${holder ? ` (process ${holder.pid} on ${holder.host}, since ${holder.since})` : ''}.`,
+      'Use that one, stop it with `drover down`, or name another data directory with --data.',
+      { cause: error },
+    );
+  }
+  const holder: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+  writeFileSync(holderFile(dataDir), JSON.stringify(holder), { mode: 0o600 });
+  return {
+    release() {
+      rmSync(holderFile(dataDir), { force: true });
+      sqlite.close();
+    },
+  };
+}
+
+/** Who holds the lock now, or undefined where nobody does. */
+export function writerLockHolder(dataDir: string): Holder | undefined {
+  const holder = readHolder(dataDir);
+  if (!holder) return undefined;
+  let sqlite: SqliteDatabase.Database | undefined;
+  try {
+    sqlite = new SqliteDatabase(lockFile(dataDir), { timeout: 0 });
+    sqlite.exec('BEGIN EXCLUSIVE');
+    return undefined;
+  } catch {
+    return holder;
+  } finally {
+    sqlite?.close();
+  }
+}
+
+function openLock(dataDir: string): SqliteDatabase.Database {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    return new SqliteDatabase(lockFile(dataDir), { timeout: 0 });
+  } catch (error) {
+    throw new DroverError(
+      'log-unwritable',
+      `Cannot write in the data directory ${dataDir}: ${messageOf(error)}.`,
+      'Give this user access to it, or name another one with --data.',
+      { cause: error },
+    );
+  }
+}
+
+function readHolder(dataDir: string): Holder | undefined {
+  try {
+    return holderSchema.parse(JSON.parse(readFileSync(holderFile(dataDir), 'utf8')));
+  } catch {
+    return undefined;
+  }
+}

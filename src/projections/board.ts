@@ -1,0 +1,180 @@
+/**
+ * The goal board: every goal and task as the log says they are. Goals that are not finished are held in
+ * memory, because the recorder folds thousands of events a second into them; their rows in SQLite follow in
+ * the transaction that appends the events.
+ *
+ * Invariants kept here: 1 (the stored rows equal the fold at every commit: both come from `evolve`), 3 (rows
+ * change in the transaction of their events; `reset` forgets what a rolled back one did in memory).
+ */
+import { asc, eq, getTableColumns, inArray, type SQL, sql } from 'drizzle-orm';
+import type { NewEvent } from '../core/events.js';
+import { createGoal, evolve, type GoalView, type TaskView } from '../core/goal.js';
+import { dependentsOf } from '../core/graph.js';
+import { type GoalState, TASK_STATES, type TaskState } from '../core/task-state.js';
+import type { Database } from '../log/database.js';
+import { goals, tasks } from '../log/schema.js';
+
+type TaskRow = typeof tasks.$inferInsert;
+type GoalRow = typeof goals.$inferInsert;
+
+interface Changes {
+  readonly goal: GoalView;
+  readonly tasks: Set<string>;
+  /** True where specs or positions changed, not only states. */
+  specs: boolean;
+}
+
+/** What folding one event did. */
+export interface Folded {
+  readonly goal: GoalView;
+  readonly before: GoalState | undefined;
+  readonly touched: ReadonlySet<string>;
+}
+
+export class Board {
+  private readonly goals = new Map<string, GoalView>();
+  private readonly goalOfTask = new Map<string, string>();
+  /** Goals with changes that are not stored yet. */
+  private readonly dirty = new Map<string, Changes>();
+  private readonly upsertGoal;
+  private readonly upsertTask;
+  private readonly updateTask;
+
+  constructor(private readonly db: Database) {
+    const goalColumns = Object.keys(getTableColumns(goals));
+    const taskColumns = Object.keys(getTableColumns(tasks));
+    this.upsertGoal = db
+      .insert(goals)
+      .values(placeholders(goalColumns) as GoalRow)
+      .onConflictDoUpdate({ target: goals.id, set: excluded(getTableColumns(goals)) })
+      .prepare();
+    const insertTask = () => db.insert(tasks).values(placeholders(taskColumns) as TaskRow);
+    const { spec, position, batch, ...state } = getTableColumns(tasks);
+    this.upsertTask = insertTask()
+      .onConflictDoUpdate({ target: tasks.id, set: excluded({ spec, position, batch, ...state }) })
+      .prepare();
+    // Specs are large and hardly ever change: most updates leave them alone.
+    this.updateTask = insertTask()
+      .onConflictDoUpdate({ target: tasks.id, set: excluded(state) })
+      .prepare();
+  }
+
+  /** A goal by id, from memory or from its rows; undefined where the log has none. */
+  goal(id: string): GoalView | undefined {
+    const held = this.goals.get(id);
+    if (held) return held;
+    const loaded = loadGoal(this.db, id);
+    if (loaded) this.hold(loaded);
+    return loaded;
+  }
+
+  /** The goal that a task belongs to. */
+  goalOf(task: string): GoalView | undefined {
+    const known = this.goalOfTask.get(task);
+    if (known !== undefined) return this.goal(known);
+    const row = this.db.select({ goal: tasks.goal }).from(tasks).where(eq(tasks.id, task)).get();
+    return row && this.goal(row.goal);
+  }
+
+  /** Goals in these states, oldest first. */
+  inState(...states: GoalState[]): GoalView[] {
+    const rows = this.db
+      .select({ id: goals.id })
+      .from(goals)
+      .where(inArray(goals.state, states))
+      .orderBy(asc(goals.number))
+      .all();
+    return rows.map((row) => this.goal(row.id)!);
+  }
+
+  fold(entry: NewEvent): Folded | undefined {
+    if (entry.event.type === 'goal.created') {
+      this.hold(createGoal({ ...entry, event: entry.event }));
+    }
+    const goal = this.goal(entry.goal);
+    if (!goal) return undefined;
+    const before = entry.event.type === 'goal.created' ? undefined : goal.state;
+    const touched = evolve(goal, entry);
+    const changes = this.dirty.get(goal.id) ?? { goal, tasks: new Set(), specs: false };
+    for (const task of touched) {
+      this.goalOfTask.set(task, goal.id);
+      changes.tasks.add(task);
+    }
+    if (entry.event.type === 'goal.planned' || entry.event.type === 'plan.grown') changes.specs = true;
+    this.dirty.set(goal.id, changes);
+    return { goal, before, touched };
+  }
+
+  /** Writes the rows of everything folded since the last commit; to be called inside the transaction. */
+  store(): void {
+    for (const { goal, tasks: changed, specs } of this.dirty.values()) {
+      this.upsertGoal.run(goalRow(goal));
+      const positions = specs ? new Map([...goal.tasks.keys()].map((id, index) => [id, index])) : null;
+      for (const id of changed) {
+        const row = taskRow(goal, goal.tasks.get(id)!);
+        if (positions) this.upsertTask.run({ ...row, position: positions.get(id)! });
+        else this.updateTask.run({ ...row, spec: null, position: 0 });
+      }
+    }
+  }
+
+  /** After the commit: lets go of finished goals, so that memory follows the open work only. */
+  committed(): void {
+    for (const { goal } of this.dirty.values()) {
+      if (goal.state === 'OPEN' || goal.state === 'SETTLED') continue;
+      this.goals.delete(goal.id);
+      for (const task of goal.tasks.keys()) this.goalOfTask.delete(task);
+    }
+    this.dirty.clear();
+  }
+
+  /** After a rollback: forgets everything in memory; the rows tell what is true. */
+  reset(): void {
+    this.goals.clear();
+    this.goalOfTask.clear();
+    this.dirty.clear();
+  }
+
+  private hold(goal: GoalView): void {
+    this.goals.set(goal.id, goal);
+    for (const task of goal.tasks.keys()) this.goalOfTask.set(task, goal.id);
+  }
+}
+
+/** A goal as its stored rows show it. */
+export function loadGoal(db: Database, id: string): GoalView | undefined {
+  const row = db.select().from(goals).where(eq(goals.id, id)).get();
+  if (!row) return undefined;
+  const rows = db.select().from(tasks).where(eq(tasks.goal, id)).orderBy(asc(tasks.position)).all();
+  const counts = Object.fromEntries(TASK_STATES.map((state) => [state, 0])) as Record<TaskState, number>;
+  for (const task of rows) counts[task.state] += 1;
+  const { number: _number, ...goal } = row;
+  return {
+    ...goal,
+    tasks: new Map(rows.map((task) => [task.id, taskView(task)])),
+    dependents: dependentsOf(rows.map((task) => task.spec)),
+    counts,
+  };
+}
+
+function taskView(row: typeof tasks.$inferSelect): TaskView {
+  const { id: _id, goal: _goal, position: _position, ...view } = row;
+  return view;
+}
+
+function goalRow(goal: GoalView): GoalRow {
+  const { tasks: _tasks, dependents: _dependents, counts: _counts, ...row } = goal;
+  return { ...row, number: Number(goal.id.slice('goal-'.length)) };
+}
+
+function taskRow(goal: GoalView, task: TaskView): Omit<TaskRow, 'position'> {
+  return { ...task, id: task.spec.id, goal: goal.id };
+}
+
+const placeholders = (columns: readonly string[]): Record<string, unknown> =>
+  Object.fromEntries(columns.map((name) => [name, sql.placeholder(name)]));
+
+const excluded = (columns: Record<string, { readonly name: string }>): Record<string, SQL> =>
+  Object.fromEntries(
+    Object.entries(columns).map(([key, { name }]) => [key, sql.raw(`excluded."${name}"`)]),
+  );

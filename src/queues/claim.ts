@@ -1,0 +1,244 @@
+/**
+ * One worker's claim on one task, and the only way an agent writes.
+ *
+ * Invariants kept here: 5 (every write checks in Redis, in the same script, that the claim still holds the
+ * job's lock; a claim that lost it is refused and has written nothing), 4 (a finished step is journaled in the
+ * script that announces it, so both are there or neither).
+ */
+import type { Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { DroverError } from '../core/errors.js';
+import type { AgentEvent } from '../core/events.js';
+import { type Json, jsonSchema, taskSpecSchema } from '../core/plan.js';
+import { cancelledKey, jobKey, journalKey, streamKey } from './keys.js';
+import { defineScript } from './script.js';
+
+/** What a task's job carries; part of the contract with workers that know nothing of Drover. */
+export const taskDataSchema = z.object({
+  goal: z.string(),
+  /** The goal's title: part of what a task may see. */
+  title: z.string(),
+  project: z.string(),
+  task: taskSpecSchema,
+  /** Names of the needs by id, as the plan's author wrote them. */
+  names: z.record(z.string(), z.string()),
+  /** Results of needs that were done before the job was made; the others are its children's values. */
+  results: z.record(z.string(), jsonSchema),
+  /** The first claim of this job has the next number. */
+  floor: z.int(),
+});
+export type TaskData = z.infer<typeof taskDataSchema>;
+
+/** One thing to write under a claim. */
+export type Write =
+  | { readonly event: AgentEvent }
+  /** JSON text of a step's result, and the event that says so. */
+  | { readonly step: string; readonly result: Json }
+  | { readonly log: string }
+  | { readonly progress: Json }
+  /** The agent will not take the task; counted with its job. */
+  | { readonly declined: string; readonly agent: string };
+
+/** Lines of log kept with a job in Redis, for Bull Board. */
+const LOG_LINES = 1_000;
+
+const FENCE = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'stale'} end
+`;
+
+/** KEYS lock, stream, values, ignored failures, journal, cancelled, job; ARGV token, job, goal, events… */
+const OPEN = `${FENCE}
+if redis.call('SISMEMBER', KEYS[6], ARGV[3]) == 1 then return {'cancelled'} end
+for i = 4, #ARGV do
+  redis.call('XADD', KEYS[2], '*', 'event', 'drover', 'jobId', ARGV[2], 'data', ARGV[i])
+end
+return {'open', redis.call('HGETALL', KEYS[3]), redis.call('HGETALL', KEYS[4]), redis.call('HGETALL', KEYS[5]),
+  redis.call('HGET', KEYS[7], 'declines') or '0'}
+`;
+
+/** KEYS lock, stream, journal, logs, job; ARGV token, job, then triples: kind, first, second. */
+const WRITE = `${FENCE}
+local logged = false
+for i = 3, #ARGV, 3 do
+  local kind = ARGV[i]
+  if kind == 'event' then
+    redis.call('XADD', KEYS[2], '*', 'event', 'drover', 'jobId', ARGV[2], 'data', ARGV[i + 1])
+  elseif kind == 'step' then
+    redis.call('HSET', KEYS[3], ARGV[i + 1], ARGV[i + 2])
+  elseif kind == 'log' then
+    redis.call('RPUSH', KEYS[4], ARGV[i + 1])
+    logged = true
+  elseif kind == 'progress' then
+    redis.call('HSET', KEYS[5], 'progress', ARGV[i + 1])
+  elseif kind == 'declined' then
+    redis.call('HINCRBY', KEYS[5], 'declines', 1)
+  end
+end
+if logged then redis.call('LTRIM', KEYS[4], -${LOG_LINES}, -1) end
+return {'written'}
+`;
+
+const flat = z.array(z.string());
+const openedSchema = z.tuple([z.literal('open'), flat, flat, flat, z.coerce.number()]);
+
+export interface Opened {
+  /** Results of the task's needs by task id; null for an optional one that failed. */
+  readonly results: Readonly<Record<string, Json>>;
+  /** Results of steps that earlier claims finished. */
+  readonly journal: ReadonlyMap<string, Json>;
+  /** How often agents have declined the task so far. */
+  readonly declines: number;
+}
+
+export class Claims {
+  private readonly openScript;
+  private readonly writeScript;
+
+  constructor(
+    client: Redis,
+    readonly prefix: string,
+  ) {
+    this.openScript = defineScript(client, 'droverOpenClaim', 7, OPEN);
+    this.writeScript = defineScript(client, 'droverWriteClaim', 5, WRITE);
+  }
+
+  of(job: Job, token: string): Claim {
+    return new Claim(job, token, this.prefix, this.openScript, this.writeScript);
+  }
+}
+
+export class Claim {
+  readonly data: TaskData;
+  /** Numbered 1, 2, 3… over the task's whole life. */
+  readonly number: number;
+  private readonly key: string;
+
+  constructor(
+    private readonly job: Job,
+    private readonly token: string,
+    private readonly prefix: string,
+    private readonly openScript: (...args: (string | number)[]) => Promise<unknown>,
+    private readonly writeScript: (...args: (string | number)[]) => Promise<unknown>,
+  ) {
+    this.data = taskDataSchema.parse(job.data);
+    this.number = this.data.floor + job.attemptsStarted;
+    this.key = jobKey(prefix, job.queueName, job.id!);
+  }
+
+  get jobId(): string {
+    return this.job.id!;
+  }
+
+  /** Failed attempts before this one. */
+  get attemptsMade(): number {
+    return this.job.attemptsMade;
+  }
+
+  /** Why the attempt before this one failed. */
+  get lastError(): string | undefined {
+    return this.job.failedReason || undefined;
+  }
+
+  /**
+   * Announces the claim's first events and reads what the task may see, in one round trip.
+   * @throws DroverError `stale-claim` or `cancelled`.
+   */
+  async open(events: readonly AgentEvent[]): Promise<Opened> {
+    const reply = await this.openScript(
+      `${this.key}:lock`,
+      streamKey(this.prefix, this.job.queueName),
+      `${this.key}:processed`,
+      `${this.key}:failed`,
+      journalKey(this.prefix, this.data.task.id),
+      cancelledKey(this.prefix),
+      this.key,
+      this.token,
+      this.jobId,
+      this.data.goal,
+      ...events.map((event) => this.encode(event)),
+    );
+    const parsed = openedSchema.safeParse(reply);
+    if (!parsed.success) throw this.refused(reply);
+    const [, processed, failed, journal, declines] = parsed.data;
+    const results: Record<string, Json> = { ...this.data.results };
+    for (const [child, value] of pairs(processed)) results[taskOf(child)] = parseJson(value);
+    for (const [child] of pairs(failed)) results[taskOf(child)] = null;
+    return {
+      results,
+      journal: new Map(pairs(journal).map(([step, value]) => [step, parseJson(value)])),
+      declines,
+    };
+  }
+
+  /**
+   * Writes everything given, or nothing.
+   * @throws DroverError `stale-claim` where another claim holds the task by now.
+   */
+  async write(writes: readonly Write[]): Promise<void> {
+    const args = writes.flatMap((write): string[] => {
+      if ('event' in write) return ['event', this.encode(write.event), ''];
+      if ('log' in write) return ['log', write.log, ''];
+      if ('progress' in write) {
+        const { progress } = write;
+        return [
+          ...['progress', JSON.stringify(progress), ''],
+          ...['event', this.encode({ type: 'task.progressed', progress }), ''],
+        ];
+      }
+      if ('declined' in write) {
+        const { agent, declined: reason } = write;
+        return [
+          ...['declined', '', ''],
+          ...['event', this.encode({ type: 'task.declined', agent, reason }), ''],
+        ];
+      }
+      const { step, result } = write;
+      return [
+        ...['step', step, JSON.stringify(result)],
+        ...['event', this.encode({ type: 'step.done', step, result }), ''],
+      ];
+    });
+    const reply = await this.writeScript(
+      `${this.key}:lock`,
+      streamKey(this.prefix, this.job.queueName),
+      journalKey(this.prefix, this.data.task.id),
+      `${this.key}:logs`,
+      this.key,
+      this.token,
+      this.jobId,
+      ...args,
+    );
+    if (!Array.isArray(reply) || reply[0] !== 'written') throw this.refused(reply);
+  }
+
+  private encode(event: AgentEvent): string {
+    return JSON.stringify({ claim: this.number, ...event });
+  }
+
+  private refused(reply: unknown): DroverError {
+    const [why] = Array.isArray(reply) ? (reply as unknown[]) : [];
+    return why === 'cancelled'
+      ? new DroverError('cancelled', `${this.data.goal} is cancelled.`)
+      : new DroverError(
+          'stale-claim',
+          `Claim ${this.number} of ${this.data.task.id} no longer holds the task; its writes are refused.`,
+        );
+  }
+}
+
+function pairs(flat: readonly string[]): [string, string][] {
+  return Array.from({ length: flat.length / 2 }, (_, index) => [
+    flat[index * 2]!,
+    flat[index * 2 + 1]!,
+  ]);
+}
+
+/** The task whose result a child carries: itself, its relay (`task-1.relay`) or a gate (`task-2.needs.task-1`). */
+function taskOf(childKey: string): string {
+  const id = childKey.slice(childKey.lastIndexOf(':') + 1);
+  const gate = id.indexOf('.needs.');
+  return gate === -1 ? id.replace(/\.(relay|r\d+)\b.*$/, '') : id.slice(gate + '.needs.'.length);
+}
+
+const parseJson = (text: string): Json => JSON.parse(text) as Json;

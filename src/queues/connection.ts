@@ -1,0 +1,89 @@
+/** Connections to Redis: from a URL, from options, or like an instance of the caller's. */
+import { Redis, type RedisOptions } from 'ioredis';
+import { DroverError, messageOf } from '../core/errors.js';
+
+export type RedisSource = string | RedisOptions | Redis;
+export type RedisClient = Redis;
+
+export interface Connection {
+  readonly client: Redis;
+  /** One more connection to the same Redis, for a blocking read or a subscription; the caller closes it. */
+  readonly duplicate: () => Redis;
+  readonly close: () => Promise<void>;
+}
+
+/** How long a first answer may take, milliseconds. */
+const FIRST_ANSWER = 5_000;
+
+/**
+ * Connects and waits for a first answer.
+ * @throws DroverError `redis-unreachable` within about 5 s, saying how to start one.
+ */
+export async function connect(source: RedisSource): Promise<Connection> {
+  const client = open(source);
+  client.on('error', ignore);
+  try {
+    await answered(client);
+  } catch (error) {
+    client.disconnect();
+    throw new DroverError(
+      'redis-unreachable',
+      `Redis at ${describeRedis(client)} does not answer: ${messageOf(error)}.`,
+      'Start it (`redis-server`, or `docker compose up -d redis`) or set REDIS_URL to one that runs.',
+      { cause: error },
+    );
+  }
+  return {
+    client,
+    duplicate() {
+      const copy = client.duplicate();
+      copy.on('error', ignore);
+      return copy;
+    },
+    async close() {
+      await Promise.race([client.quit().catch(ignore), delay(1_000)]);
+      client.disconnect();
+    },
+  };
+}
+
+/** Host and port, or socket; never the password. */
+export function describeRedis(client: Redis): string {
+  const { host, port, path } = client.options;
+  return path ?? `${host ?? 'localhost'}:${port ?? 6379}`;
+}
+
+/**
+ * A caller's own instance is copied, not used: it stays theirs to close, and its retry limits and reply
+ * mapping stay out of the engine.
+ */
+function open(source: RedisSource): Redis {
+  const common = {
+    // BullMQ's workers must wait for Redis to come back rather than give up after some tries.
+    maxRetriesPerRequest: null,
+    retryStrategy: (tries: number) => Math.min(tries * 50, 1_000),
+    // Version 3 answers XREAD in another shape.
+    protocol: 2,
+    replyMapping: 'legacy',
+  } as const;
+  if (source instanceof Redis) return source.duplicate(common);
+  return typeof source === 'string' ? new Redis(source, common) : new Redis({ ...source, ...common });
+}
+
+async function answered(client: Redis): Promise<void> {
+  const failed = new Promise<never>((_, reject) => {
+    client.once('error', reject);
+  });
+  const late = delay(FIRST_ANSWER).then(() => {
+    throw new Error(`no answer within ${FIRST_ANSWER / 1_000} s`);
+  });
+  await Promise.race([client.ping(), failed, late]);
+}
+
+const delay = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+
+/** ioredis reconnects by itself; what matters surfaces where a command is awaited. */
+const ignore = (): void => undefined;

@@ -1,0 +1,98 @@
+/**
+ * Submits job trees. Adding one whose ids Redis already holds changes nothing, so a submission may be
+ * repeated (invariant 2).
+ */
+import { FlowProducer, type FlowJob } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { metaKey } from './keys.js';
+
+/** A job with the jobs it waits for; what the compiler makes of a plan. */
+export interface JobTree {
+  readonly queue: string;
+  readonly id: string;
+  /** What Bull Board shows as the job's name. */
+  readonly name: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly options: JobOptions;
+  readonly children: JobTree[];
+  /** A job that is in Redis already and is to wait for this one; for roots only. */
+  readonly parent?: { readonly queue: string; readonly id: string };
+}
+
+export interface JobOptions {
+  /** 1 is taken first. */
+  readonly priority: number;
+  readonly attempts?: number;
+  readonly backoff?: { type: 'fixed' | 'exponential'; delay: number; jitter: number };
+  /** Milliseconds until it leaves the delayed set by itself. */
+  readonly delay?: number;
+  /** Its parent goes on when it fails. */
+  readonly ignoreDependencyOnFailure?: boolean;
+}
+
+/**
+ * Streams are never cut by BullMQ: the recorder trims what is recorded. BullMQ's own limit of 10,000 entries
+ * would lose events while the recorder is down.
+ */
+const UNLIMITED = Number.MAX_SAFE_INTEGER;
+
+/** Tells BullMQ not to cut these queues' event streams. To be called before a queue's first use. */
+export async function keepStreams(client: Redis, prefix: string, queues: Iterable<string>): Promise<void> {
+  const pipeline = client.pipeline();
+  for (const queue of queues) pipeline.hset(metaKey(prefix, queue), 'opts.maxLenEvents', UNLIMITED);
+  await pipeline.exec();
+}
+
+export class Flows {
+  private readonly producer: FlowProducer;
+
+  constructor(
+    client: Redis,
+    private readonly prefix: string,
+  ) {
+    this.producer = new FlowProducer({ connection: client, prefix });
+    this.producer.on('error', () => undefined);
+  }
+
+  /** Adds the trees in one transaction: all of their jobs are there afterwards, or none. */
+  async submit(trees: readonly JobTree[]): Promise<void> {
+    await this.producer.addBulk(trees.map((tree) => this.flowOf(tree)));
+  }
+
+  async close(): Promise<void> {
+    await this.producer.close();
+  }
+
+  /** Iterative, because a chain of 5,000 tasks is a tree 5,000 deep. */
+  private flowOf(root: JobTree): FlowJob {
+    const top = this.nodeOf(root);
+    const open: [JobTree, FlowJob][] = [[root, top]];
+    for (let next = open.pop(); next; next = open.pop()) {
+      const [tree, flow] = next;
+      if (tree.children.length === 0) continue;
+      flow.children = tree.children.map((child) => {
+        const node = this.nodeOf(child);
+        open.push([child, node]);
+        return node;
+      });
+    }
+    return top;
+  }
+
+  private nodeOf({ queue, id, name, data, options, parent }: JobTree): FlowJob {
+    return {
+      queueName: queue,
+      name,
+      data,
+      prefix: this.prefix,
+      opts: {
+        ...options,
+        jobId: id,
+        // Jobs stay until their goal is finished and its retention has passed; the supervisor removes them.
+        removeOnComplete: false,
+        removeOnFail: false,
+        ...(parent && { parent: { id: parent.id, queue: `${this.prefix}:${parent.queue}` } }),
+      },
+    };
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * A worker on one capability queue, with Drover's defaults, and the translation of an attempt's outcome into
+ * what BullMQ expects. Agents see neither jobs nor BullMQ's control-flow errors.
+ */
+import { DelayedError, type Job, UnrecoverableError, WaitingChildrenError, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Backoff, Json } from '../core/plan.js';
+import type { Claim, Claims } from './claim.js';
+
+/** How an attempt ended. */
+export type Outcome =
+  | { readonly kind: 'done'; readonly result: Json }
+  /** `final` failures use up all attempts that are left. */
+  | { readonly kind: 'failed'; readonly error: Error; readonly final: boolean }
+  /** Back into the queue, no attempt used; milliseconds until it is offered again. */
+  | { readonly kind: 'declined'; readonly delay: number }
+  /** Waits for tasks that it added; it is claimed again when they are done. */
+  | { readonly kind: 'suspended' };
+
+export interface WorkerTiming {
+  /**
+   * Milliseconds a claim outlives its last sign of life; default 5,000. A killed worker's tasks are taken up
+   * again at most `lockDuration + 2 × stalledInterval` later.
+   */
+  readonly lockDuration: number;
+  /** Milliseconds between looks for dead claims; default 2,500. */
+  readonly stalledInterval: number;
+}
+
+export const DEFAULT_TIMING: WorkerTiming = { lockDuration: 5_000, stalledInterval: 2_500 };
+
+/**
+ * How often a task may outlive its worker before it is failed. BullMQ's default of once would fail a task
+ * because machines were restarted twice.
+ */
+const MAX_STALLS = 25;
+
+export interface AgentWorkerOptions {
+  readonly connection: Redis;
+  readonly claims: Claims;
+  readonly capability: string;
+  /** Shown in Bull Board as the job's processor. */
+  readonly name: string;
+  readonly concurrency: number;
+  readonly timing: WorkerTiming;
+  readonly onError: (error: Error) => void;
+  /** One attempt; `signal` aborts when the lock is lost or the worker is told to stop at once. */
+  readonly attempt: (claim: Claim, signal: AbortSignal) => Promise<Outcome>;
+}
+
+export interface AgentWorker {
+  /** Resolves once it takes tasks. */
+  readonly ready: () => Promise<unknown>;
+  /** Takes no more tasks and waits for the running ones; with `force` it leaves them to the next worker. */
+  readonly close: (force?: boolean) => Promise<void>;
+  readonly abortAll: (reason: string) => void;
+  readonly abort: (job: string, reason: string) => void;
+}
+
+export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
+  const { claims, attempt, timing } = options;
+  const process = async (job: Job, token?: string, signal?: AbortSignal): Promise<Json> => {
+    const claim = claims.of(job, token!);
+    for (;;) {
+      const outcome = await attempt(claim, signal!);
+      switch (outcome.kind) {
+        case 'done':
+          return outcome.result;
+        case 'failed':
+          throw failure(job, claim, outcome.error, outcome.final);
+        case 'declined':
+          await job.moveToDelayed(Date.now() + outcome.delay, token);
+          throw new DelayedError();
+        case 'suspended':
+          if (await job.moveToWaitingChildren(token!)) throw new WaitingChildrenError();
+          // They were done before the task could be put aside, so it goes straight on.
+          break;
+        default:
+          return outcome satisfies never;
+      }
+    }
+  };
+  const worker = new Worker(options.capability, process, {
+    connection: options.connection,
+    prefix: claims.prefix,
+    name: options.name,
+    concurrency: options.concurrency,
+    lockDuration: timing.lockDuration,
+    stalledInterval: timing.stalledInterval,
+    maxStalledCount: MAX_STALLS,
+    // After Redis was away: BullMQ's default of 15 s would leave its workers idle for longer than the outage.
+    runRetryDelay: 500,
+  });
+  worker.on('error', options.onError);
+  return {
+    ready: () => worker.waitUntilReady(),
+    close: (force = false) => worker.close(force),
+    abortAll: (reason) => worker.cancelAllJobs(reason),
+    abort: (job, reason) => worker.cancelJob(job, reason),
+  };
+}
+
+/**
+ * BullMQ computes the backoff from the job's options when it moves the job. A cap is not among its options,
+ * so the delay of this one retry is replaced in memory; the job in Redis keeps its policy.
+ */
+function failure(job: Job, claim: Claim, error: Error, final: boolean): Error {
+  if (final) return new UnrecoverableError(error.message);
+  const { backoff } = claim.data.task.retry;
+  const delay = backoffDelay(backoff, job.attemptsMade + 1, Math.random());
+  job.opts.backoff = { type: 'fixed', delay };
+  return error;
+}
+
+/**
+ * Milliseconds to wait before the next attempt.
+ * @param failures failed attempts so far, the present one included
+ * @param chance between 0 and 1
+ */
+export function backoffDelay(backoff: Backoff, failures: number, chance: number): number {
+  const base = backoff.type === 'fixed' ? backoff.delay : backoff.delay * 2 ** (failures - 1);
+  const capped = Math.min(base, backoff.cap);
+  return Math.round(capped * (1 - backoff.jitter * chance));
+}
