@@ -37,6 +37,7 @@ CREATE TABLE `goals` (
 	`by` text,
 	`state` text NOT NULL,
 	`submitted` integer NOT NULL,
+	`evicted` integer NOT NULL,
 	`floor` integer NOT NULL,
 	`created_at` integer NOT NULL,
 	`finished_at` integer

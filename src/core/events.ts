@@ -83,8 +83,10 @@ const supervisorEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('goal.settled') }),
   z.object({ type: z.literal('goal.completed') }),
   z.object({ type: z.literal('goal.reopened') }),
-  /** Entries of a stream were cut before they were read; the states were taken from the jobs instead. */
-  z.object({ type: z.literal('stream.gap'), stream: text, after: text }),
+  /** The finished goal's jobs have left Redis; its history is here. */
+  z.object({ type: z.literal('goal.evicted') }),
+  /** Entries of the goal's streams were lost before they were read; states were taken from the jobs instead. */
+  z.object({ type: z.literal('stream.gap'), queue: text, after: text }),
 ]);
 
 export const eventSchema = z.discriminatedUnion('type', [

@@ -51,6 +51,8 @@ export interface GoalView {
   readonly createdAt: number;
   state: GoalState;
   submitted: boolean;
+  /** True once its jobs have left Redis. */
+  evicted: boolean;
   /** Claims of this goal's tasks are above it. */
   floor: number;
   finishedAt: number | null;
@@ -74,6 +76,7 @@ export function createGoal(created: Envelope & { event: Event & { type: 'goal.cr
     createdAt: created.time,
     state: 'OPEN',
     submitted: false,
+    evicted: false,
     floor: 0,
     finishedAt: null,
     tasks: new Map(),
@@ -123,6 +126,9 @@ function evolveGoal(goal: GoalView, { event, time }: NewEvent, touched: Set<stri
     }
     case 'goal.submitted':
       goal.submitted = true;
+      return;
+    case 'goal.evicted':
+      goal.evicted = true;
       return;
     case 'goal.resubmitted':
       goal.submitted = true;

@@ -64,6 +64,7 @@ export const goals = sqliteTable(
     by: text(),
     state: text({ enum: GOAL_STATES }).notNull(),
     submitted: integer({ mode: 'boolean' }).notNull(),
+    evicted: integer({ mode: 'boolean' }).notNull(),
     floor: integer().notNull(),
     createdAt: integer('created_at').notNull(),
     finishedAt: integer('finished_at'),

@@ -9,62 +9,30 @@
  *
  * Invariants kept here: 4 (a gate is completed once: whoever takes it out of the delayed set owns it).
  */
-import { Job, Queue, Worker } from 'bullmq';
+import { type Job, Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Json } from '../core/plan.js';
-import { defineScript } from './script.js';
+import { completer } from './complete.js';
 import { DEFAULT_TIMING } from './worker.js';
-
-/** KEYS delayed, waiting, prioritized, active; ARGV gates. Takes gates out of whatever set they wait in. */
-const TAKE = `
-for _, gate in ipairs(ARGV) do
-  if redis.call('ZREM', KEYS[1], gate) == 1 or redis.call('LREM', KEYS[2], 1, gate) == 1
-    or redis.call('ZREM', KEYS[3], gate) == 1 then
-    redis.call('LPUSH', KEYS[4], gate)
-  end
-end
-`;
-
-/** A token that tells BullMQ's scripts to skip the lock: nobody works on a gate. */
-const NO_LOCK = '0';
 
 export class Gates {
   private readonly queue: Queue;
-  private readonly take;
+  private readonly complete;
 
   constructor(client: Redis, prefix: string) {
     this.queue = new Queue('gates', { connection: client, prefix });
     this.queue.on('error', () => undefined);
-    this.take = defineScript(client, 'droverTakeGates', 4, TAKE);
+    this.complete = completer(client);
   }
 
-  /** Completes the gates with `result`; those that are open already stay as they are. */
+  /** Opens the gates with the need's result; those that are open already stay as they are. */
   async open(gates: readonly string[], result: Json): Promise<void> {
-    if (gates.length === 0) return;
-    await this.queue.waitUntilReady();
-    const { delayed, wait, prioritized, active } = this.queue.keys;
-    const taken = this.take(delayed!, wait!, prioritized!, active!, ...gates);
-    // Sent behind the script on the same connection, so Redis runs them in this order without a round trip
-    // in between.
-    const completed = gates.map(async (gate) => {
-      const job = new Job(this.queue, gate, {}, {}, gate);
-      await job.moveToCompleted(result, NO_LOCK, false);
-    });
-    await taken;
-    for (const outcome of await Promise.allSettled(completed)) {
-      if (outcome.status === 'rejected' && !isOpenAlready(outcome.reason)) throw outcome.reason;
-    }
+    await this.complete(this.queue, gates, result);
   }
 
   async close(): Promise<void> {
     await this.queue.close();
   }
-}
-
-/** BullMQ's answers for a job that is gone (-1), not active (-3), or whose parent went on. */
-function isOpenAlready(reason: unknown): boolean {
-  const code = reason instanceof Error && 'code' in reason ? reason.code : undefined;
-  return code === -1 || code === -3;
 }
 
 export interface EngineWorkers {

@@ -1,0 +1,230 @@
+/**
+ * What an agent's handler gets: the task, what the task may see, and the only ways to write.
+ *
+ * Invariants kept here: 4 (a journaled step runs once), 5 (all writes go through the claim, which refuses them
+ * once it lost the task), 9 (nothing is handed out but the goal, the task and its needs' results).
+ */
+import { DroverError } from '../core/errors.js';
+import { type Json, jsonSchema, type PlannedTaskInput } from '../core/plan.js';
+import type { Claim, Opened, Write } from '../queues/claim.js';
+import { checkSize } from './results.js';
+
+export interface AddTasksOptions {
+  /**
+   * True: resolves with the new tasks' results by name. The task holds no worker meanwhile and its handler
+   * runs again from the top when they are done, so work before this call belongs into steps.
+   */
+  readonly wait?: boolean;
+}
+
+/** A request for new tasks in a running goal; the supervisor answers with their ids by name. */
+export interface GrowthRequest {
+  readonly goal: string;
+  readonly task: string;
+  readonly claim: number;
+  /** Which of the handler's calls this is; a repeated request is one request. */
+  readonly call: number;
+  readonly awaited: boolean;
+  readonly tasks: readonly PlannedTaskInput[];
+}
+export type Grow = (request: GrowthRequest) => Promise<Record<string, string>>;
+
+/** The handler's view of its task. */
+export interface TaskContext {
+  readonly id: string;
+  readonly name: string;
+  readonly title: string;
+  readonly goal: { readonly id: string; readonly title: string };
+  readonly project: string;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  /** Number of the claim under which this attempt writes. */
+  readonly claim: number;
+  /** Why the attempt before this one failed. */
+  readonly lastError: string | undefined;
+  /** The task's command, where it has one. */
+  readonly run: string | undefined;
+  /** The task's input. */
+  readonly with: Readonly<Record<string, Json>>;
+  readonly env: Readonly<Record<string, string>>;
+  /** Names of variables to take from the agent's own environment. */
+  readonly secrets: readonly string[];
+  /** Results of the needs, by their names; null for an optional one that failed. */
+  readonly needs: Readonly<Record<string, Json>>;
+  /** Aborts on timeout, on cancel and when the claim lost the task. */
+  readonly signal: AbortSignal;
+  /** Adds a line to the job's log in Bull Board. */
+  log(line: string): void;
+  /**
+   * Runs `work` once in the task's life: after a crash or a failed attempt the journaled result is returned
+   * instead. Names are unique within a task.
+   */
+  step<T extends Json>(name: string, work: () => Promise<T> | T): Promise<T>;
+  /** Shows how far the task is; any JSON, for instance a percentage. */
+  progress(value: Json): Promise<void>;
+  /** Adds tasks to the running goal. Resolves with their ids by name, or their results where it waits. */
+  addTasks(tasks: readonly PlannedTaskInput[], options?: AddTasksOptions): Promise<Record<string, Json>>;
+  /** Gives the task back without using an attempt. */
+  decline(reason: string): never;
+}
+
+/** Thrown by `decline`. */
+export class Declined extends Error {
+  override name = 'Declined';
+}
+
+/** Thrown by `addTasks` where it has to wait; ends the attempt. */
+class Suspended extends Error {
+  override name = 'Suspended';
+}
+
+export class Context implements TaskContext {
+  /** True once the attempt has to wait for tasks that it added. */
+  suspended = false;
+  private readonly steps = new Set<string>();
+  private readonly lines: Write[] = [];
+  private flushing: Promise<void> = Promise.resolve();
+  private growths = 0;
+
+  constructor(
+    private readonly held: Claim,
+    private readonly opened: Opened,
+    readonly needs: Readonly<Record<string, Json>>,
+    readonly signal: AbortSignal,
+    private readonly grow: Grow,
+    private readonly abort: (reason: Error) => void,
+  ) {}
+
+  private get task() {
+    return this.held.data.task;
+  }
+  get id() {
+    return this.task.id;
+  }
+  get name() {
+    return this.task.name;
+  }
+  get title() {
+    return this.task.title ?? this.task.name;
+  }
+  get goal() {
+    return { id: this.held.data.goal, title: this.held.data.title };
+  }
+  get project() {
+    return this.held.data.project;
+  }
+  get attempt() {
+    return this.held.attemptsMade + 1;
+  }
+  get claim() {
+    return this.held.number;
+  }
+  get lastError() {
+    return this.held.lastError;
+  }
+  get run() {
+    return this.task.run;
+  }
+  get with() {
+    return this.task.with ?? {};
+  }
+  get env() {
+    return this.task.env;
+  }
+  get secrets() {
+    return this.task.secrets;
+  }
+
+  log(line: string): void {
+    this.lines.push({ log: line });
+    if (this.lines.length === 1) this.flushing = this.flushing.then(() => this.flushSoon());
+  }
+
+  async step<T extends Json>(name: string, work: () => Promise<T> | T): Promise<T> {
+    if (this.steps.has(name)) {
+      throw new DroverError(
+        'bad-input',
+        `Two steps of ${this.id} are named ‘${name}’.`,
+        'Give each step a name of its own, for instance with the index of the loop in it.',
+      );
+    }
+    this.steps.add(name);
+    // The journal holds what this very step returned before, so it has the step's type.
+    if (this.opened.journal.has(name)) return this.opened.journal.get(name) as T;
+    this.signal.throwIfAborted();
+    const result = asJson(await work(), `The result of step ‘${name}’ of ${this.id}`) as T;
+    checkSize(result, `The result of step ‘${name}’ of ${this.id}`);
+    await this.write([{ step: name, result }]);
+    return result;
+  }
+
+  async progress(value: Json): Promise<void> {
+    await this.write([{ progress: value }]);
+  }
+
+  async addTasks(
+    tasks: readonly PlannedTaskInput[],
+    { wait = false }: AddTasksOptions = {},
+  ): Promise<Record<string, Json>> {
+    this.growths += 1;
+    const ids = await this.grow({
+      goal: this.goal.id,
+      task: this.id,
+      claim: this.claim,
+      call: this.growths,
+      awaited: wait,
+      tasks,
+    });
+    if (!wait) return ids;
+    const { results } = this.opened;
+    if (Object.values(ids).some((id) => !(id in results))) {
+      this.suspended = true;
+      throw new Suspended(`${this.id} waits for the tasks that it added.`);
+    }
+    return Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, results[id]!]));
+  }
+
+  decline(reason: string): never {
+    throw new Declined(reason);
+  }
+
+  /** Writes under the claim; a claim that lost its task aborts the attempt. */
+  async write(writes: readonly Write[]): Promise<void> {
+    try {
+      await this.held.write(writes);
+    } catch (error) {
+      if (error instanceof DroverError && error.code === 'stale-claim') this.abort(error);
+      throw error;
+    }
+  }
+
+  /** Waits until all lines are in the job's log. */
+  async flush(): Promise<void> {
+    await this.flushing;
+  }
+
+  /** Lines go in batches, so that a talkative command costs one round trip per batch and not per line. */
+  private async flushSoon(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    const batch = this.lines.splice(0);
+    // A refused line needs no handling of its own: `write` has aborted the attempt.
+    await this.write(batch).catch(() => undefined);
+  }
+}
+
+/** What JSON makes of a value; undefined becomes null. */
+export function asJson(value: unknown, what: string): Json {
+  if (value === undefined) return null;
+  const checked = jsonSchema.safeParse(value);
+  if (checked.success) return checked.data;
+  try {
+    return JSON.parse(JSON.stringify(value) ?? 'null') as Json;
+  } catch (error) {
+    throw new DroverError(
+      'bad-input',
+      `${what} is not JSON.`,
+      'Return strings, numbers, booleans, null, lists and plain objects.',
+      { cause: error },
+    );
+  }
+}

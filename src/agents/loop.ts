@@ -1,0 +1,160 @@
+/**
+ * The agent's loop: observe, orient, decide, act, check; one call is one claim's attempt, and each stage is in
+ * the log.
+ *
+ * Invariants kept here: 4, 5 (through the claim), 7 (a task with a check is done only if the check ran here and
+ * passed; a check that could not run is a failure), 9.
+ */
+import { DroverError, messageOf } from '../core/errors.js';
+import type { AgentEvent } from '../core/events.js';
+import type { Json } from '../core/plan.js';
+import type { Claim, Opened } from '../queues/claim.js';
+import type { Outcome } from '../queues/worker.js';
+import { asJson, Context, Declined, type Grow, type TaskContext } from './context.js';
+import { loadResult, storeResult } from './results.js';
+
+export type Handler = (task: TaskContext) => unknown;
+
+/** A check's result as the log keeps it. */
+export type CheckResult = Omit<AgentEvent & { type: 'check.finished' }, 'type'>;
+
+export interface Agent {
+  /** Shown in the log and in Bull Board. */
+  readonly name: string;
+  readonly handle: Handler;
+  /** Orient and decide: a reason not to take the task, or undefined to take it. */
+  readonly declines?: ((task: TaskContext) => string | undefined) | undefined;
+  /** Runs a task's check in the task's folder. */
+  readonly check: (task: TaskContext, claim: Claim) => Promise<CheckResult>;
+  readonly grow: Grow;
+  /** Where large results lie; without it they are refused. */
+  readonly results: string | undefined;
+}
+
+/** A task that agents keep declining fails after so many declines. */
+const MAX_DECLINES = 10;
+/** Milliseconds that a handler gets to return after its signal aborted, before it is given up. */
+const ABORT_GRACE = 10_000;
+
+export async function runAttempt(claim: Claim, lost: AbortSignal, agent: Agent): Promise<Outcome> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([lost, stop.signal]);
+  const { task } = claim.data;
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const began: AgentEvent = { type: 'task.active', agent: agent.name, attempt: claim.attemptsMade + 1 };
+    const observed: AgentEvent = {
+      type: 'context.built',
+      needs: task.needs,
+      ...(claim.lastError !== undefined && { lastError: claim.lastError }),
+    };
+    // Where the agent takes whatever it is offered, both announcements share one round trip.
+    const opened = await claim.open(agent.declines ? [observed] : [observed, began]);
+    const needs = await observe(claim, opened, agent);
+    const context = new Context(claim, opened, needs, signal, agent.grow, (error) => stop.abort(error));
+    if (task.timeout !== undefined) {
+      timer = setTimeout(() => stop.abort(timeoutError(claim)), task.timeout);
+    }
+    try {
+      if (agent.declines) {
+        const reason = agent.declines(context);
+        if (reason !== undefined) return await decline(context, opened, agent, reason);
+        await context.write([{ event: began }]);
+      }
+      const result = await act(context, signal, agent);
+      if (task.check) await check(context, claim, agent);
+      await context.flush();
+      return { kind: 'done', result: await storeResult(result, agent.results, task.id) };
+    } catch (error) {
+      await context.flush();
+      if (context.suspended) return { kind: 'suspended' };
+      if (error instanceof Declined) return await decline(context, opened, agent, error.message);
+      return await failed(claim, context, signal.aborted ? asError(signal.reason) : asError(error));
+    }
+  } catch (error) {
+    return { kind: 'failed', error: asError(error), final: isFinal(claim, asError(error)) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function observe(claim: Claim, opened: Opened, agent: Agent): Promise<Record<string, Json>> {
+  const { task, names } = claim.data;
+  const entries = task.needs.map(async (id): Promise<[string, Json]> => [
+    names[id] ?? id,
+    await loadResult(opened.results[id] ?? null, agent.results),
+  ]);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+async function act(context: Context, signal: AbortSignal, agent: Agent): Promise<Json> {
+  signal.throwIfAborted();
+  let giveUp: NodeJS.Timeout | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener(
+      'abort',
+      () => {
+        giveUp = setTimeout(() => reject(asError(signal.reason)), ABORT_GRACE);
+      },
+      { once: true },
+    );
+  });
+  try {
+    const result = await Promise.race([(async () => agent.handle(context))(), aborted]);
+    // A handler that ignores its signal has not done the task in time.
+    signal.throwIfAborted();
+    return asJson(result, `The result of ${context.id}`);
+  } finally {
+    clearTimeout(giveUp);
+  }
+}
+
+async function check(context: Context, claim: Claim, agent: Agent): Promise<void> {
+  const result = await agent.check(context, claim);
+  await context.write([{ event: { type: 'check.finished', ...result } }]);
+  if (result.passed) return;
+  const how = result.exitCode === null ? 'could not be run to its end' : `ended with ${result.exitCode}`;
+  throw new Error(`The check \`${result.command}\` ${how}: ${lastLines(result.output)}`);
+}
+
+async function decline(
+  context: Context,
+  opened: Opened,
+  agent: Agent,
+  reason: string,
+): Promise<Outcome> {
+  await context.write([{ declined: reason, agent: agent.name }]);
+  const declines = opened.declines + 1;
+  if (declines < MAX_DECLINES) return { kind: 'declined', delay: declines * 1_000 };
+  const error = new Error(`Declined ${declines} times; at last by ${agent.name}: ${reason}`);
+  return { kind: 'failed', error, final: true };
+}
+
+async function failed(claim: Claim, context: Context, error: Error): Promise<Outcome> {
+  const final = isFinal(claim, error);
+  const stale = error instanceof DroverError && error.code === 'stale-claim';
+  if (!stale) {
+    // BullMQ refuses a claim that was lost meanwhile, whatever becomes of this announcement.
+    await context
+      .write([{ event: { type: 'attempt.failed', error: error.message, final } }, { log: error.message }])
+      .catch(() => undefined);
+  }
+  return { kind: 'failed', error, final };
+}
+
+/** Errors that a further attempt would only repeat. */
+function isFinal(claim: Claim, error: Error): boolean {
+  if (error instanceof DroverError && ['cancelled', 'bad-input', 'too-large'].includes(error.code)) return true;
+  if (error.name === 'UnrecoverableError') return true;
+  return claim.data.task.retry.unless.some(
+    (text) => error.name === text || error.message.includes(text),
+  );
+}
+
+const timeoutError = ({ data: { task } }: Claim): DroverError =>
+  new DroverError('timeout', `${task.id} ran longer than its timeout of ${task.timeout} ms.`);
+
+const asError = (error: unknown): Error =>
+  error instanceof Error ? error : new Error(messageOf(error));
+
+const lastLines = (output: string): string => output.trim().split('\n').slice(-3).join(' | ').slice(-500);

@@ -1,0 +1,79 @@
+/**
+ * Large results. Redis holds a result three times (job, parent, event), so what is larger than a limit becomes
+ * a file, and the result a reference to it: `{"$result": SHA-256, "bytes": N}`.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { DroverError } from '../core/errors.js';
+import type { Json } from '../core/plan.js';
+
+/** Bytes of JSON that are passed along as they are: 64 KiB. */
+export const INLINE_LIMIT = 64 * 1024;
+/** Bytes of JSON that a result may have at all: 64 MiB. */
+const FILE_LIMIT = 64 * 1024 * 1024;
+
+const referenceSchema = z.strictObject({
+  $result: z.string().regex(/^[0-9a-f]{64}$/),
+  bytes: z.int().min(0),
+});
+
+/** @throws DroverError `too-large` for what has to fit into the journal. */
+export function checkSize(value: Json, what: string): void {
+  const bytes = Buffer.byteLength(JSON.stringify(value));
+  if (bytes <= INLINE_LIMIT) return;
+  throw new DroverError(
+    'too-large',
+    `${what} has ${bytes} bytes of JSON; ${INLINE_LIMIT} are allowed.`,
+    'Write it to a file and return the path.',
+  );
+}
+
+/**
+ * The result itself where it is small, else a reference to a file in `directory` that holds it.
+ * @throws DroverError `too-large` above 64 MiB, or above 64 KiB where there is no directory.
+ */
+export async function storeResult(result: Json, directory: string | undefined, task: string): Promise<Json> {
+  const text = JSON.stringify(result);
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= INLINE_LIMIT) return result;
+  const limit = directory === undefined ? INLINE_LIMIT : FILE_LIMIT;
+  if (bytes > limit || directory === undefined) {
+    throw new DroverError(
+      'too-large',
+      `The result of ${task} has ${bytes} bytes of JSON; ${limit} are allowed.`,
+      'Write it to a file and return the path.',
+    );
+  }
+  const digest = createHash('sha256').update(text).digest('hex');
+  const file = join(directory, `${digest}.json`);
+  if (!existsSync(file)) {
+    await mkdir(directory, { recursive: true });
+    const unfinished = `${file}.${process.pid}`;
+    await writeFile(unfinished, text, { mode: 0o600 });
+    await rename(unfinished, file);
+  }
+  return { $result: digest, bytes };
+}
+
+/** The value behind a reference; any other value is returned as it is. */
+export async function loadResult(result: Json, directory: string | undefined): Promise<Json> {
+  const reference = referenceSchema.safeParse(result);
+  if (!reference.success) return result;
+  const { $result: digest, bytes } = reference.data;
+  const missing = (cause?: unknown) =>
+    new DroverError(
+      'not-found',
+      `A result of ${bytes} bytes lies in a file that this agent cannot read (${digest}.json).`,
+      'Let its agents share a results directory (--results), or pass large data as files.',
+      { cause },
+    );
+  if (directory === undefined) throw missing();
+  const text = await readFile(join(directory, `${digest}.json`), 'utf8').catch((error: unknown) => {
+    throw missing(error);
+  });
+  if (createHash('sha256').update(text).digest('hex') !== digest) throw missing();
+  return JSON.parse(text) as Json;
+}

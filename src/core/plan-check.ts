@@ -1,0 +1,38 @@
+/** What a schema cannot say about a plan: that names are unique, needs exist and nothing waits for itself. */
+import { DroverError } from './errors.js';
+import { findCycle } from './graph.js';
+import { type Plan, type PlanInput, planSchema } from './plan.js';
+import { z } from 'zod';
+
+/** Tasks in one plan, added ones included. */
+export const MAX_TASKS = 20_000;
+
+/**
+ * @param known names of tasks that the plan's needs may point to besides its own
+ * @throws DroverError `bad-plan` naming every problem.
+ */
+export function checkPlan(input: PlanInput, known: ReadonlySet<string> = new Set()): Plan {
+  const parsed = planSchema.safeParse(input);
+  if (!parsed.success) throw badPlan(z.prettifyError(parsed.error));
+  const { tasks } = parsed.data;
+  if (tasks.length === 0) throw badPlan('it has no tasks');
+  if (tasks.length > MAX_TASKS) throw badPlan(`it has ${tasks.length} tasks; ${MAX_TASKS} are allowed`);
+  const names = new Set<string>();
+  const problems: string[] = [];
+  for (const { name } of tasks) {
+    if (names.has(name) || known.has(name)) problems.push(`two tasks are named ‘${name}’`);
+    names.add(name);
+  }
+  for (const { name, needs } of tasks) {
+    for (const need of needs) {
+      if (!names.has(need) && !known.has(need)) problems.push(`‘${name}’ needs ‘${need}’, which does not exist`);
+    }
+  }
+  const cycle = findCycle(tasks.map(({ name, needs }) => ({ id: name, needs })));
+  if (cycle) problems.push(`these tasks wait for each other: ${cycle.join(' → ')}`);
+  if (problems.length > 0) throw badPlan(problems.join('; '));
+  return parsed.data;
+}
+
+const badPlan = (what: string): DroverError =>
+  new DroverError('bad-plan', `The plan cannot run: ${what}.`, 'Correct the plan and hand it in again.');

@@ -1,0 +1,95 @@
+/**
+ * Joins the log with its projections: whatever is recorded goes through `commit`.
+ *
+ * Invariants kept here: 1 and 3 (events, cursors, a command's outcome and the projections change in one
+ * transaction, or not at all), 6 (this is the only writer).
+ */
+import type { Event, LoggedEvent, NewEvent } from '../core/events.js';
+import type { GoalView } from '../core/goal.js';
+import type { Json } from '../core/plan.js';
+import type { GoalState } from '../core/task-state.js';
+import type { Log } from '../log/log.js';
+import { Board, type Folded } from '../projections/board.js';
+
+export interface CommitOptions {
+  readonly cursors?: ReadonlyMap<string, string>;
+  /** The command that led to these events, with what it is answered. */
+  readonly command?: { readonly id: string; readonly outcome: Json };
+}
+
+/** What one commit changed; handed to listeners after it is on disk. */
+export interface Commit {
+  readonly events: readonly LoggedEvent[];
+  /** Goals by id, with the tasks that changed. */
+  readonly changed: ReadonlyMap<string, { readonly goal: GoalView; readonly tasks: ReadonlySet<string> }>;
+}
+
+export class Ledger {
+  readonly board: Board;
+  private readonly listeners = new Set<(commit: Commit) => void>();
+
+  constructor(readonly log: Log) {
+    this.board = new Board(log.db);
+  }
+
+  /** @throws what SQLite throws, with nothing recorded. */
+  commit(events: readonly NewEvent[], { cursors, command }: CommitOptions = {}): Commit {
+    const logged: LoggedEvent[] = [];
+    const changed = new Map<string, { goal: GoalView; tasks: Set<string> }>();
+    try {
+      this.log.transaction(() => {
+        for (const entry of events) {
+          this.record(entry, logged, changed);
+        }
+        this.board.store();
+        for (const [queue, entry] of cursors ?? []) this.log.moveCursor(queue, entry);
+        if (command) this.log.recordOutcome(command.id, command.outcome);
+      });
+    } catch (error) {
+      this.board.reset();
+      throw error;
+    }
+    this.board.committed();
+    const commit = { events: logged, changed };
+    if (logged.length > 0) for (const listener of this.listeners) listener(commit);
+    return commit;
+  }
+
+  /** Calls `listener` after each commit that recorded something; returns how to stop that. */
+  onCommit(listener: (commit: Commit) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private record(
+    entry: NewEvent,
+    logged: LoggedEvent[],
+    changed: Map<string, { goal: GoalView; tasks: Set<string> }>,
+  ): void {
+    logged.push(this.log.append(entry));
+    const folded = this.board.fold(entry);
+    if (!folded) return;
+    const { goal, touched } = folded;
+    const known = changed.get(goal.id) ?? { goal, tasks: new Set() };
+    for (const task of touched) known.tasks.add(task);
+    changed.set(goal.id, known);
+    const consequence = consequenceOf(folded);
+    if (!consequence) return;
+    const { time, project } = entry;
+    const caused: NewEvent = { time, project, goal: goal.id, event: consequence };
+    logged.push(this.log.append(caused));
+    this.board.fold(caused);
+  }
+}
+
+const CONSEQUENCES: Record<GoalState, Event | undefined> = {
+  OPEN: { type: 'goal.reopened' },
+  SETTLED: { type: 'goal.settled' },
+  DONE: { type: 'goal.completed' },
+  // Somebody asked for it, so the event is there already.
+  CANCELLED: undefined,
+};
+
+function consequenceOf({ goal, before }: Folded): Event | undefined {
+  return before === undefined || before === goal.state ? undefined : CONSEQUENCES[goal.state];
+}

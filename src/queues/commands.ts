@@ -1,0 +1,115 @@
+/**
+ * Commands from other processes reach the supervisor as jobs on the queue `commands`: durable while it is
+ * down, carried out once, answered. A command's id makes a repeated one the same one.
+ */
+import { randomUUID } from 'node:crypto';
+import { type Job, Queue, QueueEvents, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { DroverError, type ErrorCode, messageOf } from '../core/errors.js';
+import { type Json, jsonSchema } from '../core/plan.js';
+
+/** Seconds that answered commands stay in Redis, where Bull Board shows them. */
+const KEEP = 3_600;
+
+const requestSchema = z.object({ by: z.string(), input: jsonSchema });
+
+/** The answer travels as a result, so that a refused command is not retried. */
+const answerSchema = z.union([
+  z.object({ ok: jsonSchema }),
+  z.object({
+    refused: z.object({ code: z.string(), message: z.string(), remedy: z.string().optional() }),
+  }),
+]);
+export type Answer = z.infer<typeof answerSchema>;
+
+export class CommandSender {
+  private readonly queue: Queue;
+  private events: QueueEvents | undefined;
+
+  /** @param by who asks, for the log */
+  constructor(
+    private readonly client: Redis,
+    private readonly prefix: string,
+    private readonly by: string,
+  ) {
+    this.queue = new Queue('commands', { connection: client, prefix });
+    this.queue.on('error', () => undefined);
+  }
+
+  /**
+   * Hands the command over and waits for its answer.
+   * @param timeout milliseconds; after it the command still waits for the supervisor
+   * @throws DroverError as the supervisor threw it; `no-supervisor` where nobody answers in time
+   */
+  async send(name: string, input: Json, { id = randomUUID(), timeout = 10_000 } = {}): Promise<Json> {
+    this.events ??= this.listen();
+    await this.events.waitUntilReady();
+    const job = await this.queue.add(
+      name,
+      { by: this.by, input },
+      {
+        jobId: id,
+        attempts: 10,
+        backoff: { type: 'fixed', delay: 1_000 },
+        removeOnComplete: { age: KEEP },
+        removeOnFail: { age: KEEP },
+      },
+    );
+    const answer = answerSchema.parse(await this.answered(job, name, timeout));
+    if ('ok' in answer) return answer.ok;
+    const { code, message, remedy } = answer.refused;
+    throw new DroverError(code as ErrorCode, message, remedy);
+  }
+
+  async close(): Promise<void> {
+    await this.events?.close();
+    await this.queue.close();
+  }
+
+  private listen(): QueueEvents {
+    const events = new QueueEvents('commands', { connection: this.client, prefix: this.prefix });
+    events.on('error', () => undefined);
+    return events;
+  }
+
+  private async answered(job: Job, name: string, timeout: number): Promise<unknown> {
+    try {
+      return await job.waitUntilFinished(this.events!, timeout);
+    } catch (error) {
+      if (!/timed out/.test(messageOf(error))) throw error;
+      throw new DroverError(
+        'no-supervisor',
+        `Nobody has answered the command ‘${name}’ within ${timeout / 1_000} s; it stays in its queue.`,
+        'Start the supervisor with `drover up`; it will carry the command out.',
+        { cause: error },
+      );
+    }
+  }
+}
+
+/** Runs the supervisor's side: `carryOut` is called for one command at a time. */
+export function startCommandWorker(
+  client: Redis,
+  prefix: string,
+  carryOut: (id: string, name: string, input: Json, by: string) => Promise<Answer>,
+  onError: (error: Error) => void,
+): { close: (force?: boolean) => Promise<void> } {
+  const worker = new Worker(
+    'commands',
+    async (job: Job) => {
+      const { by, input } = requestSchema.parse(job.data);
+      return carryOut(job.id!, job.name, input, by);
+    },
+    {
+      connection: client,
+      prefix,
+      lockDuration: 10_000,
+      stalledInterval: 5_000,
+      maxStalledCount: 1_000,
+      runRetryDelay: 500,
+    },
+  );
+  worker.on('error', onError);
+  return { close: (force = false) => worker.close(force) };
+}

@@ -1,0 +1,137 @@
+/** Questions and changes to jobs by id, many at a time, in BullMQ's own terms. */
+import { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { type Json, jsonSchema } from '../core/plan.js';
+import { completer } from './complete.js';
+import { jobKey, journalKey } from './keys.js';
+
+/** BullMQ's word for where a job is; `missing` where Redis does not hold it. */
+export type JobState =
+  | 'waiting'
+  | 'prioritized'
+  | 'delayed'
+  | 'waiting-children'
+  | 'active'
+  | 'completed'
+  | 'failed'
+  | 'missing';
+
+export interface JobRef {
+  readonly queue: string;
+  readonly id: string;
+}
+
+/** Commands sent in one pipeline at most. */
+const CHUNK = 1_000;
+
+export class Jobs {
+  private readonly queues = new Map<string, Queue>();
+  private readonly completeJobs;
+
+  constructor(
+    private readonly client: Redis,
+    private readonly prefix: string,
+  ) {
+    this.completeJobs = completer(client);
+  }
+
+  /** Whether Redis holds each job, in the same order. */
+  async exist(refs: readonly JobRef[]): Promise<boolean[]> {
+    const found: boolean[] = [];
+    for (const chunk of chunks(refs)) {
+      const pipeline = this.client.pipeline();
+      for (const { queue, id } of chunk) pipeline.exists(jobKey(this.prefix, queue, id));
+      const replies = (await pipeline.exec()) ?? [];
+      found.push(...replies.map(([, count]) => count === 1));
+    }
+    return found;
+  }
+
+  async states(refs: readonly JobRef[]): Promise<JobState[]> {
+    const states: JobState[] = [];
+    for (const chunk of chunks(refs)) {
+      const answers = chunk.map(({ queue, id }) => this.queue(queue).getJobState(id));
+      for (const state of await Promise.all(answers)) {
+        states.push(state === 'unknown' ? 'missing' : (state as JobState));
+      }
+    }
+    return states;
+  }
+
+  /** What a finished job came to, for states that the log has no event of. */
+  async outcome({ queue, id }: JobRef): Promise<{ result: Json } | { failed: string } | undefined> {
+    const [finished, result, reason] = await this.client.hmget(
+      jobKey(this.prefix, queue, id),
+      'finishedOn',
+      'returnvalue',
+      'failedReason',
+    );
+    if (!finished) return undefined;
+    if (reason && result === null) return { failed: reason };
+    return { result: jsonSchema.parse(JSON.parse(result ?? 'null')) };
+  }
+
+  /** Completes a job that the log knows to be done; a worker that holds it is refused when it finishes. */
+  async complete({ queue, id }: JobRef, result: Json): Promise<void> {
+    await this.completeJobs(this.queue(queue), [id], result);
+  }
+
+  /** Moves a failed job back into its queue with all its attempts; false where it had not failed. */
+  async retry({ queue, id }: JobRef): Promise<boolean> {
+    const job = await this.queue(queue).getJob(id);
+    if (!job || !(await job.isFailed())) return false;
+    await job.retry('failed', { resetAttemptsMade: true });
+    return true;
+  }
+
+  /** Removes a job nobody works on, with everything below it; false where a worker holds one of them. */
+  async removeTree({ queue, id }: JobRef): Promise<boolean> {
+    return (await this.queue(queue).remove(id, { removeChildren: true })) === 1;
+  }
+
+  /** Removes a job alone; false where a worker holds it or it is gone. */
+  async remove({ queue, id }: JobRef): Promise<boolean> {
+    return (await this.queue(queue).remove(id, { removeChildren: false })) === 1;
+  }
+
+  async removeJournals(tasks: readonly string[]): Promise<void> {
+    for (const chunk of chunks(tasks)) {
+      await this.client.unlink(...chunk.map((task) => journalKey(this.prefix, task)));
+    }
+  }
+
+  /** Writes finished steps from the log into journals that Redis lost; newer ones stay. */
+  async restoreJournals(steps: readonly { task: string; step: string; result: Json }[]): Promise<void> {
+    for (const chunk of chunks(steps)) {
+      const pipeline = this.client.pipeline();
+      for (const { task, step, result } of chunk) {
+        pipeline.hsetnx(journalKey(this.prefix, task), step, JSON.stringify(result));
+      }
+      await pipeline.exec();
+    }
+  }
+
+  /** Workers on a queue, whoever runs them. */
+  async workers(queue: string): Promise<number> {
+    return this.queue(queue).getWorkersCount();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.queues.values()].map((queue) => queue.close()));
+  }
+
+  private queue(name: string): Queue {
+    const known = this.queues.get(name);
+    if (known) return known;
+    // Without this, a queue's first use would set the limit of its stream back to 10,000 entries.
+    const options = { connection: this.client, prefix: this.prefix, skipMetasUpdate: true };
+    const queue = new Queue(name, options);
+    queue.on('error', () => undefined);
+    this.queues.set(name, queue);
+    return queue;
+  }
+}
+
+function* chunks<T>(all: readonly T[]): Generator<T[]> {
+  for (let start = 0; start < all.length; start += CHUNK) yield all.slice(start, start + CHUNK);
+}

@@ -1,0 +1,114 @@
+/**
+ * Reads the streams of all capability queues and has each batch committed to the log. While a commit fails
+ * (a full disk, for instance) nothing is read, so Redis keeps what is not recorded.
+ *
+ * Invariants kept here: 3 (cursors move only with the commit of what was read; streams are trimmed only behind
+ * them).
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../core/errors.js';
+import type { NewEvent } from '../core/events.js';
+import { compareEntries, type StreamEntry, type Streams } from '../queues/streams.js';
+import { type Locate, translate } from './translate.js';
+
+export interface RecorderOptions {
+  readonly streams: Streams;
+  readonly cursors: ReadonlyMap<string, string>;
+  readonly locate: Locate;
+  /** Appends the events, moves the cursors and stores the projections, all or nothing. */
+  readonly commit: (events: readonly NewEvent[], cursors: ReadonlyMap<string, string>) => void;
+  /** Entries were cut before they were read. */
+  readonly onGap: (queue: string, cursor: string) => Promise<void>;
+  /** Recording stands still for this reason; null when it goes on. */
+  readonly onTrouble: (reason: string | null) => void;
+  /** Called every second between two reads, for housekeeping that must not race with them. */
+  readonly onIdle: (queues: readonly string[]) => Promise<void>;
+}
+
+/** Milliseconds between trims. */
+const HOUSEKEEPING = 1_000;
+/** Milliseconds that a read waits for entries. */
+const BLOCK = 1_000;
+/** Milliseconds between tries while commits or reads fail. */
+const PAUSE = 500;
+
+export class Recorder {
+  private readonly cursors: Map<string, string>;
+  private stopped = false;
+  private running: Promise<void> | undefined;
+  private housekept = 0;
+  private troubled = false;
+
+  constructor(private readonly options: RecorderOptions) {
+    this.cursors = new Map(options.cursors);
+  }
+
+  /** Reads this queue's stream as well, from its beginning. */
+  async watch(queue: string): Promise<void> {
+    if (this.cursors.has(queue)) return;
+    this.cursors.set(queue, '0-0');
+    if (this.running) await this.options.streams.wake();
+  }
+
+  /** Records everything that is in the streams by now. */
+  async catchUp(): Promise<void> {
+    for (;;) {
+      const entries = await this.options.streams.read(this.cursors, 1);
+      if (entries.length === 0) return;
+      this.record(entries);
+    }
+  }
+
+  start(): void {
+    this.running = this.loop();
+  }
+
+  /** Ends after the batch in hand. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.options.streams.wake().catch(() => undefined);
+    await this.running;
+  }
+
+  private async loop(): Promise<void> {
+    while (!this.stopped) {
+      try {
+        const entries = await this.options.streams.read(this.cursors, BLOCK);
+        if (entries.length > 0) this.record(entries);
+        if (Date.now() - this.housekept >= HOUSEKEEPING) await this.housekeep();
+        this.trouble(null);
+      } catch (error) {
+        if (this.stopped) return;
+        this.trouble(messageOf(error));
+        await delay(PAUSE);
+      }
+    }
+  }
+
+  private record(entries: readonly StreamEntry[]): void {
+    const moved = new Map<string, string>();
+    const events: NewEvent[] = [];
+    for (const read of entries) {
+      const event = translate(read, this.options.locate);
+      if (event) events.push(event);
+      const last = moved.get(read.queue);
+      if (!last || compareEntries(read.entry, last) > 0) moved.set(read.queue, read.entry);
+    }
+    this.options.commit(events, moved);
+    for (const [queue, entry] of moved) this.cursors.set(queue, entry);
+  }
+
+  private async housekeep(): Promise<void> {
+    const { streams, onGap, onIdle } = this.options;
+    for (const queue of await streams.gaps(this.cursors)) await onGap(queue, this.cursors.get(queue)!);
+    await streams.trim(this.cursors);
+    await onIdle([...this.cursors.keys()]);
+    this.housekept = Date.now();
+  }
+
+  private trouble(reason: string | null): void {
+    if (reason === null && !this.troubled) return;
+    this.troubled = reason !== null;
+    this.options.onTrouble(reason);
+  }
+}
