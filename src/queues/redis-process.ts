@@ -137,8 +137,9 @@ async function runningPid(dir: string, socket: string): Promise<number | undefin
 /** A server that shuts down no longer listens, but still writes: its successor has to wait. */
 async function formerServerGone(dir: string): Promise<void> {
   const pid = await recordedPid(dir);
+  if (pid === undefined) return;
   // Bounded, because by now the number may belong to some other process.
-  for (let tries = 0; pid !== undefined && isAlive(pid) && tries < 40; tries += 1) await delay(50);
+  for (let tries = 0; tries < 40 && isAlive(pid); tries += 1) await delay(50);
 }
 
 async function startRedis(dir: string, socket: string, binary?: string): Promise<RedisProcess> {
@@ -146,13 +147,16 @@ async function startRedis(dir: string, socket: string, binary?: string): Promise
   const log = await open(logPath, 'a', 0o600);
   const before = (await log.stat()).size;
   const data = join(realpathSync(dir), 'redis');
-  const child = await spawnFirst(
-    binary === undefined ? ['redis-server', 'valkey-server'] : [binary],
-    ['--port', '0', '--unixsocket', socket, '--unixsocketperm', '700', '--dir', data]
-      .concat(['--appendonly', 'yes', '--appendfsync', 'everysec', '--save', ''])
-      .concat(['--maxmemory-policy', 'noeviction', '--daemonize', 'no']),
-    log.fd,
-  ).finally(() => log.close());
+  const settings = ['--port', '0', '--unixsocket', socket, '--unixsocketperm', '700', '--dir', data]
+    .concat(['--appendonly', 'yes', '--appendfsync', 'everysec', '--save', ''])
+    .concat(['--maxmemory-policy', 'noeviction', '--daemonize', 'no']);
+  const binaries = binary === undefined ? ['redis-server', 'valkey-server'] : [binary];
+  let child: ChildProcess;
+  try {
+    child = await spawnFirst(binaries, settings, log.fd);
+  } finally {
+    await log.close();
+  }
   const gone = once(child, 'exit').then(() => undefined);
   // The owner's own work keeps it running, not the server; a stop waits with a timer.
   child.unref();
