@@ -4,6 +4,7 @@
  * Invariants kept here: 1 and 3 (events, cursors, a command's outcome and the projections change in one
  * transaction, or not at all), 6 (this is the only writer).
  */
+import { DroverError, messageOf } from '../core/errors.js';
 import type { Event, LoggedEvent, NewEvent } from '../core/events.js';
 import type { GoalView } from '../core/goal.js';
 import type { Json } from '../core/plan.js';
@@ -32,7 +33,7 @@ export class Ledger {
     this.board = new Board(log.db);
   }
 
-  /** @throws what SQLite throws, with nothing recorded. */
+  /** @throws DroverError `log-unwritable` where the disk refuses; nothing is recorded then. */
   commit(events: readonly NewEvent[], { cursors, command }: CommitOptions = {}): Commit {
     const logged: LoggedEvent[] = [];
     const changed = new Map<string, { goal: GoalView; tasks: Set<string> }>();
@@ -47,7 +48,7 @@ export class Ledger {
       });
     } catch (error) {
       this.board.reset();
-      throw error;
+      throw explain(error);
     }
     this.board.committed();
     const commit = { events: logged, changed };
@@ -92,4 +93,15 @@ const CONSEQUENCES: Record<GoalState, Event | undefined> = {
 
 function consequenceOf({ goal, before }: Folded): Event | undefined {
   return before === undefined || before === goal.state ? undefined : CONSEQUENCES[goal.state];
+}
+
+function explain(error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (!/SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/.test(code)) return error;
+  return new DroverError(
+    'log-unwritable',
+    `The log cannot be written: ${messageOf(error)} (${code}).`,
+    'Make room on the disk, or give this user access to the data directory; recording goes on by itself.',
+    { cause: error },
+  );
 }

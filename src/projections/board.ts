@@ -64,7 +64,7 @@ export class Board {
     const held = this.goals.get(id);
     if (held) return held;
     const loaded = loadGoal(this.db, id);
-    if (loaded) this.hold(loaded);
+    if (loaded && isOpen(loaded)) this.hold(loaded);
     return loaded;
   }
 
@@ -93,6 +93,8 @@ export class Board {
     }
     const goal = this.goal(entry.goal);
     if (!goal) return undefined;
+    // Also a finished one, until the commit: a batch may hold several events of it.
+    if (!this.goals.has(goal.id)) this.hold(goal);
     const before = entry.event.type === 'goal.created' ? undefined : goal.state;
     const touched = evolve(goal, entry);
     const changes = this.dirty.get(goal.id) ?? { goal, tasks: new Set(), specs: false };
@@ -121,7 +123,7 @@ export class Board {
   /** After the commit: lets go of finished goals, so that memory follows the open work only. */
   committed(): void {
     for (const { goal } of this.dirty.values()) {
-      if (goal.state === 'OPEN' || goal.state === 'SETTLED') continue;
+      if (isOpen(goal)) continue;
       this.goals.delete(goal.id);
       for (const task of goal.tasks.keys()) this.goalOfTask.delete(task);
     }
@@ -140,6 +142,8 @@ export class Board {
     for (const task of goal.tasks.keys()) this.goalOfTask.set(task, goal.id);
   }
 }
+
+const isOpen = ({ state }: GoalView): boolean => state === 'OPEN' || state === 'SETTLED';
 
 /** A goal as its stored rows show it. */
 export function loadGoal(db: Database, id: string): GoalView | undefined {

@@ -23,6 +23,13 @@ const answerSchema = z.union([
 ]);
 export type Answer = z.infer<typeof answerSchema>;
 
+export interface SendOptions {
+  /** Makes a repeated command the same one; random unless given. */
+  readonly id?: string;
+  /** Milliseconds to wait for the answer, default 10,000; the command itself stays in its queue. */
+  readonly timeout?: number;
+}
+
 export class CommandSender {
   private readonly queue: Queue;
   private events: QueueEvents | undefined;
@@ -39,10 +46,11 @@ export class CommandSender {
 
   /**
    * Hands the command over and waits for its answer.
-   * @param timeout milliseconds; after it the command still waits for the supervisor
+   * @param input anything that is JSON
    * @throws DroverError as the supervisor threw it; `no-supervisor` where nobody answers in time
    */
-  async send(name: string, input: Json, { id = randomUUID(), timeout = 10_000 } = {}): Promise<Json> {
+  async send(name: string, input: object, options: SendOptions = {}): Promise<Json> {
+    const { id = randomUUID(), timeout = 10_000 } = options;
     this.events ??= this.listen();
     await this.events.waitUntilReady();
     const job = await this.queue.add(

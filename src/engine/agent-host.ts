@@ -1,0 +1,105 @@
+/** The agents of one process: starts workers, and tells running attempts that their goal was cancelled. */
+import { userInfo } from 'node:os';
+import { randomUUID } from 'node:crypto';
+import { type GrowthRequest } from '../agents/context.js';
+import { type Agent, type Handler, runAttempt } from '../agents/loop.js';
+import { checkRunner, type Shell, shellHandler } from '../agents/shell.js';
+import type { TaskContext } from '../agents/context.js';
+import { DroverError } from '../core/errors.js';
+import { capabilitySchema, type Json } from '../core/plan.js';
+import { Claims } from '../queues/claim.js';
+import type { Connection, RedisClient } from '../queues/connection.js';
+import { keepStreams } from '../queues/flows.js';
+import { listenForCancel } from '../queues/notices.js';
+import { type AgentWorker, startAgentWorker, type WorkerTiming } from '../queues/worker.js';
+
+export interface AgentOptions {
+  /** Tasks at a time; default 4. */
+  readonly concurrency?: number;
+  /** Shown in the log and in Bull Board; the user and process id unless given. */
+  readonly name?: string;
+  /** A reason not to take the task, or undefined to take it; a declined task uses no attempt. */
+  readonly declines?: (task: TaskContext) => string | undefined;
+}
+
+export interface AgentHostOptions {
+  readonly connection: Connection;
+  readonly prefix: string;
+  readonly timing: WorkerTiming;
+  readonly shell: Shell;
+  readonly results: string | undefined;
+  readonly grow: (request: GrowthRequest) => Promise<Json>;
+  readonly onError: (error: Error) => void;
+}
+
+const DEFAULT_CONCURRENCY = 4;
+
+export class AgentHost {
+  private readonly claims: Claims;
+  private readonly workers: AgentWorker[] = [];
+  private readonly running = new Map<AbortController, string>();
+  private subscriber: RedisClient | undefined;
+
+  constructor(private readonly options: AgentHostOptions) {
+    this.claims = new Claims(options.connection.client, options.prefix);
+  }
+
+  /** Offers a capability; resolves once tasks are taken. */
+  async start(capability: string, handle: Handler | 'shell', options: AgentOptions = {}): Promise<void> {
+    const parsed = capabilitySchema.safeParse(capability);
+    if (!parsed.success) {
+      throw new DroverError('bad-input', `The capability ‘${capability}’ ${parsed.error.issues[0]!.message}.`);
+    }
+    const { connection, prefix, timing, shell, results, grow, onError } = this.options;
+    this.subscriber ??= await this.listen();
+    await keepStreams(connection.client, prefix, [capability]);
+    const agent: Agent = {
+      name: options.name ?? `${userInfo().username}-${process.pid}-${randomUUID().slice(0, 4)}`,
+      handle: handle === 'shell' ? shellHandler(shell) : handle,
+      declines: options.declines,
+      check: checkRunner(shell),
+      // The supervisor answers with ids by name; `grow` carries JSON.
+      grow: async (request) => (await grow(request)) as Record<string, string>,
+      results,
+    };
+    const worker = startAgentWorker({
+      connection: connection.client,
+      claims: this.claims,
+      capability,
+      name: agent.name,
+      concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
+      timing,
+      onError,
+      attempt: async (claim, lost) => {
+        const stop = new AbortController();
+        this.running.set(stop, claim.data.goal);
+        try {
+          return await runAttempt(claim, AbortSignal.any([lost, stop.signal]), agent);
+        } finally {
+          this.running.delete(stop);
+        }
+      },
+    });
+    this.workers.push(worker);
+    await worker.ready();
+  }
+
+  /** Waits for running tasks; with `force` it aborts them and leaves them to the next agent. */
+  async close(force = false): Promise<void> {
+    if (force) {
+      for (const stop of this.running.keys()) stop.abort(new Error('The agent was stopped.'));
+    }
+    await Promise.all(this.workers.map((worker) => worker.close(force)));
+    this.subscriber?.disconnect();
+  }
+
+  private async listen(): Promise<RedisClient> {
+    const subscriber = this.options.connection.duplicate();
+    await listenForCancel(subscriber, this.options.prefix, (goal) => {
+      for (const [stop, of] of this.running) {
+        if (of === goal) stop.abort(new DroverError('cancelled', `${goal} was cancelled.`));
+      }
+    });
+    return subscriber;
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * The composition root: wires the parts, starts them in an order in which nothing is lost, and stops them in
+ * the reverse one.
+ */
+import { mkdir } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { GrowthRequest } from '../agents/context.js';
+import type { Handler } from '../agents/loop.js';
+import { endOrphans } from '../agents/orphans.js';
+import { readConfig } from '../config.js';
+import { DroverError } from '../core/errors.js';
+import { isName, NAME_RULE } from '../core/ids.js';
+import type { Json } from '../core/plan.js';
+import { Log } from '../log/log.js';
+import { acquireWriterLock } from '../log/writer-lock.js';
+import { CommandSender } from '../queues/commands.js';
+import { connect, type Connection, type RedisSource } from '../queues/connection.js';
+import { checkRedis } from '../queues/redis-check.js';
+import { redisSocketOf } from '../queues/redis-process.js';
+import { startRedisServer } from '../queues/redis-server.js';
+import { DEFAULT_TIMING, type WorkerTiming } from '../queues/worker.js';
+import { AgentHost, type AgentOptions } from './agent-host.js';
+import { noGoal } from './changes.js';
+import { GoalHandle } from './goal-handle.js';
+import { Ledger } from './ledger.js';
+import type { Enqueued, GoalRequest } from './requests.js';
+import { DEFAULT_RETENTION, type RetentionPolicy } from './retention.js';
+import { Supervisor } from './supervisor.js';
+
+export interface DroverOptions {
+  /**
+   * URL, ioredis options or an instance (it is copied and never closed). Default: `REDIS_URL`, else a Redis of
+   * Drover's own below the data directory.
+   */
+  readonly redis?: RedisSource;
+  /** First part of all keys in Redis; default `drover`. */
+  readonly prefix?: string;
+  /** Where the log lies; default `DROVER_DATA`, else `.drover`. */
+  readonly dataDir?: string;
+  /** Folder of the projects; default `DROVER_PROJECTS`, else `projects`. */
+  readonly projectsDir?: string;
+  readonly timing?: Partial<WorkerTiming>;
+  readonly retention?: Partial<RetentionPolicy>;
+  /** Something stands still for this reason; null when it goes on. Default: a line on standard error. */
+  readonly onTrouble?: (reason: string | null) => void;
+  /** Errors that nobody awaits. Default: a line on standard error. */
+  readonly onError?: (error: Error) => void;
+}
+
+/** Options with their defaults, resolved once. */
+interface Settings {
+  readonly redis: RedisSource | undefined;
+  readonly prefix: string;
+  readonly dataDir: string;
+  readonly projectsDir: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly timing: WorkerTiming;
+  readonly retention: RetentionPolicy;
+  readonly onTrouble: (reason: string | null) => void;
+  readonly onError: (error: Error) => void;
+}
+
+/** What a process with a supervisor and one without have in common. */
+interface Common {
+  /** Offers a capability in this process: a function, or `'shell'` for tasks that are commands. */
+  agent(capability: string, handler: Handler | 'shell', options?: AgentOptions): Promise<void>;
+  /** Cancels a goal; running tasks get their abort signal. */
+  cancel(goal: string, why?: string): Promise<void>;
+  /** Gives a failed task all its attempts again. */
+  retry(task: string, why?: string): Promise<void>;
+  /** Takes nothing new and waits for what runs; with `force` what runs is aborted and left to the next start. */
+  close(options?: { readonly force?: boolean }): Promise<void>;
+}
+
+/** A supervisor with its log, and agents of the same process. */
+export interface Drover extends Common {
+  /** Records a goal with its plan and submits it. */
+  enqueue(goal: GoalRequest): Promise<GoalHandle & Pick<Enqueued, 'created' | 'waitingFor'>>;
+  /** @throws DroverError `not-found` */
+  goal(id: string): GoalHandle;
+  /** For what reads the log beside the supervisor. */
+  readonly ledger: Ledger;
+  readonly connection: Connection;
+  readonly prefix: string;
+}
+
+/** Agents, or a program that gives commands, beside a supervisor in another process. */
+export interface DroverClient extends Common {
+  /** Hands a goal to the supervisor and waits for its answer. */
+  enqueue(goal: GoalRequest, options?: { readonly timeout?: number }): Promise<Enqueued>;
+  readonly connection: Connection;
+}
+
+/**
+ * Starts a supervisor on the data directory, with a Redis of its own where none is given.
+ * @throws DroverError `log-locked`, `log-newer`, `log-unwritable`, `redis-unreachable`, `redis-unsuitable`
+ */
+export async function createDrover(options: DroverOptions = {}): Promise<Drover> {
+  const settings = resolveSettings(options);
+  const undo: (() => Promise<void> | void)[] = [];
+  const unwind = async (): Promise<void> => {
+    for (const step of undo.reverse()) await step();
+  };
+  try {
+    const lock = acquireWriterLock(settings.dataDir);
+    undo.push(() => lock.release());
+    await endOrphans(settings.dataDir);
+    const source = settings.redis ?? (await ownRedis(settings, undo));
+    const connection = await connect(source);
+    undo.push(() => connection.close());
+    const { warnings } = await checkRedis(connection.client);
+    for (const warning of settings.redis === undefined ? [] : warnings) settings.onError(new Error(warning));
+    const log = Log.open(settings.dataDir);
+    undo.push(() => log.close());
+    const ledger = new Ledger(log);
+    const { prefix, retention, onTrouble, onError } = settings;
+    const supervisor = new Supervisor({ connection, prefix, ledger, retention, onTrouble, onError });
+    let force = false;
+    undo.push(() => supervisor.close(force));
+    await supervisor.start();
+    const host = startHost(settings, connection, (request) =>
+      supervisor.grow(request, growthId(request)),
+    );
+    undo.push(() => host.close(force));
+    const closed = new AbortController();
+    const by = userInfo().username;
+    return {
+      ledger,
+      connection,
+      prefix,
+      agent: (capability, handler, agentOptions) => host.start(capability, handler, agentOptions),
+      async enqueue(goal) {
+        const { goal: id, created, waitingFor } = await supervisor.enqueue(goal, by);
+        return Object.assign(new GoalHandle(id, ledger, closed.signal), { created, waitingFor });
+      },
+      goal(id) {
+        if (!ledger.board.goal(id)) throw noGoal(id);
+        return new GoalHandle(id, ledger, closed.signal);
+      },
+      cancel: (goal, why) => supervisor.cancel({ goal, why }, by),
+      retry: (task, why) => supervisor.retry({ task, why }, by),
+      async close(closing = {}) {
+        force = closing.force ?? false;
+        closed.abort();
+        await unwind();
+      },
+    };
+  } catch (error) {
+    await unwind();
+    throw error;
+  }
+}
+
+/**
+ * Joins a running Drover: by Redis alone, from any machine that reaches it.
+ * @throws DroverError `redis-unreachable`, `redis-unsuitable`
+ */
+export async function connectDrover(options: DroverOptions = {}): Promise<DroverClient> {
+  const settings = resolveSettings(options);
+  const connection = await connect(settings.redis ?? { path: redisSocketOf(settings.dataDir) });
+  await checkRedis(connection.client);
+  const sender = new CommandSender(connection.client, settings.prefix, userInfo().username);
+  const host = startHost(settings, connection, (request) =>
+    sender.send('grow', request, { id: growthId(request), timeout: 60_000 }),
+  );
+  return {
+    connection,
+    agent: (capability, handler, agentOptions) => host.start(capability, handler, agentOptions),
+    async enqueue(goal, sending = {}) {
+      return (await sender.send('enqueue', goal, sending)) as unknown as Enqueued;
+    },
+    async cancel(goal, why) {
+      await sender.send('cancel', { goal, ...(why !== undefined && { why }) });
+    },
+    async retry(task, why) {
+      await sender.send('retry', { task, ...(why !== undefined && { why }) });
+    },
+    async close({ force = false } = {}) {
+      await host.close(force);
+      await sender.close();
+      await connection.close();
+    },
+  };
+}
+
+function resolveSettings(options: DroverOptions): Settings {
+  const config = readConfig();
+  const report = (text: string): void => void process.stderr.write(`drover: ${text}\n`);
+  return {
+    redis: options.redis ?? config.redisUrl,
+    prefix: options.prefix ?? config.prefix,
+    dataDir: options.dataDir ?? config.dataDir,
+    projectsDir: options.projectsDir ?? config.projectsDir,
+    environment: config.environment,
+    timing: { ...DEFAULT_TIMING, ...options.timing },
+    retention: { ...DEFAULT_RETENTION, ...options.retention },
+    onTrouble: options.onTrouble ?? ((reason) => report(reason ?? 'it goes on')),
+    onError: options.onError ?? ((error) => report(error.message)),
+  };
+}
+
+async function ownRedis(settings: Settings, undo: (() => Promise<void> | void)[]): Promise<RedisSource> {
+  const server = await startRedisServer({ dir: settings.dataDir });
+  undo.push(() => server.stop());
+  return server.connection;
+}
+
+function startHost(
+  settings: Settings,
+  connection: Connection,
+  grow: (request: GrowthRequest) => Promise<Json>,
+): AgentHost {
+  const { prefix, timing, environment, dataDir, projectsDir, onError } = settings;
+  return new AgentHost({
+    connection,
+    prefix,
+    timing,
+    results: join(dataDir, 'results'),
+    shell: { environment, dataDir, folder: (project) => projectFolder(projectsDir, project) },
+    grow,
+    onError,
+  });
+}
+
+/** One id for one call of a handler, also when the handler runs again after a crash. */
+const growthId = (request: { task: string; call: number }): string => `${request.task}.add.${request.call}`;
+
+async function projectFolder(projectsDir: string, project: string): Promise<string> {
+  if (!isName(project)) throw new DroverError('bad-input', `The project ‘${project}’ must be ${NAME_RULE}.`);
+  const folder = join(projectsDir, project);
+  await mkdir(folder, { recursive: true });
+  return folder;
+}

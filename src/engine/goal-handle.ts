@@ -1,0 +1,80 @@
+/** A goal in the hands of the code that enqueued it. */
+import type { LoggedEvent } from '../core/events.js';
+import { DroverError } from '../core/errors.js';
+import type { GoalView } from '../core/goal.js';
+import { type GoalReport, reportOf } from '../projections/report.js';
+import type { Ledger } from './ledger.js';
+
+export class GoalHandle {
+  constructor(
+    readonly id: string,
+    private readonly ledger: Ledger,
+    /** Aborts when Drover is closed. */
+    private readonly closed: AbortSignal,
+  ) {}
+
+  /** The goal as it stands. */
+  report(): GoalReport {
+    return reportOf(this.view());
+  }
+
+  /** Resolves when nothing of the goal runs or can run: it is done, settled or cancelled. */
+  async done(): Promise<GoalReport> {
+    while (this.view().state === 'OPEN') await this.change();
+    return this.report();
+  }
+
+  /**
+   * The goal's events from the first one on, and new ones as they are recorded; ends when the goal is no longer
+   * open.
+   * @param after sequence number behind which to begin, for a reader that goes on
+   */
+  async *events({ after = 0 } = {}): AsyncGenerator<LoggedEvent> {
+    let seen = after;
+    for (;;) {
+      const open = this.view().state === 'OPEN';
+      // The listener stands before the log is read: what is committed in between is not missed.
+      const { promise, cancel } = this.nextChange();
+      try {
+        for (const event of this.ledger.log.events({ goal: this.id, after: seen })) {
+          seen = event.seq;
+          yield event;
+        }
+        if (!open) return;
+        if (this.view().state === 'OPEN') await promise;
+      } finally {
+        cancel();
+      }
+    }
+  }
+
+  private view(): GoalView {
+    return this.ledger.board.goal(this.id)!;
+  }
+
+  private async change(): Promise<void> {
+    await this.nextChange().promise;
+  }
+
+  private nextChange(): { promise: Promise<void>; cancel: () => void } {
+    let cancel = (): void => undefined;
+    const promise = new Promise<void>((resolve, reject) => {
+      const onClose = (): void =>
+        reject(new DroverError('no-supervisor', `Drover was closed before ${this.id} had ended; it goes on at the next start.`));
+      const stop = this.ledger.onCommit(({ changed }) => {
+        if (!changed.has(this.id)) return;
+        cancel();
+        resolve();
+      });
+      cancel = () => {
+        stop();
+        this.closed.removeEventListener('abort', onClose);
+      };
+      if (this.closed.aborted) onClose();
+      else this.closed.addEventListener('abort', onClose, { once: true });
+    });
+    // Nobody may be waiting when Drover closes.
+    promise.catch(() => undefined);
+    return { promise, cancel };
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * Makes Redis hold what the log says should be there: after a start, after Redis was away, after it lost
+ * everything. Events wake us up; stored state decides.
+ *
+ * Invariants kept here: 1 (every open goal is rebuilt from the log alone), 2 (a crash between recording and
+ * submitting costs nothing), 4 (what is there is left alone), 5 (a rebuilt goal's claims go on above all
+ * earlier ones).
+ */
+import { compile } from '../compile/compile.js';
+import type { Event, NewEvent } from '../core/events.js';
+import type { GoalView, TaskView } from '../core/goal.js';
+import { topologicalOrder } from '../core/graph.js';
+import { gateJobId } from '../core/ids.js';
+import { isFinal } from '../core/task-state.js';
+import type { Flows } from '../queues/flows.js';
+import { keepStreams } from '../queues/flows.js';
+import type { RedisClient } from '../queues/connection.js';
+import type { Gates } from '../queues/gates.js';
+import type { Jobs, JobRef } from '../queues/jobs.js';
+import type { Ledger } from './ledger.js';
+
+/**
+ * Claims that a rebuilt goal skips. Redis may have given out claims that were not recorded before it was lost;
+ * a task cannot have more of those than its attempts, declines and stalls allow, which are far below this.
+ */
+const CLAIM_GAP = 1_000;
+
+export interface ReconcileParts {
+  readonly client: RedisClient;
+  readonly prefix: string;
+  readonly ledger: Ledger;
+  readonly flows: Flows;
+  readonly jobs: Jobs;
+  readonly gates: Gates;
+}
+
+export class Reconciler {
+  /** Gates that no relay opens, by the need they wait for: the need's job did not know of them. */
+  private readonly looseGates = new Map<string, Set<string>>();
+
+  constructor(private readonly parts: ReconcileParts) {}
+
+  /** Everything that is not finished. */
+  async reconcileAll(): Promise<void> {
+    for (const goal of this.parts.ledger.board.inState('OPEN', 'SETTLED')) await this.reconcile(goal.id);
+  }
+
+  async reconcile(id: string): Promise<void> {
+    await this.submitMissing(id);
+    await this.repairFinished(id);
+    await this.openLooseGates(id);
+  }
+
+  /** Submits those of the goal's jobs that Redis does not hold. */
+  async submitMissing(id: string): Promise<void> {
+    const { ledger, jobs, flows, client, prefix } = this.parts;
+    const goal = ledger.board.goal(id);
+    if (!goal || goal.state === 'DONE' || goal.state === 'CANCELLED') return;
+    const open = [...goal.tasks.values()].filter((task) => !isFinal(task.state));
+    const [root, ...found] = await jobs.exist([{ queue: 'goals', id }, ...open.map(refOf)]);
+    const missing = new Set(open.filter((_, index) => !found[index]).map((task) => task.spec.id));
+    if (root && missing.size === 0) return;
+    if (!root && goal.submitted) await this.prepareRebuild(goal, missing);
+    await keepStreams(client, prefix, new Set(open.map((task) => task.spec.capability)));
+    await flows.submit(compile(goal, missing, !root));
+    if (!goal.submitted) ledger.commit([eventOf(goal, { type: 'goal.submitted' })]);
+    this.watchGates(goal);
+  }
+
+  /** Opens gates of added or rebuilt tasks whose need was just released. */
+  async opened(goal: GoalView, tasks: ReadonlySet<string>): Promise<void> {
+    for (const id of tasks) {
+      const gates = this.looseGates.get(id);
+      const task = goal.tasks.get(id);
+      if (!gates || !task?.released) continue;
+      await this.parts.gates.open([...gates], task.result);
+      this.looseGates.delete(id);
+    }
+  }
+
+  forget(goal: GoalView): void {
+    for (const id of goal.tasks.keys()) this.looseGates.delete(id);
+  }
+
+  private async prepareRebuild(goal: GoalView, missing: ReadonlySet<string>): Promise<void> {
+    const { ledger, jobs } = this.parts;
+    const highest = Math.max(0, ...[...goal.tasks.values()].map((task) => task.claims));
+    const floor = (Math.floor(highest / CLAIM_GAP) + 1) * CLAIM_GAP;
+    const steps = [];
+    for (const { task, event } of ledger.log.events({ goal: goal.id })) {
+      if (event.type !== 'step.done' || task === undefined || !missing.has(task)) continue;
+      steps.push({ task, step: event.step, result: event.result });
+    }
+    await jobs.restoreJournals(steps);
+    ledger.commit([eventOf(goal, { type: 'goal.resubmitted', floor })]);
+  }
+
+  /** Where Redis lost its last second, jobs may have fallen back behind what the log knows. */
+  private async repairFinished(id: string): Promise<void> {
+    const { ledger, jobs } = this.parts;
+    const goal = ledger.board.goal(id);
+    if (!goal) return;
+    const order = topologicalOrder([...goal.tasks.values()].map(({ spec }) => spec));
+    const tasks = order.map((task) => goal.tasks.get(task)!).filter((task) => task.claims > 0);
+    const states = await jobs.states(tasks.map(refOf));
+    for (const [index, task] of tasks.entries()) {
+      const state = states[index]!;
+      if (state === 'missing') continue;
+      if (task.state === 'DONE' && state !== 'completed') {
+        await jobs.complete(refOf(task), task.result);
+      } else if (task.state === 'PENDING' && state === 'failed') {
+        // A retry was recorded, and its effect was lost with the process that recorded it.
+        await jobs.retry(refOf(task));
+      }
+    }
+  }
+
+  private watchGates(goal: GoalView): void {
+    if (!hasLooseGates(goal)) return;
+    for (const { spec, state } of goal.tasks.values()) {
+      if (isFinal(state)) continue;
+      for (const need of spec.needs) {
+        if (goal.tasks.get(need)!.released) continue;
+        const gates = this.looseGates.get(need) ?? new Set();
+        this.looseGates.set(need, gates.add(gateJobId(spec.id, need)));
+      }
+    }
+  }
+
+  private async openLooseGates(id: string): Promise<void> {
+    const goal = this.parts.ledger.board.goal(id);
+    if (!goal || !hasLooseGates(goal)) return;
+    this.watchGates(goal);
+    for (const { spec, state } of goal.tasks.values()) {
+      if (isFinal(state)) continue;
+      for (const need of spec.needs) {
+        const needed = goal.tasks.get(need)!;
+        if (needed.released) await this.parts.gates.open([gateJobId(spec.id, need)], needed.result);
+      }
+    }
+  }
+}
+
+/**
+ * Adopts outcomes that BullMQ has and the log lacks: entries of a stream were cut before they were read.
+ * @returns true where something was adopted.
+ */
+export async function adoptOutcomes(
+  { ledger, jobs }: ReconcileParts,
+  goal: GoalView,
+  queue: string,
+  cursor: string,
+): Promise<boolean> {
+  const open = [...goal.tasks.values()].filter(
+    (task) => task.spec.capability === queue && !isFinal(task.state),
+  );
+  const events: NewEvent[] = [];
+  for (const task of open) {
+    const outcome = await jobs.outcome(refOf(task));
+    if (!outcome) continue;
+    const event: Event =
+      'result' in outcome
+        ? { type: 'task.completed', result: outcome.result }
+        : { type: 'task.failed', reason: outcome.failed };
+    events.push({ ...eventOf(goal, event), task: task.spec.id });
+  }
+  if (events.length === 0) return false;
+  ledger.commit([eventOf(goal, { type: 'stream.gap', queue, after: cursor }), ...events]);
+  return true;
+}
+
+export const refOf = ({ spec }: TaskView): JobRef => ({ queue: spec.capability, id: spec.id });
+
+const eventOf = (goal: GoalView, event: Event): NewEvent => ({
+  time: Date.now(),
+  project: goal.project,
+  goal: goal.id,
+  event,
+});
+
+/** Only added tasks and rebuilt goals have gates that no relay knows. */
+function hasLooseGates(goal: GoalView): boolean {
+  if (goal.floor > 0) return true;
+  for (const task of goal.tasks.values()) if (task.batch > 0) return true;
+  return false;
+}

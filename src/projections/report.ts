@@ -1,0 +1,110 @@
+/** A goal in words and numbers, as the interface agent reports it. Pure. */
+import { blockedBy, type GoalView, type TaskView } from '../core/goal.js';
+import type { Json } from '../core/plan.js';
+import type { GoalState, TaskState } from '../core/task-state.js';
+
+export interface TaskReport {
+  readonly id: string;
+  readonly name: string;
+  readonly title: string;
+  readonly capability: string;
+  readonly state: TaskState;
+  readonly needs: readonly string[];
+  /** Failed or cancelled ancestors because of which it cannot start. */
+  readonly blockedBy: readonly string[];
+  readonly agent: string | null;
+  readonly claims: number;
+  /** Attempts begun since it was planned or last retried by a person. */
+  readonly attempts: number;
+  readonly declines: number;
+  readonly queuedAt: number | null;
+  readonly assignedAt: number | null;
+  readonly activeAt: number | null;
+  readonly finishedAt: number | null;
+  readonly retryAt: number | null;
+  readonly progress: Json;
+  readonly result: Json;
+  readonly error: string | null;
+}
+
+export interface GoalReport {
+  readonly goal: string;
+  readonly title: string;
+  readonly project: string;
+  readonly state: GoalState;
+  readonly createdAt: number;
+  readonly finishedAt: number | null;
+  readonly counts: Readonly<Record<TaskState, number>>;
+  readonly total: number;
+  readonly blocked: number;
+  /** One line for people: `Done! 10/10 tasks complete`. */
+  readonly text: string;
+  readonly tasks: readonly TaskReport[];
+}
+
+export function reportOf(goal: GoalView): GoalReport {
+  const blockers = blockedBy(goal);
+  return {
+    goal: goal.id,
+    title: goal.title,
+    project: goal.project,
+    state: goal.state,
+    createdAt: goal.createdAt,
+    finishedAt: goal.finishedAt,
+    counts: { ...goal.counts },
+    total: goal.tasks.size,
+    blocked: blockers.size,
+    text: summaryOf(goal, blockers.size),
+    tasks: [...goal.tasks.values()].map((task) => taskReport(task, blockers.get(task.spec.id) ?? [])),
+  };
+}
+
+/** `Done! 7/10 tasks complete, 3 blocked`, and the like. */
+export function summaryOf({ state, counts, tasks }: GoalView, blocked: number): string {
+  const { DONE, FAILED, CANCELLED, PENDING, ASSIGNED, ACTIVE, REVIEW } = counts;
+  const parts = [`${DONE}/${tasks.size} tasks complete`];
+  const running = ASSIGNED + ACTIVE;
+  const rest: [number, string][] = [
+    [running, 'running'],
+    [PENDING, 'pending'],
+    [REVIEW, 'in review'],
+    [FAILED, 'failed'],
+    [blocked, 'blocked'],
+    [CANCELLED, 'cancelled'],
+  ];
+  for (const [count, word] of rest) if (count > 0) parts.push(`${count} ${word}`);
+  return `${OPENINGS[state]} ${parts.join(', ')}`;
+}
+
+const OPENINGS: Record<GoalState, string> = {
+  OPEN: 'Working:',
+  SETTLED: 'Stuck:',
+  DONE: 'Done!',
+  CANCELLED: 'Cancelled:',
+};
+
+function taskReport(task: TaskView, blockers: readonly string[]): TaskReport {
+  const { spec, state, failures } = task;
+  const begun = state === 'ASSIGNED' || state === 'ACTIVE' || state === 'DONE' || state === 'REVIEW';
+  return {
+    id: spec.id,
+    name: spec.name,
+    title: spec.title ?? spec.name,
+    capability: spec.capability,
+    state,
+    needs: spec.needs,
+    blockedBy: blockers,
+    agent: task.agent,
+    claims: task.claims,
+    attempts: failures + (begun ? 1 : 0),
+    declines: task.declines,
+    queuedAt: task.queuedAt,
+    assignedAt: task.assignedAt,
+    activeAt: task.activeAt,
+    finishedAt: task.finishedAt,
+    retryAt: task.retryAt,
+    progress: task.progress,
+    result: task.result,
+    error: task.error,
+  };
+}
