@@ -14,7 +14,7 @@ import { isName, NAME_RULE } from '../core/ids.js';
 import type { Json } from '../core/plan.js';
 import { Log } from '../log/log.js';
 import { acquireWriterLock } from '../log/writer-lock.js';
-import { CommandSender } from '../queues/commands.js';
+import { CommandSender, unwrap } from '../queues/commands.js';
 import { connect, type Connection, type RedisSource } from '../queues/connection.js';
 import { checkRedis } from '../queues/redis-check.js';
 import { redisSocketOf } from '../queues/redis-process.js';
@@ -119,8 +119,9 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
     let force = false;
     undo.push(() => supervisor.close(force));
     await supervisor.start();
-    const host = startHost(settings, connection, (request) =>
-      supervisor.grow(request, growthId(request)),
+    // As a command, so that a handler that runs again after a crash gets the first answer.
+    const host = startHost(settings, connection, async (request) =>
+      unwrap(await supervisor.carryOut(growthId(request), 'grow', request, request.task)),
     );
     undo.push(() => host.close(force));
     const closed = new AbortController();

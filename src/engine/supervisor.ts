@@ -105,7 +105,7 @@ export class Supervisor {
   }
 
   /** Carries a command out once, however often it is delivered, and answers it. */
-  async carryOut(id: string, name: string, input: Json, by: string): Promise<Answer> {
+  async carryOut(id: string, name: string, input: unknown, by: string): Promise<Answer> {
     const known = this.options.ledger.log.outcome(id);
     if (known !== undefined) return { ok: await this.answerAgain(name, known) };
     try {
@@ -153,7 +153,7 @@ export class Supervisor {
   }
 
   /** Adds tasks to a running goal; answers with their ids by name. */
-  async grow(input: unknown, command?: string): Promise<Record<string, string>> {
+  private async grow(input: unknown, command: string): Promise<Record<string, string>> {
     const request = parse(growthRequestSchema, input);
     const { ledger, connection, prefix } = this.options;
     const goal = this.goal(request.goal);
@@ -180,7 +180,7 @@ export class Supervisor {
     await Promise.all([this.flows.close(), this.jobs.close(), this.gates.close()]);
   }
 
-  private async dispatch(name: string, input: Json, by: string, id: string): Promise<Json> {
+  private async dispatch(name: string, input: unknown, by: string, id: string): Promise<Json> {
     switch (name) {
       case 'enqueue':
         return jsonSchema.parse(await this.enqueue(input, by, id));

@@ -23,6 +23,13 @@ const answerSchema = z.union([
 ]);
 export type Answer = z.infer<typeof answerSchema>;
 
+/** The answer's value, or the error that it carries. */
+export function unwrap(answer: Answer): Json {
+  if ('ok' in answer) return answer.ok;
+  const { code, message, remedy } = answer.refused;
+  throw new DroverError(code as ErrorCode, message, remedy);
+}
+
 export interface SendOptions {
   /** Makes a repeated command the same one; random unless given. */
   readonly id?: string;
@@ -64,10 +71,7 @@ export class CommandSender {
         removeOnFail: { age: KEEP },
       },
     );
-    const answer = answerSchema.parse(await this.answered(job, name, timeout));
-    if ('ok' in answer) return answer.ok;
-    const { code, message, remedy } = answer.refused;
-    throw new DroverError(code as ErrorCode, message, remedy);
+    return unwrap(answerSchema.parse(await this.answered(job, name, timeout)));
   }
 
   async close(): Promise<void> {
