@@ -1,0 +1,179 @@
+/**
+ * The only door to git.
+ *
+ * Kept here: a repository's own configuration starts no program of its choosing (hooks, fsmonitor, editor,
+ * signing, credential helpers), nothing asks a terminal, and commands on one repository run one at a time:
+ * git's lock files make parallel ones fail.
+ */
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { simpleGit } from 'simple-git';
+import { DroverError, messageOf } from '../core/errors.js';
+
+export interface Author {
+  readonly name: string;
+  readonly email: string;
+}
+
+export const DROVER_AUTHOR: Author = { name: 'Drover', email: 'drover@localhost' };
+
+/** Variables to take `PATH` and `HOME` from; no others are looked at. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface GitOptions {
+  /** Default: the folders that every system has, and no home, so no user's configuration either. */
+  readonly environment?: Environment;
+  /** Milliseconds without output after which a command is ended; default one minute. */
+  readonly timeout?: number;
+}
+
+/** Git in one directory. */
+export interface Git {
+  readonly dir: string;
+  /**
+   * Runs one command and returns its output.
+   * @throws DroverError `not-found` (no git), `bad-input` (no repository), `conflict` (locked, after some
+   *   retries), `timeout`; simple-git's GitError for what a command itself complains about.
+   */
+  run(args: readonly string[], author?: Author): Promise<string>;
+  /** Runs `work` while no other work of this process runs in the same directory; not to be nested. */
+  exclusive<T>(work: () => Promise<T>): Promise<T>;
+}
+
+const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
+/** Milliseconds between tries while another git command holds a lock: about two seconds in all. */
+const LOCK_BACKOFF = [50, 100, 200, 400, 600, 800];
+
+const HARDENED = [
+  'core.hooksPath=/dev/null',
+  'core.fsmonitor=false',
+  'core.editor=false',
+  'credential.helper=',
+  'commit.gpgSign=false',
+  'tag.gpgSign=false',
+  // Both leave a process behind that outlives ours; the user's own commands tidy up.
+  'gc.auto=0',
+  'maintenance.auto=false',
+];
+
+/** The categories that HARDENED itself falls into; simple-git refuses them otherwise. */
+const UNSAFE = {
+  allowUnsafeHooksPath: true,
+  allowUnsafeFsMonitor: true,
+  allowUnsafeEditor: true,
+  allowUnsafeCredentialHelper: true,
+};
+
+/** Directory to the end of the work that was asked for last. */
+const queues = new Map<string, Promise<unknown>>();
+
+/** @param dir an existing directory; git looks for a repository in it, not above it. */
+export function gitIn(dir: string, { environment = {}, timeout = 60_000 }: GitOptions = {}): Git {
+  const variables = childEnvironment(dir, environment);
+  const once = async (args: readonly string[], author: Author): Promise<string> => {
+    const git = simpleGit({
+      baseDir: dir,
+      config: [...HARDENED, `user.name=${author.name}`, `user.email=${author.email}`],
+      unsafe: UNSAFE,
+      allowEnvironment: Object.keys(variables),
+      timeout: { block: timeout },
+      // simple-git takes a failure without a word on standard error for a success.
+      errors: (error, { exitCode }) =>
+        error ??
+        (exitCode === 0 ? undefined : new Error(`git ${args[0]} ended with status ${exitCode}`)),
+    });
+    return git.env(variables).raw(['--literal-pathspecs', ...args]);
+  };
+  return {
+    dir,
+    async run(args, author = DROVER_AUTHOR) {
+      for (let tries = 0; ; tries += 1) {
+        try {
+          return await once(args, author);
+        } catch (error) {
+          const pause = LOCK_BACKOFF[tries];
+          if (!lockFileIn(error) || pause === undefined) throw explain(error, dir, timeout);
+          await sleep(pause);
+        }
+      }
+    },
+    exclusive: (work) => enqueue(dir, work),
+  };
+}
+
+function childEnvironment(dir: string, environment: Environment): Record<string, string> {
+  const home = environment['HOME'];
+  return {
+    PATH: environment['PATH'] || DEFAULT_PATH,
+    ...(home && { HOME: home }),
+    // The messages that `explain` reads are the untranslated ones.
+    LC_ALL: 'C',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_CONFIG_NOSYSTEM: '1',
+    // A folder that is no repository must not be taken for a part of one that it lies in.
+    GIT_CEILING_DIRECTORIES: dirname(dir),
+    GIT_OPTIONAL_LOCKS: '0',
+  };
+}
+
+async function enqueue<T>(dir: string, work: () => Promise<T>): Promise<T> {
+  const before = queues.get(dir) ?? Promise.resolve();
+  const mine = before.then(work, work);
+  queues.set(dir, mine);
+  try {
+    return await mine;
+  } finally {
+    if (queues.get(dir) === mine) queues.delete(dir);
+  }
+}
+
+/** The lock file that stopped a command, or undefined where something else did. */
+const lockFileIn = (error: unknown): string | undefined =>
+  /Unable to create '([^']+\.lock)': File exists/.exec(messageOf(error))?.[1];
+
+function explain(error: unknown, dir: string, timeout: number): unknown {
+  const message = messageOf(error);
+  const cause = { cause: error };
+  const lock = lockFileIn(error);
+  if (lock !== undefined) {
+    return new DroverError(
+      'conflict',
+      `Another git command holds the repository in ${dir}: ${lock} is there.`,
+      `Wait for it to end. If none is running any more, remove ${lock}; Drover tries again by itself.`,
+      cause,
+    );
+  }
+  if (/spawn git ENOENT/.test(message)) {
+    return new DroverError(
+      'not-found',
+      'git was not found.',
+      'Install git 2.28 or later, on the PATH.',
+      cause,
+    );
+  }
+  if (/not a git repository/.test(message)) {
+    return new DroverError(
+      'bad-input',
+      `${dir} is no git repository.`,
+      'Make it one with `git init` and a first commit, or name another folder.',
+      cause,
+    );
+  }
+  if (/detected dubious ownership/.test(message)) {
+    return new DroverError(
+      'bad-input',
+      `git does not trust ${dir}, because another user owns it.`,
+      `Give this user the folder, or run \`git config --global --add safe.directory ${dir}\`.`,
+      cause,
+    );
+  }
+  if (/block timeout reached/.test(message)) {
+    return new DroverError(
+      'timeout',
+      `A git command in ${dir} said nothing for ${timeout / 1_000} s and was ended.`,
+      'See whether the disk answers and no other program holds the repository.',
+      cause,
+    );
+  }
+  return error;
+}

@@ -1,0 +1,23 @@
+/** A temporary folder, and git as a user runs it. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+
+export function temporaryFolder(): string {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'drover-workspace-')));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** Runs git as another person would, with no configuration but the repository's. */
+export function userGit(dir: string, ...args: string[]): string {
+  const identity = ['-c', 'user.name=Someone', '-c', 'user.email=someone@example.com'];
+  return execFileSync('git', [...identity, ...args], {
+    cwd: dir,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'], GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' },
+  }).trim();
+}
