@@ -153,3 +153,18 @@ describe('the set-up', () => {
     expect(err).toContain(`This is Node ${process.versions.node}; Drover needs 99.1 or newer.`);
   });
 });
+
+describe('package-lock.json', () => {
+  it('names the packages for every kind of machine, or `npm ci` refuses it', async () => {
+    const { packages } = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+    };
+    const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter(
+        (name) => !packages[`${path}/node_modules/${name}`] && !packages[`node_modules/${name}`],
+      ),
+    );
+    // `npm run complete-lock` mends it.
+    expect(missing).toEqual([]);
+  });
+});
