@@ -235,7 +235,7 @@ function addTasks(goal: GoalView, specs: readonly TaskSpec[], time: number, touc
   for (const spec of specs) {
     const openNeeds = [...new Set(spec.needs)].filter((need) => {
       const needed = goal.tasks.get(need);
-      if (!needed) return true;
+      if (!needed || needed.batch === batch) return true;
       // A need on a task that was there before: `dependentsOf` saw only the new ones.
       goal.dependents.get(need)!.push(spec.id);
       return !needed.released;

@@ -81,23 +81,35 @@ export class Streams {
     await pipeline.exec();
   }
 
-  /** Queues of which entries behind the cursor were deleted before they were read (Redis 7 and later). */
+  /**
+   * Queues of which entries may have been cut before they were read. Trimming by us always leaves the cursor's
+   * own entry, so where that is gone, somebody else has trimmed.
+   */
   async gaps(cursors: ReadonlyMap<string, string>): Promise<string[]> {
-    const queues = [...cursors.keys()];
     const pipeline = this.client.pipeline();
-    for (const queue of queues) pipeline.xinfo('STREAM', streamKey(this.prefix, queue));
+    for (const [queue, entry] of cursors) {
+      const stream = streamKey(this.prefix, queue);
+      if (entry === NOTHING_READ) pipeline.xinfo('STREAM', stream);
+      else pipeline.xrange(stream, entry, entry);
+    }
     const replies = (await pipeline.exec()) ?? [];
-    return queues.filter((queue, index) => {
-      const [error, info] = replies[index]!;
-      if (error || !Array.isArray(info)) return false;
-      const deleted: unknown = info[info.indexOf('max-deleted-entry-id') + 1];
-      return (
-        info.includes('max-deleted-entry-id') &&
-        typeof deleted === 'string' &&
-        compareEntries(deleted, cursors.get(queue)!) > 0
-      );
+    return [...cursors].flatMap(([queue, entry], index) => {
+      const [error, reply] = replies[index]!;
+      // A stream that does not exist yet has lost nothing.
+      if (error || !Array.isArray(reply)) return [];
+      const cut = entry === NOTHING_READ ? wasTrimmed(reply) : reply.length === 0;
+      return cut ? [queue] : [];
     });
   }
+}
+
+/** The cursor of a stream that was never read. */
+export const NOTHING_READ = '0-0';
+
+/** Whether a stream holds fewer entries than it ever got; Redis before 7 does not tell. */
+function wasTrimmed(info: readonly unknown[]): boolean {
+  const field = (name: string): unknown => info[info.indexOf(name) + 1];
+  return info.includes('entries-added') && Number(field('entries-added')) > Number(field('length'));
 }
 
 /** Orders stream entries by time, then by number. */

@@ -8,7 +8,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../core/errors.js';
 import type { NewEvent } from '../core/events.js';
-import { compareEntries, type StreamEntry, type Streams } from '../queues/streams.js';
+import { compareEntries, NOTHING_READ, type StreamEntry, type Streams } from '../queues/streams.js';
 import { type Locate, translate } from './translate.js';
 
 export interface RecorderOptions {
@@ -38,6 +38,8 @@ export class Recorder {
   private running: Promise<void> | undefined;
   private housekept = 0;
   private troubled = false;
+  /** Gaps that were dealt with, by their cursors. */
+  private readonly known = new Map<string, string>();
 
   constructor(private readonly options: RecorderOptions) {
     this.cursors = new Map(options.cursors);
@@ -46,17 +48,19 @@ export class Recorder {
   /** Reads this queue's stream as well, from its beginning. */
   async watch(queue: string): Promise<void> {
     if (this.cursors.has(queue)) return;
-    this.cursors.set(queue, '0-0');
+    this.cursors.set(queue, NOTHING_READ);
     if (this.running) await this.options.streams.wake();
   }
 
   /** Records everything that is in the streams by now. */
   async catchUp(): Promise<void> {
+    const gaps = await this.gaps();
     for (;;) {
       const entries = await this.options.streams.read(this.cursors, 1);
-      if (entries.length === 0) return;
+      if (entries.length === 0) break;
       this.record(entries);
     }
+    for (const [queue, cursor] of gaps) await this.options.onGap(queue, cursor);
   }
 
   start(): void {
@@ -100,10 +104,21 @@ export class Recorder {
 
   private async housekeep(): Promise<void> {
     const { streams, onGap, onIdle } = this.options;
-    for (const queue of await streams.gaps(this.cursors)) await onGap(queue, this.cursors.get(queue)!);
+    for (const [queue, cursor] of await this.gaps()) await onGap(queue, cursor);
     await streams.trim(this.cursors);
     await onIdle([...this.cursors.keys()]);
     this.housekept = Date.now();
+  }
+
+  /** Gaps that were not there before, with the cursor behind which they begin. */
+  private async gaps(): Promise<[queue: string, cursor: string][]> {
+    const found: [string, string][] = [];
+    for (const queue of await this.options.streams.gaps(this.cursors)) {
+      const cursor = this.cursors.get(queue)!;
+      if (this.known.get(queue) !== cursor) found.push([queue, cursor]);
+      this.known.set(queue, cursor);
+    }
+    return found;
   }
 
   private trouble(reason: string | null): void {

@@ -1,0 +1,192 @@
+/** What Redis loses, the log gives back; what two supervisors would spoil, is refused. */
+import { Queue, Worker } from 'bullmq';
+import { describe, expect, it } from 'vitest';
+import { testBed } from '../support/redis.js';
+
+const bed = testBed();
+
+/** A promise that a test resolves when it likes. */
+function latch(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+describe('Redis emptied', () => {
+  it('open goals are rebuilt: done tasks and steps do not run again, claims go on above', async () => {
+    const drover = await bed.start({ timing: { lockDuration: 1_000, stalledInterval: 500 } });
+    const runs: Record<string, number> = {};
+    let steps = 0;
+    const hold = latch();
+    await drover.agent('developer', async (task) => {
+      runs[task.name] = (runs[task.name] ?? 0) + 1;
+      if (task.name === 'middle') {
+        await task.step('once', () => {
+          steps += 1;
+          return steps;
+        });
+        if (runs['middle'] === 1) await hold.opened;
+      }
+      return task.name === 'end' ? task.needs : task.name;
+    });
+    const goal = await drover.enqueue({
+      title: 'Survive',
+      tasks: [
+        { name: 'start', capability: 'developer' },
+        { name: 'side', capability: 'developer', needs: ['start'] },
+        { name: 'middle', capability: 'developer', needs: ['start'] },
+        { name: 'end', capability: 'developer', needs: ['middle', 'start', 'side'] },
+      ],
+    });
+    for await (const { event } of goal.events()) if (event.type === 'step.done') break;
+    await expect.poll(() => goal.report().counts.DONE).toBe(2);
+    await drover.connection.client.flushall();
+    await expect.poll(() => runs['middle'], { timeout: 15_000 }).toBe(2);
+    hold.open();
+    const report = await goal.done();
+    expect(report.text).toBe('Done! 4/4 tasks complete');
+    expect(runs).toEqual({ start: 1, side: 1, middle: 2, end: 1 });
+    expect(steps).toBe(1);
+    expect(report.tasks[2]!.claims).toBeGreaterThan(1_000);
+    expect(report.tasks[3]!.result).toEqual({ middle: 'middle', start: 'start', side: 'side' });
+  });
+
+  it('a goal that was stuck is rebuilt stuck, and a retry still carries it to its end', async () => {
+    const drover = await bed.start();
+    let broken = true;
+    await drover.agent('developer', (task) => {
+      if (task.name === 'a' && broken) throw new Error('broken');
+      return 1;
+    });
+    const goal = await drover.enqueue({
+      title: 'Stuck',
+      tasks: [
+        { name: 'a', capability: 'developer', retry: { attempts: 1 } },
+        { name: 'b', capability: 'developer', needs: ['a'] },
+        { name: 'c', capability: 'developer', needs: ['a'] },
+      ],
+    });
+    expect((await goal.done()).state).toBe('SETTLED');
+    await drover.connection.client.flushall();
+    await expect
+      .poll(async () => drover.connection.client.exists(`${drover.prefix}:goals:${goal.id}`), { timeout: 10_000 })
+      .toBe(1);
+    broken = false;
+    await drover.retry(goal.report().tasks[0]!.id);
+    expect((await goal.done()).text).toBe('Done! 3/3 tasks complete');
+  });
+});
+
+describe('a supervisor', () => {
+  it('that is started again goes on with open goals, and runs nothing twice', async () => {
+    const dataDir = bed.folder();
+    const options = { dataDir, prefix: 'again' };
+    const first = await bed.start(options);
+    const runs: string[] = [];
+    const { id } = await first.enqueue({
+      title: 'Again',
+      tasks: [
+        { name: 'a', capability: 'developer' },
+        { name: 'b', capability: 'tester', needs: ['a'] },
+      ],
+    });
+    await first.agent('developer', (task) => runs.push(task.name));
+    await expect.poll(() => runs).toEqual(['a']);
+    await first.close();
+    const second = await bed.start(options);
+    await second.agent('developer', (task) => runs.push(task.name));
+    await second.agent('tester', (task) => runs.push(task.name));
+    expect((await second.goal(id).done()).state).toBe('DONE');
+    expect(runs).toEqual(['a', 'b']);
+  });
+
+  it('is refused where another one writes the log, and where another log owns the keys', async () => {
+    const dataDir = bed.folder();
+    await bed.start({ dataDir, prefix: 'owned' });
+    await expect(bed.start({ dataDir, prefix: 'other' })).rejects.toMatchObject({ code: 'log-locked' });
+    await expect(bed.start({ dataDir: bed.folder(), prefix: 'owned' })).rejects.toMatchObject({
+      code: 'conflict',
+    });
+  });
+
+  it('records what happened while it was down, however much', async () => {
+    const options = { dataDir: bed.folder(), prefix: 'down' };
+    const first = await bed.start(options);
+    const tasks = Array.from({ length: 300 }, (_, index) => ({ name: `t${index}`, capability: 'plain' }));
+    const { id } = await first.enqueue({ title: 'Many', tasks });
+    await first.close();
+    const connection = bed.redis().connection;
+    // A queue of somebody's own, made without a thought, sets the stream's limit back.
+    const queue = new Queue('plain', { connection, prefix: 'down', streams: { events: { maxLen: 1_000_000 } } });
+    await queue.waitUntilReady();
+    const worker = new Worker('plain', async () => 'plain result', { connection, prefix: 'down', concurrency: 20 });
+    await expect.poll(() => queue.getCompletedCount(), { timeout: 20_000 }).toBe(300);
+    await worker.close();
+    await queue.close();
+    const second = await bed.start(options);
+    const report = await second.goal(id).done();
+    expect(report.text).toBe('Done! 300/300 tasks complete');
+    expect(report.tasks[7]!.result).toBe('plain result');
+  });
+});
+
+describe('a cut stream', () => {
+  it('is noticed, and the states are taken from the jobs', async () => {
+    const options = { dataDir: bed.folder(), prefix: 'cut' };
+    const first = await bed.start(options);
+    const { id } = await first.enqueue({
+      title: 'Cut',
+      tasks: [
+        { name: 'a', capability: 'plain' },
+        { name: 'b', capability: 'plain', needs: ['a'] },
+      ],
+    });
+    await first.close();
+    const connection = bed.redis().connection;
+    const worker = new Worker('plain', async () => 'kept', { connection, prefix: 'cut' });
+    const queue = new Queue('plain', { connection, prefix: 'cut', skipMetasUpdate: true });
+    await expect.poll(() => queue.getCompletedCount(), { timeout: 10_000 }).toBe(2);
+    await worker.close();
+    await queue.trimEvents(0);
+    await queue.close();
+    const second = await bed.start(options);
+    const report = await second.goal(id).done();
+    expect(report.text).toBe('Done! 2/2 tasks complete');
+    const types = [...second.ledger.log.events({ goal: id })].map(({ event }) => event.type);
+    expect(types).toContain('stream.gap');
+  });
+});
+
+describe('any BullMQ worker', () => {
+  it('takes part in a plan: data in, value out, retries by its own errors', async () => {
+    const drover = await bed.start();
+    await drover.agent('developer', (task) => task.needs);
+    const connection = bed.redis().connection;
+    let tries = 0;
+    const worker = new Worker(
+      'python',
+      async (job) => {
+        tries += 1;
+        if (tries === 1) throw new Error('first try');
+        return { seen: (job.data as { task: { name: string } }).task.name };
+      },
+      { connection, prefix: drover.prefix },
+    );
+    const retry = { backoff: { type: 'fixed', delay: 10, jitter: 0 } } as const;
+    const goal = await drover.enqueue({
+      title: 'Mixed',
+      tasks: [
+        { name: 'foreign', capability: 'python', retry },
+        { name: 'one', capability: 'developer', needs: ['foreign'] },
+        { name: 'two', capability: 'developer', needs: ['foreign'] },
+      ],
+    });
+    const report = await goal.done();
+    await worker.close();
+    expect(report.text).toBe('Done! 3/3 tasks complete');
+    expect(report.tasks[0]).toMatchObject({ attempts: 2, claims: 2 });
+    expect(report.tasks[2]!.result).toEqual({ foreign: { seen: 'foreign' } });
+  });
+});
