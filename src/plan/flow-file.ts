@@ -1,0 +1,235 @@
+/**
+ * Flow files: plans written by hand, in YAML. Reading one names everything that is wrong with it, each with
+ * its place and a remedy; only mistakes in the YAML itself hide what stands behind them. Sizes, nesting and
+ * aliases are bounded, so a file from anywhere may be read.
+ */
+import { Buffer } from 'node:buffer';
+import { readFile, stat } from 'node:fs/promises';
+import { DroverError, messageOf } from '../core/errors.js';
+import { type Plan, type PlannedTask, plannedTaskSchema, type Priority } from '../core/plan.js';
+import { addIssues } from './issues.js';
+import { resolveParameters } from './parameters.js';
+import { FlowProblems, type Problem, ProblemList, quote } from './problems.js';
+import { flowSchema } from './schema.js';
+import { referencesIn, substitute, substituteJson, substituteTexts } from './substitute.js';
+import { nearest } from './suggest.js';
+import { isRecord, mistakeIn, readTasks, type References } from './task-source.js';
+import { expandTasks, type Variant } from './variants.js';
+import { parseSyntax } from './yaml-syntax.js';
+import { buildValue, type LocatedValue } from './yaml-value.js';
+
+/** Bytes of a flow file. */
+const MAX_SIZE = 4 * 1024 * 1024;
+
+/** A plan, and what its goal is called. */
+export interface Flow extends Plan {
+  readonly title: string;
+  /** The caller decides where the file names none. */
+  readonly project?: string;
+  readonly priority: Priority;
+}
+
+export interface FlowOptions {
+  /** The file's name in problems. */
+  readonly file: string;
+  /** Values of the flow's parameters. */
+  readonly parameters?: Readonly<Record<string, string>>;
+  /** Capabilities that agents have; any other one is worth a warning. */
+  readonly knownCapabilities?: readonly string[];
+}
+
+/** A flow, and what its author should know although it can run. */
+export interface ParsedFlow {
+  readonly flow: Flow;
+  readonly warnings: Problem[];
+}
+
+/**
+ * Reads a flow from its text.
+ * @throws FlowProblems with everything that is wrong; DroverError `too-large` beyond 4 MiB
+ */
+export function parseFlow(text: string, options: FlowOptions): ParsedFlow {
+  if (Buffer.byteLength(text) > MAX_SIZE) throw tooLarge(options.file);
+  const problems = new ProblemList();
+  const warnings = new ProblemList();
+  const syntax = parseSyntax(text.replace(/^\uFEFF/, ''), problems);
+  for (const { offset, message } of syntax.warnings) {
+    warnings.add(offset, message, 'The tag has no meaning here; remove it.');
+  }
+  const value = syntax.document && buildValue(syntax.document, syntax.lines, problems);
+  const flow = value && readValue(value, options, problems, warnings);
+  const place = (offset: number) => syntax.lines.linePos(offset);
+  const warned = warnings.toProblems(options.file, place);
+  if (flow && problems.size === 0) return { flow, warnings: warned };
+  throw new FlowProblems(problems.toProblems(options.file, place), warned);
+}
+
+/**
+ * Reads a flow file.
+ * @throws FlowProblems as `parseFlow` does; DroverError where the file is missing, unreadable, too large or no text
+ */
+export async function readFlow(
+  path: string,
+  options: Partial<FlowOptions> = {},
+): Promise<ParsedFlow> {
+  return parseFlow(await readText(path), { file: path, ...options });
+}
+
+function readValue(
+  file: LocatedValue,
+  { parameters = {}, knownCapabilities }: FlowOptions,
+  problems: ProblemList,
+  warnings: ProblemList,
+): Flow | undefined {
+  if (!isRecord(file.value)) {
+    const what =
+      file.value === null ? 'the file is empty' : 'a flow file is a map, and this is not';
+    problems.add(file.offsetOf([]), what, 'Begin with `name:` and `tasks:`.');
+    return undefined;
+  }
+  const written = flowSchema.safeParse(file.value, { reportInput: true });
+  addIssues(written.error?.issues ?? [], [], file, problems);
+  const references = readParameters(file, parameters, problems);
+  const title = readTitle(file, references, problems);
+  const sources = readTasks(references, file, problems);
+  const variants = sources && expandTasks(sources, references.values, file, problems);
+  const tasks = (variants ?? []).flatMap((variant) => {
+    const task = planTask(variant, file, problems);
+    if (task && knownCapabilities) {
+      warnOfCapability(task, variant, knownCapabilities, file, warnings);
+    }
+    return task ? [task] : [];
+  });
+  if (!written.success) return undefined;
+  const { project, priority } = written.data;
+  return { title, ...(project !== undefined && { project }), priority, tasks };
+}
+
+function readParameters(
+  file: LocatedValue,
+  given: Readonly<Record<string, string>>,
+  problems: ProblemList,
+): References {
+  const raw = isRecord(file.value) ? file.value['parameters'] : undefined;
+  const declared = isRecord(raw) ? raw : {};
+  const values = resolveParameters(declared, given, file, problems);
+  return { declared: Object.keys(declared), values };
+}
+
+function readTitle(file: LocatedValue, references: References, problems: ProblemList): string {
+  const name = isRecord(file.value) ? file.value['name'] : undefined;
+  if (typeof name !== 'string') return '';
+  for (const reference of referencesIn(name)) {
+    const wrong = mistakeIn(reference, references.declared, []);
+    if (wrong) problems.add(file.offsetOf(['name']), wrong.message, wrong.remedy);
+  }
+  const title = substitute(name, { parameters: references.values, matrix: new Map() });
+  const checked = flowSchema.shape.name.safeParse(title, { reportInput: true });
+  addIssues(checked.error?.issues ?? [], ['name'], file, problems);
+  return title;
+}
+
+function planTask(
+  { name, source, scope, needs }: Variant,
+  file: LocatedValue,
+  problems: ProblemList,
+): PlannedTask | undefined {
+  if (!source.written) return undefined;
+  const { matrix: _, with: input, check, capability, ...rest } = source.written;
+  // A task without either was reported when it was read.
+  const skill = capability ?? (rest.run === undefined ? undefined : 'shell');
+  if (skill === undefined) return undefined;
+  const planned = plannedTaskSchema.safeParse(
+    {
+      ...substituteTexts(
+        { ...rest, capability: skill, check: typeof check === 'string' ? { run: check } : check },
+        scope,
+      ),
+      ...(input && { with: substituteJson(input, scope) }),
+      name,
+      needs,
+    },
+    { reportInput: true },
+  );
+  for (const issue of planned.error?.issues ?? []) {
+    // The name is the task's key in the file.
+    const path = issue.path[0] === 'name' ? [] : issue.path;
+    addIssues([{ ...issue, path }], source.path, file, problems);
+  }
+  return planned.data;
+}
+
+function warnOfCapability(
+  { capability }: PlannedTask,
+  { source }: Variant,
+  known: readonly string[],
+  file: LocatedValue,
+  warnings: ProblemList,
+): void {
+  if (known.includes(capability)) return;
+  const likely = nearest(capability, known);
+  warnings.add(
+    file.offsetOf([...source.path, 'capability']),
+    `no known agent has the capability ${quote(capability)}`,
+    `${likely ? `Did you mean ${quote(likely)}? ` : ''}The goal waits until such an agent is started.`,
+  );
+}
+
+async function readText(path: string): Promise<string> {
+  const bytes = await readBytes(path);
+  try {
+    if (bytes.includes(0)) throw new TypeError('it contains a zero byte');
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new DroverError(
+      'bad-input',
+      `${path} is not a text file in UTF-8`,
+      'Name a flow file in YAML, or save this one as UTF-8.',
+      { cause: error },
+    );
+  }
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    // Asked before it is opened: opening a pipe waits for somebody to write to it.
+    const stats = await stat(path);
+    if (!stats.isFile()) {
+      throw new DroverError('bad-input', `${path} is not a file`, 'Name a flow file in YAML.');
+    }
+    if (stats.size > MAX_SIZE) throw tooLarge(path);
+    return await readFile(path);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): DroverError {
+  if (error instanceof DroverError) return error;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return new DroverError(
+      'not-found',
+      `there is no file ${path}`,
+      'Check the path; it is relative to the current folder.',
+      {
+        cause: error,
+      },
+    );
+  }
+  return new DroverError(
+    'bad-input',
+    `${path} cannot be read: ${messageOf(error)}`,
+    'Check the permissions of the file.',
+    {
+      cause: error,
+    },
+  );
+}
+
+const tooLarge = (file: string): DroverError =>
+  new DroverError(
+    'too-large',
+    `${file} is larger than ${MAX_SIZE / 1024 / 1024} MiB`,
+    'Split the flow into several goals, or move large input into files of the project.',
+  );
