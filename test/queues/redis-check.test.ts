@@ -89,9 +89,7 @@ describe('checkRedis', () => {
 
   it('waits for a server that loads its data', async () => {
     const writer = serve(...KEEPS_ALL);
-    await writer.mset(
-      Object.fromEntries(Array.from({ length: 500 }, (_, key) => [key, 'value'])),
-    );
+    await writer.mset(Object.fromEntries(Array.from({ length: 500 }, (_, key) => [key, 'value'])));
     await writer.bgrewriteaof();
     await expect
       .poll(async () => parseInfo(await writer.info()).get('aof_rewrite_in_progress'))
