@@ -68,6 +68,9 @@ export interface TaskContext {
   decline(reason: string): never;
 }
 
+/** Lines of log that wait to be sent at most. */
+const MAX_UNSENT = 1_000;
+
 /** Thrown by `decline`. */
 export class Declined extends Error {
   override name = 'Declined';
@@ -83,6 +86,7 @@ export class Context implements TaskContext {
   suspended = false;
   private readonly steps = new Set<string>();
   private readonly lines: Write[] = [];
+  private leftOut = 0;
   private flushing: Promise<void> = Promise.resolve();
   private growths = 0;
 
@@ -136,6 +140,11 @@ export class Context implements TaskContext {
   }
 
   log(line: string): void {
+    // A command may write lines faster than Redis takes them; those are left out, and the log says how many.
+    if (this.lines.length >= MAX_UNSENT) {
+      this.leftOut += 1;
+      return;
+    }
     this.lines.push({ log: line });
     if (this.lines.length === 1) this.flushing = this.flushing.then(() => this.flushSoon());
   }
@@ -207,6 +216,8 @@ export class Context implements TaskContext {
   private async flushSoon(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     const batch = this.lines.splice(0);
+    if (this.leftOut > 0) batch.push({ log: `(${this.leftOut} lines were left out)` });
+    this.leftOut = 0;
     // A refused line needs no handling of its own: `write` has aborted the attempt.
     await this.write(batch).catch(() => undefined);
   }

@@ -44,6 +44,8 @@ export function checkRunner(shell: Shell): (task: TaskContext, claim: Claim) => 
     const { run: command, timeout } = claim.data.task.check!;
     task.log(`check: ${command}`);
     const result = await run(shell, task, command, (line) => task.log(line), timeout);
+    // Cancelled, timed out as a whole, or lost: the attempt ends with that reason, not with its check's.
+    task.signal.throwIfAborted();
     return {
       command,
       exitCode: result.exitCode,

@@ -79,6 +79,8 @@ export interface Drover extends Common {
   enqueue(goal: GoalRequest): Promise<GoalHandle & Pick<Enqueued, 'created' | 'waitingFor'>>;
   /** @throws DroverError `not-found` */
   goal(id: string): GoalHandle;
+  /** Names of all queues, the engine's first. */
+  queues(): string[];
   /** For what reads the log beside the supervisor. */
   readonly ledger: Ledger;
   readonly connection: Connection;
@@ -139,6 +141,7 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
         if (!ledger.board.goal(id)) throw noGoal(id);
         return new GoalHandle(id, ledger, closed.signal);
       },
+      queues: () => supervisor.queues(),
       cancel: (goal, why) => supervisor.cancel({ goal, why }, by),
       retry: (task, why) => supervisor.retry({ task, why }, by),
       async close(closing = {}) {
@@ -159,6 +162,7 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
  */
 export async function connectDrover(options: DroverOptions = {}): Promise<DroverClient> {
   const settings = resolveSettings(options);
+  await endOrphans(settings.dataDir);
   const connection = await connect(settings.redis ?? { path: redisSocketOf(settings.dataDir) });
   await checkRedis(connection.client);
   const sender = new CommandSender(connection.client, settings.prefix, userInfo().username);

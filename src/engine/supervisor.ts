@@ -8,6 +8,7 @@
 import { DroverError, messageOf } from '../core/errors.js';
 import type { NewEvent } from '../core/events.js';
 import type { GoalView } from '../core/goal.js';
+import { ENGINE_QUEUES } from '../core/ids.js';
 import { type Json, jsonSchema } from '../core/plan.js';
 import { goals } from '../log/schema.js';
 import { startCommandWorker, type Answer } from '../queues/commands.js';
@@ -102,6 +103,11 @@ export class Supervisor {
     );
     client.on('close', this.onAway);
     client.on('ready', this.onBack);
+  }
+
+  /** All queues of this Drover, the engine's first. */
+  queues(): string[] {
+    return [...ENGINE_QUEUES, ...this.recorder.queues()];
   }
 
   /** Carries a command out once, however often it is delivered, and answers it. */

@@ -123,13 +123,18 @@ export class Jobs {
   private queue(name: string): Queue {
     const known = this.queues.get(name);
     if (known) return known;
-    // Without this, a queue's first use would set the limit of its stream back to 10,000 entries.
-    const options = { connection: this.client, prefix: this.prefix, skipMetasUpdate: true };
-    const queue = new Queue(name, options);
-    queue.on('error', () => undefined);
+    const queue = openQueue(this.client, this.prefix, name);
     this.queues.set(name, queue);
     return queue;
   }
+}
+
+/** A queue to look at and to change jobs of; it leaves the queue's settings in Redis alone. */
+export function openQueue(client: Redis, prefix: string, name: string): Queue {
+  // Otherwise its first use would set the limit of the queue's stream back to 10,000 entries.
+  const queue = new Queue(name, { connection: client, prefix, skipMetasUpdate: true });
+  queue.on('error', () => undefined);
+  return queue;
 }
 
 function* chunks<T>(all: readonly T[]): Generator<T[]> {

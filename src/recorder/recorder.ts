@@ -52,6 +52,11 @@ export class Recorder {
     if (this.running) await this.options.streams.wake();
   }
 
+  /** The queues whose streams are read. */
+  queues(): string[] {
+    return [...this.cursors.keys()];
+  }
+
   /** Records everything that is in the streams by now. */
   async catchUp(): Promise<void> {
     const gaps = await this.gaps();
@@ -106,7 +111,7 @@ export class Recorder {
     const { streams, onGap, onIdle } = this.options;
     for (const [queue, cursor] of await this.gaps()) await onGap(queue, cursor);
     await streams.trim(this.cursors);
-    await onIdle([...this.cursors.keys()]);
+    await onIdle(this.queues());
     this.housekept = Date.now();
   }
 
