@@ -63,7 +63,10 @@ export interface TaskContext {
   /** Shows how far the task is; any JSON, for instance a percentage. */
   progress(value: Json): Promise<void>;
   /** Adds tasks to the running goal. Resolves with their ids by name, or their results where it waits. */
-  addTasks(tasks: readonly PlannedTaskInput[], options?: AddTasksOptions): Promise<Record<string, Json>>;
+  addTasks(
+    tasks: readonly PlannedTaskInput[],
+    options?: AddTasksOptions,
+  ): Promise<Record<string, Json>>;
   /** Gives the task back without using an attempt. */
   decline(reason: string): never;
 }

@@ -42,7 +42,11 @@ export async function runAttempt(claim: Claim, lost: AbortSignal, agent: Agent):
   const { task } = claim.data;
   let timer: NodeJS.Timeout | undefined;
   try {
-    const began: AgentEvent = { type: 'task.active', agent: agent.name, attempt: claim.attemptsMade + 1 };
+    const began: AgentEvent = {
+      type: 'task.active',
+      agent: agent.name,
+      attempt: claim.attemptsMade + 1,
+    };
     const observed: AgentEvent = {
       type: 'context.built',
       needs: task.needs,
@@ -51,7 +55,9 @@ export async function runAttempt(claim: Claim, lost: AbortSignal, agent: Agent):
     // Where the agent takes whatever it is offered, both announcements share one round trip.
     const opened = await claim.open(agent.declines ? [observed] : [observed, began]);
     const needs = await observe(claim, opened, agent);
-    const context = new Context(claim, opened, needs, signal, agent.grow, (error) => stop.abort(error));
+    const context = new Context(claim, opened, needs, signal, agent.grow, (error) =>
+      stop.abort(error),
+    );
     if (task.timeout !== undefined) {
       timer = setTimeout(() => stop.abort(timeoutError(claim)), task.timeout);
     }
@@ -113,7 +119,8 @@ async function check(context: Context, claim: Claim, agent: Agent): Promise<void
   const result = await agent.check(context, claim);
   await context.write([{ event: { type: 'check.finished', ...result } }]);
   if (result.passed) return;
-  const how = result.exitCode === null ? 'could not be run to its end' : `ended with ${result.exitCode}`;
+  const how =
+    result.exitCode === null ? 'could not be run to its end' : `ended with ${result.exitCode}`;
   throw new Error(`The check \`${result.command}\` ${how}: ${lastLines(result.output)}`);
 }
 
@@ -136,7 +143,10 @@ async function failed(claim: Claim, context: Context, error: Error): Promise<Out
   if (!stale) {
     // BullMQ refuses a claim that was lost meanwhile, whatever becomes of this announcement.
     await context
-      .write([{ event: { type: 'attempt.failed', error: error.message, final } }, { log: error.message }])
+      .write([
+        { event: { type: 'attempt.failed', error: error.message, final } },
+        { log: error.message },
+      ])
       .catch(() => undefined);
   }
   return { kind: 'failed', error, final };
@@ -144,7 +154,8 @@ async function failed(claim: Claim, context: Context, error: Error): Promise<Out
 
 /** Errors that a further attempt would only repeat. */
 function isFinal(claim: Claim, error: Error): boolean {
-  if (error instanceof DroverError && ['cancelled', 'bad-input', 'too-large'].includes(error.code)) return true;
+  if (error instanceof DroverError && ['cancelled', 'bad-input', 'too-large'].includes(error.code))
+    return true;
   if (error.name === 'UnrecoverableError') return true;
   return claim.data.task.retry.unless.some(
     (text) => error.name === text || error.message.includes(text),
@@ -157,4 +168,5 @@ const timeoutError = ({ data: { task } }: Claim): DroverError =>
 const asError = (error: unknown): Error =>
   error instanceof Error ? error : new Error(messageOf(error));
 
-const lastLines = (output: string): string => output.trim().split('\n').slice(-3).join(' | ').slice(-500);
+const lastLines = (output: string): string =>
+  output.trim().split('\n').slice(-3).join(' | ').slice(-500);

@@ -35,7 +35,11 @@ export function checkSize(value: Json, what: string): void {
  * The result itself where it is small, else a reference to a file in `directory` that holds it.
  * @throws DroverError `too-large` above 64 MiB, or above 64 KiB where there is no directory.
  */
-export async function storeResult(result: Json, directory: string | undefined, task: string): Promise<Json> {
+export async function storeResult(
+  result: Json,
+  directory: string | undefined,
+  task: string,
+): Promise<Json> {
   const text = JSON.stringify(result);
   const bytes = Buffer.byteLength(text);
   if (bytes <= INLINE_LIMIT) return result;

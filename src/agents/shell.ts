@@ -39,7 +39,9 @@ export function shellHandler(shell: Shell): Handler {
 }
 
 /** A check that cannot run has not passed (invariant 7). */
-export function checkRunner(shell: Shell): (task: TaskContext, claim: Claim) => Promise<CheckResult> {
+export function checkRunner(
+  shell: Shell,
+): (task: TaskContext, claim: Claim) => Promise<CheckResult> {
   return async (task, claim) => {
     const { run: command, timeout } = claim.data.task.check!;
     task.log(`check: ${command}`);
@@ -49,7 +51,10 @@ export function checkRunner(shell: Shell): (task: TaskContext, claim: Claim) => 
     return {
       command,
       exitCode: result.exitCode,
-      output: result.ended === 'exited' ? result.output : `${result.output}\n(${howItEnded(result)})`.trim(),
+      output:
+        result.ended === 'exited'
+          ? result.output
+          : `${result.output}\n(${howItEnded(result)})`.trim(),
       durationMs: Math.round(result.durationMs),
       passed: result.ended === 'exited' && result.exitCode === 0,
     };
@@ -63,12 +68,17 @@ async function run(
   onOutput: (line: string) => void,
   timeout?: number,
 ): Promise<CommandResult> {
-  const { env, secretValues, missing } = commandEnvironment(shell.environment, task.env, task.secrets, {
-    DROVER_GOAL: task.goal.id,
-    DROVER_TASK: task.id,
-    DROVER_PROJECT: task.project,
-    DROVER_ATTEMPT: String(task.attempt),
-  });
+  const { env, secretValues, missing } = commandEnvironment(
+    shell.environment,
+    task.env,
+    task.secrets,
+    {
+      DROVER_GOAL: task.goal.id,
+      DROVER_TASK: task.id,
+      DROVER_PROJECT: task.project,
+      DROVER_ATTEMPT: String(task.attempt),
+    },
+  );
   if (missing.length > 0) {
     throw new DroverError(
       'bad-input',
@@ -102,7 +112,9 @@ function howItEnded({ ended, exitCode, signal, error }: CommandResult): string {
   if (ended === 'failed-to-start') return `could not be started: ${error ?? 'unknown reason'}`;
   if (ended === 'timeout') return 'was ended by its timeout';
   if (ended === 'aborted') return 'was ended from outside';
-  return exitCode === null ? `was ended by ${signal ?? 'a signal'}` : `ended with exit status ${exitCode}`;
+  return exitCode === null
+    ? `was ended by ${signal ?? 'a signal'}`
+    : `ended with exit status ${exitCode}`;
 }
 
 /** The last lines of output, so that the reason is seen without opening the log. */

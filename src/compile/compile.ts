@@ -13,8 +13,8 @@ import { isFinal } from '../core/task-state.js';
 import type { TaskData } from '../queues/claim.js';
 import type { JobOptions, JobTree } from '../queues/flows.js';
 
-/** Ranks told apart within one level of urgency; BullMQ knows 2^21 priorities. */
-const RANKS = 500_000;
+/** Ranks told apart within one level of urgency: a plan has 20,000 tasks at most. */
+const RANKS = 25_000;
 
 /**
  * Milliseconds until a gate would open by itself: ten years. BullMQ keeps a delayed job's time times 4,096 in
@@ -28,10 +28,16 @@ const NEVER = 10 * 365 * 24 * 3_600_000;
  * @param withRoot true where Redis lacks the goal's own job as well
  * @returns trees to submit together; roots other than the goal's name the job they are attached to
  */
-export function compile(goal: GoalView, missing: ReadonlySet<string>, withRoot: boolean): JobTree[] {
+export function compile(
+  goal: GoalView,
+  missing: ReadonlySet<string>,
+  withRoot: boolean,
+): JobTree[] {
   const included = [...goal.tasks.values()].filter((task) => missing.has(task.spec.id));
   const nodes = included.map((task) => ({ id: task.spec.id, needs: task.spec.needs }));
-  const rank = ranks([...goal.tasks.values()].map((task) => ({ id: task.spec.id, needs: task.spec.needs })));
+  const rank = ranks(
+    [...goal.tasks.values()].map((task) => ({ id: task.spec.id, needs: task.spec.needs })),
+  );
   const jobs = new Map(
     included.map((task) => [task.spec.id, taskJob(goal, task, rank.get(task.spec.id)!)]),
   );
@@ -51,10 +57,13 @@ export function compile(goal: GoalView, missing: ReadonlySet<string>, withRoot: 
     // A dependent that is in Redis already becomes the parent, if there is one: it is the task that added this.
     const [first, ...others] = (goal.dependents.get(id) ?? [])
       .filter((dependent) => !isFinal(goal.tasks.get(dependent)!.state))
-      .sort((a, b) => Number(jobs.has(a)) - Number(jobs.has(b)));
+      .toSorted((a, b) => Number(jobs.has(a)) - Number(jobs.has(b)));
     let top = job;
     if (others.length > 0) {
-      top = relay(job, others.map((other) => gateJobId(other, id)));
+      top = relay(
+        job,
+        others.map((other) => gateJobId(other, id)),
+      );
       for (const other of others) {
         const held = gate(other, id, jobs.get(other)?.options ?? job.options);
         attach(held, other, jobs, root, goal, trees);
@@ -133,7 +142,11 @@ function relay(task: JobTree, gates: string[]): JobTree {
     id: relayJobId(task.id),
     name: relayJobId(task.id),
     data: { gates },
-    options: { priority: task.options.priority, attempts: 1_000, backoff: { type: 'fixed', delay: 1_000, jitter: 0 } },
+    options: {
+      priority: task.options.priority,
+      attempts: 1_000,
+      backoff: { type: 'fixed', delay: 1_000, jitter: 0 },
+    },
     children: [task],
   };
 }

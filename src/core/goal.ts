@@ -63,7 +63,9 @@ export interface GoalView {
 }
 
 /** The goal that a `goal.created` event brings into being. */
-export function createGoal(created: Envelope & { event: Event & { type: 'goal.created' } }): GoalView {
+export function createGoal(
+  created: Envelope & { event: Event & { type: 'goal.created' } },
+): GoalView {
   const { event } = created;
   return {
     id: created.goal,
@@ -161,7 +163,8 @@ function evolveTask(goal: GoalView, task: TaskView, entry: NewEvent, touched: Se
   // Redis that lost its last second.
   if (task.state === 'DONE' || task.state === 'CANCELLED') return;
   // A failed task comes back only by a person: a retry of Drover's, or the button in Bull Board.
-  const reopens = event.type === 'task.retried' || (event.type === 'task.queued' && event.from === 'failed');
+  const reopens =
+    event.type === 'task.retried' || (event.type === 'task.queued' && event.from === 'failed');
   if (task.state === 'FAILED' && !reopens) return;
 
   switch (event.type) {
@@ -229,7 +232,12 @@ function evolveTask(goal: GoalView, task: TaskView, entry: NewEvent, touched: Se
   }
 }
 
-function addTasks(goal: GoalView, specs: readonly TaskSpec[], time: number, touched: Set<string>): void {
+function addTasks(
+  goal: GoalView,
+  specs: readonly TaskSpec[],
+  time: number,
+  touched: Set<string>,
+): void {
   const batch = 1 + Math.max(-1, ...new Set([...goal.tasks.values()].map((task) => task.batch)));
   for (const [id, dependents] of dependentsOf(specs)) goal.dependents.set(id, dependents);
   for (const spec of specs) {

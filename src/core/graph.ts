@@ -64,7 +64,7 @@ export function findCycle(nodes: readonly GraphNode[]): string[] | undefined {
 export function ranks(nodes: readonly GraphNode[]): Map<string, number> {
   const needs = new Map(nodes.map((node) => [node.id, node.needs]));
   const rank = new Map<string, number>();
-  for (const id of topologicalOrder(nodes).reverse()) {
+  for (const id of topologicalOrder(nodes).toReversed()) {
     const own = rank.get(id) ?? 0;
     rank.set(id, own);
     for (const need of needs.get(id)!) {

@@ -16,7 +16,8 @@ export function checkPlan(input: PlanInput, known: ReadonlySet<string> = new Set
   if (!parsed.success) throw badPlan(z.prettifyError(parsed.error));
   const { tasks } = parsed.data;
   if (tasks.length === 0) throw badPlan('it has no tasks');
-  if (tasks.length > MAX_TASKS) throw badPlan(`it has ${tasks.length} tasks; ${MAX_TASKS} are allowed`);
+  if (tasks.length > MAX_TASKS)
+    throw badPlan(`it has ${tasks.length} tasks; ${MAX_TASKS} are allowed`);
   const names = new Set<string>();
   const problems: string[] = [];
   for (const { name } of tasks) {
@@ -25,7 +26,8 @@ export function checkPlan(input: PlanInput, known: ReadonlySet<string> = new Set
   }
   for (const { name, needs } of tasks) {
     for (const need of needs) {
-      if (!names.has(need) && !known.has(need)) problems.push(`‘${name}’ needs ‘${need}’, which does not exist`);
+      if (!names.has(need) && !known.has(need))
+        problems.push(`‘${name}’ needs ‘${need}’, which does not exist`);
     }
   }
   const cycle = findCycle(tasks.map(({ name, needs }) => ({ id: name, needs })));
@@ -35,4 +37,8 @@ export function checkPlan(input: PlanInput, known: ReadonlySet<string> = new Set
 }
 
 const badPlan = (what: string): DroverError =>
-  new DroverError('bad-plan', `The plan cannot run: ${what}.`, 'Correct the plan and hand it in again.');
+  new DroverError(
+    'bad-plan',
+    `The plan cannot run: ${what}.`,
+    'Correct the plan and hand it in again.',
+  );

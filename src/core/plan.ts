@@ -12,7 +12,7 @@ export type Priority = z.infer<typeof prioritySchema>;
 
 /** JSON as it goes through Redis and the log. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-export const jsonSchema: z.ZodType<Json> = z.json() as z.ZodType<Json>;
+export const jsonSchema: z.ZodType<Json> = z.json();
 
 export const nameSchema = z.string().refine(isName, { error: `must be ${NAME_RULE}` });
 

@@ -45,10 +45,17 @@ export class AgentHost {
   }
 
   /** Offers a capability; resolves once tasks are taken. */
-  async start(capability: string, handle: Handler | 'shell', options: AgentOptions = {}): Promise<void> {
+  async start(
+    capability: string,
+    handle: Handler | 'shell',
+    options: AgentOptions = {},
+  ): Promise<void> {
     const parsed = capabilitySchema.safeParse(capability);
     if (!parsed.success) {
-      throw new DroverError('bad-input', `The capability ‘${capability}’ ${parsed.error.issues[0]!.message}.`);
+      throw new DroverError(
+        'bad-input',
+        `The capability ‘${capability}’ ${parsed.error.issues[0]!.message}.`,
+      );
     }
     const { connection, prefix, timing, shell, results, grow, onError } = this.options;
     this.subscriber ??= await this.listen();

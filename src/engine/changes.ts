@@ -37,7 +37,10 @@ export function createGoalEvents(
         ...(source !== undefined && { source }),
       },
     },
-    { ...envelope, event: { type: 'goal.planned', tasks: number(tasks, next.task, priority, new Map()) } },
+    {
+      ...envelope,
+      event: { type: 'goal.planned', tasks: number(tasks, next.task, priority, new Map()) },
+    },
   ];
 }
 
@@ -51,10 +54,16 @@ export function growEvents(
   const adder = goal.tasks.get(request.task);
   if (!adder) throw noTask(request.task);
   if (request.claim < adder.claims) {
-    throw new DroverError('stale-claim', `Claim ${request.claim} of ${request.task} no longer holds the task.`);
+    throw new DroverError(
+      'stale-claim',
+      `Claim ${request.claim} of ${request.task} no longer holds the task.`,
+    );
   }
   if (goal.state === 'CANCELLED' || goal.state === 'DONE') {
-    throw new DroverError('conflict', `${goal.id} is ${goal.state.toLowerCase()}; nothing can be added to it.`);
+    throw new DroverError(
+      'conflict',
+      `${goal.id} is ${goal.state.toLowerCase()}; nothing can be added to it.`,
+    );
   }
   if (goal.tasks.size + request.tasks.length > MAX_TASKS) {
     throw new DroverError('bad-plan', `${goal.id} would have more than ${MAX_TASKS} tasks.`);
@@ -75,7 +84,13 @@ export function growEvents(
   ];
 }
 
-export function retryEvents(goal: GoalView, task: TaskView, by: string, why: string | undefined, time: number): NewEvent[] {
+export function retryEvents(
+  goal: GoalView,
+  task: TaskView,
+  by: string,
+  why: string | undefined,
+  time: number,
+): NewEvent[] {
   if (task.state !== 'FAILED') {
     throw new DroverError(
       'conflict',
@@ -95,7 +110,12 @@ export function retryEvents(goal: GoalView, task: TaskView, by: string, why: str
   ];
 }
 
-export function cancelEvents(goal: GoalView, by: string, why: string | undefined, time: number): NewEvent[] {
+export function cancelEvents(
+  goal: GoalView,
+  by: string,
+  why: string | undefined,
+  time: number,
+): NewEvent[] {
   if (goal.state === 'DONE' || goal.state === 'CANCELLED') {
     throw new DroverError('conflict', `${goal.id} is ${goal.state.toLowerCase()} already.`);
   }
@@ -114,7 +134,11 @@ export const noGoal = (id: string): DroverError =>
   new DroverError('not-found', `There is no ${id}.`, 'List the goals with `drover goals`.');
 
 export const noTask = (id: string): DroverError =>
-  new DroverError('not-found', `There is no ${id}.`, 'List the tasks of a goal with `drover status GOAL`.');
+  new DroverError(
+    'not-found',
+    `There is no ${id}.`,
+    'List the tasks of a goal with `drover status GOAL`.',
+  );
 
 /** Gives planned tasks their ids, and their needs those of the tasks they name. */
 function number(

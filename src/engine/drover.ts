@@ -102,7 +102,16 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
   const settings = resolveSettings(options);
   const undo: (() => Promise<void> | void)[] = [];
   const unwind = async (): Promise<void> => {
-    for (const step of undo.reverse()) await step();
+    const errors: unknown[] = [];
+    for (const step of undo.toReversed()) {
+      // One that fails must not keep the others from stopping what they started.
+      try {
+        await step();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   };
   try {
     const lock = acquireWriterLock(settings.dataDir);
@@ -112,12 +121,20 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
     const connection = await connect(source);
     undo.push(() => connection.close());
     const { warnings } = await checkRedis(connection.client);
-    for (const warning of settings.redis === undefined ? [] : warnings) settings.onError(new Error(warning));
+    for (const warning of settings.redis === undefined ? [] : warnings)
+      settings.onError(new Error(warning));
     const log = Log.open(settings.dataDir);
     undo.push(() => log.close());
     const ledger = new Ledger(log);
     const { prefix, retention, onTrouble, onError } = settings;
-    const supervisor = new Supervisor({ connection, prefix, ledger, retention, onTrouble, onError });
+    const supervisor = new Supervisor({
+      connection,
+      prefix,
+      ledger,
+      retention,
+      onTrouble,
+      onError,
+    });
     let force = false;
     undo.push(() => supervisor.close(force));
     await supervisor.start();
@@ -127,6 +144,7 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
     );
     undo.push(() => host.close(force));
     const closed = new AbortController();
+    let closing: Promise<void> | undefined;
     const by = userInfo().username;
     return {
       ledger,
@@ -144,10 +162,13 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
       queues: () => supervisor.queues(),
       cancel: (goal, why) => supervisor.cancel({ goal, why }, by),
       retry: (task, why) => supervisor.retry({ task, why }, by),
-      async close(closing = {}) {
-        force = closing.force ?? false;
+      async close({ force: now = false } = {}) {
+        force ||= now;
         closed.abort();
-        await unwind();
+        closing ??= unwind();
+        // Told to hurry while it drains: what it waits for is aborted.
+        if (now) await host.close(true);
+        await closing;
       },
     };
   } catch (error) {
@@ -205,7 +226,10 @@ function resolveSettings(options: DroverOptions): Settings {
   };
 }
 
-async function ownRedis(settings: Settings, undo: (() => Promise<void> | void)[]): Promise<RedisSource> {
+async function ownRedis(
+  settings: Settings,
+  undo: (() => Promise<void> | void)[],
+): Promise<RedisSource> {
   const server = await startRedisServer({ dir: settings.dataDir });
   undo.push(() => server.stop());
   return server.connection;
@@ -229,10 +253,12 @@ function startHost(
 }
 
 /** One id for one call of a handler, also when the handler runs again after a crash. */
-const growthId = (request: { task: string; call: number }): string => `${request.task}.add.${request.call}`;
+const growthId = (request: { task: string; call: number }): string =>
+  `${request.task}.add.${request.call}`;
 
 async function projectFolder(projectsDir: string, project: string): Promise<string> {
-  if (!isName(project)) throw new DroverError('bad-input', `The project ‘${project}’ must be ${NAME_RULE}.`);
+  if (!isName(project))
+    throw new DroverError('bad-input', `The project ‘${project}’ must be ${NAME_RULE}.`);
   const folder = join(projectsDir, project);
   await mkdir(folder, { recursive: true });
   return folder;

@@ -60,7 +60,12 @@ export class GoalHandle {
     let cancel = (): void => undefined;
     const promise = new Promise<void>((resolve, reject) => {
       const onClose = (): void =>
-        reject(new DroverError('no-supervisor', `Drover was closed before ${this.id} had ended; it goes on at the next start.`));
+        reject(
+          new DroverError(
+            'no-supervisor',
+            `Drover was closed before ${this.id} had ended; it goes on at the next start.`,
+          ),
+        );
       const stop = this.ledger.onCommit(({ changed }) => {
         if (!changed.has(this.id)) return;
         cancel();

@@ -22,7 +22,10 @@ export interface CommitOptions {
 export interface Commit {
   readonly events: readonly LoggedEvent[];
   /** Goals by id, with the tasks that changed. */
-  readonly changed: ReadonlyMap<string, { readonly goal: GoalView; readonly tasks: ReadonlySet<string> }>;
+  readonly changed: ReadonlyMap<
+    string,
+    { readonly goal: GoalView; readonly tasks: ReadonlySet<string> }
+  >;
 }
 
 export class Ledger {

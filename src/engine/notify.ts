@@ -4,7 +4,9 @@ import type { GoalView } from '../core/goal.js';
 import type { RedisClient } from '../queues/connection.js';
 import { publishTasks, TASKS_COMPLETE, TASKS_NEW } from '../queues/notices.js';
 
-const CHANNELS: Partial<Record<LoggedEvent['event']['type'], typeof TASKS_NEW | typeof TASKS_COMPLETE>> = {
+const CHANNELS: Partial<
+  Record<LoggedEvent['event']['type'], typeof TASKS_NEW | typeof TASKS_COMPLETE>
+> = {
   'task.queued': TASKS_NEW,
   'task.completed': TASKS_COMPLETE,
   'task.failed': TASKS_COMPLETE,
@@ -21,7 +23,9 @@ export async function announce(
     const view = changed.get(goal)?.goal.tasks.get(task ?? '');
     if (!channel || !view) return [];
     const { id, name, capability } = view.spec;
-    return [{ channel, notice: { prefix, project, goal, task: id, name, capability, state: view.state } }];
+    return [
+      { channel, notice: { prefix, project, goal, task: id, name, capability, state: view.state } },
+    ];
   });
   if (notices.length > 0) await publishTasks(client, notices);
 }

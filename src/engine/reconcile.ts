@@ -42,7 +42,8 @@ export class Reconciler {
 
   /** Everything that is not finished. */
   async reconcileAll(): Promise<void> {
-    for (const goal of this.parts.ledger.board.inState('OPEN', 'SETTLED')) await this.reconcile(goal.id);
+    for (const goal of this.parts.ledger.board.inState('OPEN', 'SETTLED'))
+      await this.reconcile(goal.id);
   }
 
   async reconcile(id: string): Promise<void> {

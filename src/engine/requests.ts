@@ -2,8 +2,12 @@
 import { z } from 'zod';
 import { nameSchema, planSchema, plannedTaskSchema, prioritySchema } from '../core/plan.js';
 
-const goalIdSchema = z.string().regex(/^goal-[1-9]\d*$/, { error: 'must be a goal such as goal-7' });
-const taskIdSchema = z.string().regex(/^task-[1-9]\d*$/, { error: 'must be a task such as task-123' });
+const goalIdSchema = z
+  .string()
+  .regex(/^goal-[1-9]\d*$/, { error: 'must be a goal such as goal-7' });
+const taskIdSchema = z
+  .string()
+  .regex(/^task-[1-9]\d*$/, { error: 'must be a task such as task-123' });
 
 /** Longest title, characters. */
 const MAX_TITLE = 500;
@@ -21,8 +25,14 @@ export const goalRequestSchema = z.strictObject({
 });
 export type GoalRequest = z.input<typeof goalRequestSchema>;
 
-export const cancelRequestSchema = z.strictObject({ goal: goalIdSchema, why: z.string().optional() });
-export const retryRequestSchema = z.strictObject({ task: taskIdSchema, why: z.string().optional() });
+export const cancelRequestSchema = z.strictObject({
+  goal: goalIdSchema,
+  why: z.string().optional(),
+});
+export const retryRequestSchema = z.strictObject({
+  task: taskIdSchema,
+  why: z.string().optional(),
+});
 
 export const growthRequestSchema = z.strictObject({
   goal: goalIdSchema,

@@ -4,12 +4,11 @@
  *
  * Invariants kept here: 8 (nothing of an unfinished goal is removed, and a removal is in the log).
  */
-import { and, count, desc, eq, inArray } from 'drizzle-orm';
 import type { GoalView } from '../core/goal.js';
 import { topologicalOrder } from '../core/graph.js';
 import { gateJobId, relayJobId } from '../core/ids.js';
-import { goals, tasks } from '../log/schema.js';
 import { loadGoal } from '../projections/board.js';
+import { finishedInRedis } from '../projections/goal-queries.js';
 import type { JobRef, Jobs } from '../queues/jobs.js';
 import type { Ledger } from './ledger.js';
 
@@ -35,16 +34,8 @@ export class Retention {
   /** Removes what is over age or over number. */
   async sweep(now: number): Promise<void> {
     const { log } = this.ledger;
-    const finished = log.db
-      .select({ id: goals.id, state: goals.state, finishedAt: goals.finishedAt, size: count(tasks.id) })
-      .from(goals)
-      .leftJoin(tasks, eq(tasks.goal, goals.id))
-      .where(and(eq(goals.evicted, false), inArray(goals.state, ['DONE', 'CANCELLED'])))
-      .groupBy(goals.id)
-      .orderBy(desc(goals.finishedAt))
-      .all();
     let kept = 0;
-    const due = finished.filter(({ state, finishedAt, size }) => {
+    const due = finishedInRedis(log.db).filter(({ state, finishedAt, size }) => {
       // What a worker still held when its goal was cancelled goes as soon as it is let go.
       if (state === 'CANCELLED') return true;
       kept += size;
@@ -83,7 +74,7 @@ async function removeJobs(jobs: Jobs, goal: GoalView): Promise<boolean> {
 
 /** Tasks with their relays and gates, dependents first. */
 function jobsOf(goal: GoalView): JobRef[] {
-  const order = topologicalOrder([...goal.tasks.values()].map(({ spec }) => spec)).reverse();
+  const order = topologicalOrder([...goal.tasks.values()].map(({ spec }) => spec)).toReversed();
   return order.flatMap((id) => {
     const { spec } = goal.tasks.get(id)!;
     return [

@@ -10,7 +10,7 @@ import type { NewEvent } from '../core/events.js';
 import type { GoalView } from '../core/goal.js';
 import { ENGINE_QUEUES } from '../core/ids.js';
 import { type Json, jsonSchema } from '../core/plan.js';
-import { goals } from '../log/schema.js';
+import { goalWithKey } from '../projections/goal-queries.js';
 import { startCommandWorker, type Answer } from '../queues/commands.js';
 import type { Connection } from '../queues/connection.js';
 import { Flows, keepStreams } from '../queues/flows.js';
@@ -20,9 +20,15 @@ import { ownerKey } from '../queues/keys.js';
 import { announceCancel } from '../queues/notices.js';
 import { Streams } from '../queues/streams.js';
 import { Recorder } from '../recorder/recorder.js';
-import { and, eq } from 'drizzle-orm';
 import { z } from 'zod';
-import { cancelEvents, createGoalEvents, growEvents, noGoal, noTask, retryEvents } from './changes.js';
+import {
+  cancelEvents,
+  createGoalEvents,
+  growEvents,
+  noGoal,
+  noTask,
+  retryEvents,
+} from './changes.js';
 import type { Commit, Ledger } from './ledger.js';
 import { announce } from './notify.js';
 import { adoptOutcomes, Reconciler, refOf } from './reconcile.js';
@@ -127,7 +133,8 @@ export class Supervisor {
   async enqueue(input: unknown, by: string, command?: string): Promise<Enqueued> {
     const request = parse(goalRequestSchema, input);
     const { ledger, connection, prefix } = this.options;
-    const existing = request.key === undefined ? undefined : this.byKey(request.project, request.key);
+    const existing =
+      request.key === undefined ? undefined : this.byKey(request.project, request.key);
     if (existing) return this.enqueued(existing, false);
     const next = ledger.log.nextNumbers();
     const events = createGoalEvents(request, next, by, Date.now());
@@ -211,7 +218,10 @@ export class Supervisor {
   }
 
   private commit(events: readonly NewEvent[], command: string | undefined, outcome: Json): void {
-    this.options.ledger.commit(events, command === undefined ? {} : { command: { id: command, outcome } });
+    this.options.ledger.commit(
+      events,
+      command === undefined ? {} : { command: { id: command, outcome } },
+    );
   }
 
   /** Effects of what was recorded, by whomever. */
@@ -286,7 +296,8 @@ export class Supervisor {
   }
 
   private *openCapabilities(): Generator<string> {
-    for (const goal of this.options.ledger.board.inState('OPEN', 'SETTLED')) yield* capabilitiesOf(goal);
+    for (const goal of this.options.ledger.board.inState('OPEN', 'SETTLED'))
+      yield* capabilitiesOf(goal);
   }
 
   private goal(id: string): GoalView {
@@ -297,9 +308,8 @@ export class Supervisor {
 
   private byKey(project: string, key: string): GoalView | undefined {
     const { log, board } = this.options.ledger;
-    const where = and(eq(goals.project, project), eq(goals.key, key));
-    const row = log.db.select({ id: goals.id }).from(goals).where(where).get();
-    return row && board.goal(row.id);
+    const id = goalWithKey(log.db, project, key);
+    return id === undefined ? undefined : board.goal(id);
   }
 
   private async enqueued(goal: GoalView, created: boolean): Promise<Enqueued> {
@@ -307,7 +317,9 @@ export class Supervisor {
     for (const capability of capabilitiesOf(goal)) {
       if ((await this.jobs.workers(capability)) === 0) waitingFor.push(capability);
     }
-    const tasks = Object.fromEntries([...goal.tasks.values()].map(({ spec }) => [spec.name, spec.id]));
+    const tasks = Object.fromEntries(
+      [...goal.tasks.values()].map(({ spec }) => [spec.name, spec.id]),
+    );
     return { goal: goal.id, created, tasks, waitingFor };
   }
 }
@@ -318,7 +330,11 @@ const capabilitiesOf = (goal: GoalView): Set<string> =>
 function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
-  throw new DroverError('bad-input', `The request cannot be read: ${z.prettifyError(parsed.error)}.`);
+  throw new DroverError(
+    'bad-input',
+    `The request cannot be read: ${z.prettifyError(parsed.error)}.`,
+  );
 }
 
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(messageOf(error)));
+const asError = (error: unknown): Error =>
+  error instanceof Error ? error : new Error(messageOf(error));

@@ -89,7 +89,11 @@ export function checkToken(token: string | undefined): RequestHandler {
       return;
     }
     response.set('WWW-Authenticate', 'Bearer');
-    refuse(response, 401, 'A token is needed: open this address with ?token=… once, or send it as a bearer token.');
+    refuse(
+      response,
+      401,
+      'A token is needed: open this address with ?token=… once, or send it as a bearer token.',
+    );
   };
 }
 

@@ -64,7 +64,9 @@ function explain(error: Error, host: string, port: number): Error {
   const taken = 'code' in error && error.code === 'EADDRINUSE';
   return new DroverError(
     'conflict',
-    taken ? `Port ${port} on ${host} is taken.` : `Cannot listen on ${host}:${port}: ${messageOf(error)}.`,
+    taken
+      ? `Port ${port} on ${host} is taken.`
+      : `Cannot listen on ${host}:${port}: ${messageOf(error)}.`,
     'Choose another port with --port.',
     { cause: error },
   );

@@ -78,6 +78,11 @@ export class Log {
     return value;
   }
 
+  /** Gives a new log the name of the one whose place it takes. */
+  adoptId(id: string): void {
+    this.db.insert(meta).values({ key: 'log-id', value: id }).run();
+  }
+
   /** Runs `work` in one transaction; what it throws rolls everything back. */
   transaction<T>(work: () => T): T {
     return this.db.transaction(() => work(), { behavior: 'immediate' });
@@ -121,7 +126,12 @@ export class Log {
   }
 
   lastSeq(): number {
-    return this.db.select({ seq: max(events.seq) }).from(events).get()?.seq ?? 0;
+    return (
+      this.db
+        .select({ seq: max(events.seq) })
+        .from(events)
+        .get()?.seq ?? 0
+    );
   }
 
   /** The last recorded entry of a queue's stream; `0-0` before the first. */
@@ -130,7 +140,13 @@ export class Log {
   }
 
   cursors(): Map<string, string> {
-    return new Map(this.db.select().from(cursors).all().map((row) => [row.queue, row.entry]));
+    return new Map(
+      this.db
+        .select()
+        .from(cursors)
+        .all()
+        .map((row) => [row.queue, row.entry]),
+    );
   }
 
   moveCursor(queue: string, entry: string): void {
@@ -180,7 +196,8 @@ function toLogged(row: typeof events.$inferSelect): LoggedEvent {
     ...(row.task !== null && { task: row.task }),
     ...(row.claim !== null && { claim: row.claim }),
     ...(row.by !== null && { by: row.by }),
-    ...(row.queue !== null && row.entry !== null && { origin: { queue: row.queue, entry: row.entry } }),
+    ...(row.queue !== null &&
+      row.entry !== null && { origin: { queue: row.queue, entry: row.entry } }),
     event: eventSchema.parse({ type: row.type, ...row.payload }),
   };
 }

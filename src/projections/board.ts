@@ -102,7 +102,8 @@ export class Board {
       this.goalOfTask.set(task, goal.id);
       changes.tasks.add(task);
     }
-    if (entry.event.type === 'goal.planned' || entry.event.type === 'plan.grown') changes.specs = true;
+    if (entry.event.type === 'goal.planned' || entry.event.type === 'plan.grown')
+      changes.specs = true;
     this.dirty.set(goal.id, changes);
     return { goal, before, touched };
   }
@@ -111,7 +112,9 @@ export class Board {
   store(): void {
     for (const { goal, tasks: changed, specs } of this.dirty.values()) {
       this.upsertGoal.run(goalRow(goal));
-      const positions = specs ? new Map([...goal.tasks.keys()].map((id, index) => [id, index])) : null;
+      const positions = specs
+        ? new Map([...goal.tasks.keys()].map((id, index) => [id, index]))
+        : null;
       for (const id of changed) {
         const row = taskRow(goal, goal.tasks.get(id)!);
         if (positions) this.upsertTask.run({ ...row, position: positions.get(id)! });
@@ -150,7 +153,10 @@ export function loadGoal(db: Database, id: string): GoalView | undefined {
   const row = db.select().from(goals).where(eq(goals.id, id)).get();
   if (!row) return undefined;
   const rows = db.select().from(tasks).where(eq(tasks.goal, id)).orderBy(asc(tasks.position)).all();
-  const counts = Object.fromEntries(TASK_STATES.map((state) => [state, 0])) as Record<TaskState, number>;
+  const counts = Object.fromEntries(TASK_STATES.map((state) => [state, 0])) as Record<
+    TaskState,
+    number
+  >;
   for (const task of rows) counts[task.state] += 1;
   const { number: _number, ...goal } = row;
   return {

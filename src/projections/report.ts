@@ -55,7 +55,9 @@ export function reportOf(goal: GoalView): GoalReport {
     total: goal.tasks.size,
     blocked: blockers.size,
     text: summaryOf(goal, blockers.size),
-    tasks: [...goal.tasks.values()].map((task) => taskReport(task, blockers.get(task.spec.id) ?? [])),
+    tasks: [...goal.tasks.values()].map((task) =>
+      taskReport(task, blockers.get(task.spec.id) ?? []),
+    ),
   };
 }
 
@@ -85,7 +87,8 @@ const OPENINGS: Record<GoalState, string> = {
 
 function taskReport(task: TaskView, blockers: readonly string[]): TaskReport {
   const { spec, state, failures } = task;
-  const begun = state === 'ASSIGNED' || state === 'ACTIVE' || state === 'DONE' || state === 'REVIEW';
+  const begun =
+    state === 'ASSIGNED' || state === 'ACTIVE' || state === 'DONE' || state === 'REVIEW';
   return {
     id: spec.id,
     name: spec.name,

@@ -181,23 +181,17 @@ export class Claim {
       if ('log' in write) return ['log', write.log, ''];
       if ('progress' in write) {
         const { progress } = write;
-        return [
-          ...['progress', JSON.stringify(progress), ''],
-          ...['event', this.encode({ type: 'task.progressed', progress }), ''],
-        ];
+        const event = this.encode({ type: 'task.progressed', progress });
+        return ['progress', JSON.stringify(progress), '', 'event', event, ''];
       }
       if ('declined' in write) {
         const { agent, declined: reason } = write;
-        return [
-          ...['declined', '', ''],
-          ...['event', this.encode({ type: 'task.declined', agent, reason }), ''],
-        ];
+        const event = this.encode({ type: 'task.declined', agent, reason });
+        return ['declined', '', '', 'event', event, ''];
       }
       const { step, result } = write;
-      return [
-        ...['step', step, JSON.stringify(result)],
-        ...['event', this.encode({ type: 'step.done', step, result }), ''],
-      ];
+      const event = this.encode({ type: 'step.done', step, result });
+      return ['step', step, JSON.stringify(result), 'event', event, ''];
     });
     const reply = await this.writeScript(
       `${this.key}:lock`,
@@ -227,10 +221,10 @@ export class Claim {
   }
 }
 
-function pairs(flat: readonly string[]): [string, string][] {
-  return Array.from({ length: flat.length / 2 }, (_, index) => [
-    flat[index * 2]!,
-    flat[index * 2 + 1]!,
+function pairs(list: readonly string[]): [string, string][] {
+  return Array.from({ length: list.length / 2 }, (_, index) => [
+    list[index * 2]!,
+    list[index * 2 + 1]!,
   ]);
 }
 

@@ -67,7 +67,9 @@ function open(source: RedisSource): Redis {
     replyMapping: 'legacy',
   } as const;
   if (source instanceof Redis) return source.duplicate(common);
-  return typeof source === 'string' ? new Redis(source, common) : new Redis({ ...source, ...common });
+  return typeof source === 'string'
+    ? new Redis(source, common)
+    : new Redis({ ...source, ...common });
 }
 
 async function answered(client: Redis): Promise<void> {

@@ -37,7 +37,11 @@ export interface JobOptions {
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
 
 /** Tells BullMQ not to cut these queues' event streams. To be called before a queue's first use. */
-export async function keepStreams(client: Redis, prefix: string, queues: Iterable<string>): Promise<void> {
+export async function keepStreams(
+  client: Redis,
+  prefix: string,
+  queues: Iterable<string>,
+): Promise<void> {
   const pipeline = client.pipeline();
   for (const queue of queues) pipeline.hset(metaKey(prefix, queue), 'opts.maxLenEvents', UNLIMITED);
   await pipeline.exec();

@@ -48,7 +48,13 @@ export function startEngineWorkers(
   gates: Gates,
   onError: (error: Error) => void,
 ): EngineWorkers {
-  const options = { connection: client, prefix, runRetryDelay: 500, ...DEFAULT_TIMING, maxStalledCount: 1_000 };
+  const options = {
+    connection: client,
+    prefix,
+    runRetryDelay: 500,
+    ...DEFAULT_TIMING,
+    maxStalledCount: 1_000,
+  };
   const relay = async (job: Job): Promise<Json> => {
     const [result] = Object.values((await job.getChildrenValues<Json>()) ?? {});
     const { gates: opens } = job.data as { gates: string[] };

@@ -52,7 +52,7 @@ export class Jobs {
     for (const chunk of chunks(refs)) {
       const answers = chunk.map(({ queue, id }) => this.queue(queue).getJobState(id));
       for (const state of await Promise.all(answers)) {
-        states.push(state === 'unknown' ? 'missing' : (state as JobState));
+        states.push(state === 'unknown' ? 'missing' : state);
       }
     }
     return states;
@@ -101,7 +101,9 @@ export class Jobs {
   }
 
   /** Writes finished steps from the log into journals that Redis lost; newer ones stay. */
-  async restoreJournals(steps: readonly { task: string; step: string; result: Json }[]): Promise<void> {
+  async restoreJournals(
+    steps: readonly { task: string; step: string; result: Json }[],
+  ): Promise<void> {
     for (const chunk of chunks(steps)) {
       const pipeline = this.client.pipeline();
       for (const { task, step, result } of chunk) {

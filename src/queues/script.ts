@@ -4,7 +4,12 @@ import type { Redis } from 'ioredis';
 type Script = (...args: (string | number)[]) => Promise<unknown>;
 
 /** Defines `name` on the client, which sends the script's digest and its text only where Redis lacks it. */
-export function defineScript(client: Redis, name: string, numberOfKeys: number, lua: string): Script {
+export function defineScript(
+  client: Redis,
+  name: string,
+  numberOfKeys: number,
+  lua: string,
+): Script {
   client.defineCommand(name, { numberOfKeys, lua });
   // ioredis adds the command as a method that its types cannot know.
   const command = (client as unknown as Record<string, Script>)[name]!;

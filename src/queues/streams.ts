@@ -17,8 +17,6 @@ export interface StreamEntry {
 /** Entries read of each stream at a time. */
 const PAGE = 500;
 
-type Reply = [stream: string, entries: [id: string, fields: string[]][]][] | null;
-
 export class Streams {
   /**
    * @param reader a connection of its own, since it blocks
@@ -39,7 +37,7 @@ export class Streams {
    */
   async read(cursors: ReadonlyMap<string, string>, block: number): Promise<StreamEntry[]> {
     const queues = [...cursors.keys()];
-    const reply = (await this.reader.xread(
+    const reply = await this.reader.xread(
       'COUNT',
       PAGE,
       'BLOCK',
@@ -49,7 +47,7 @@ export class Streams {
       ...queues.map((queue) => streamKey(this.prefix, queue)),
       '$',
       ...cursors.values(),
-    )) as Reply;
+    );
     if (!reply) return [];
     const prefixLength = this.prefix.length + 1;
     const queueOf = (key: string): string => key.slice(prefixLength, -':events'.length);
@@ -57,14 +55,15 @@ export class Streams {
     const read = reply.filter(([key]) => key !== wakeKey(this.prefix));
     for (const [, entries] of read) {
       const last = entries.at(-1)![0];
-      if (entries.length === PAGE && (!horizon || compareEntries(last, horizon) < 0)) horizon = last;
+      if (entries.length === PAGE && (!horizon || compareEntries(last, horizon) < 0))
+        horizon = last;
     }
     return read
       .flatMap(([key, entries]) =>
         entries.map(([entry, flat]) => ({ queue: queueOf(key), entry, fields: record(flat) })),
       )
       .filter(({ entry }) => !horizon || compareEntries(entry, horizon) <= 0)
-      .sort((a, b) => compareEntries(a.entry, b.entry));
+      .toSorted((a, b) => compareEntries(a.entry, b.entry));
   }
 
   /** Ends a waiting `read` at once, for instance because a queue was added. */

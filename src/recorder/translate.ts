@@ -10,7 +10,10 @@ export type Locate = (job: string) => { project: string; goal: string; task: str
 const claimSchema = z.object({ claim: z.int().min(1) });
 
 /** The event that an entry stands for, or undefined where it changes nothing about a task. */
-export function translate({ queue, entry, fields }: StreamEntry, locate: Locate): NewEvent | undefined {
+export function translate(
+  { queue, entry, fields }: StreamEntry,
+  locate: Locate,
+): NewEvent | undefined {
   const job = fields['jobId'];
   if (job === undefined) return undefined;
   const meant = fields['event'] === 'drover' ? agentEvent(fields['data']) : queueEvent(fields);
@@ -29,7 +32,12 @@ function queueEvent(fields: Readonly<Record<string, string>>): { event: Event } 
     case 'active':
       return { event: { type: 'task.assigned' } };
     case 'delayed':
-      return { event: { type: 'task.retrying', until: Math.max(0, Math.round(Number(fields['delay']) || 0)) } };
+      return {
+        event: {
+          type: 'task.retrying',
+          until: Math.max(0, Math.round(Number(fields['delay']) || 0)),
+        },
+      };
     case 'stalled':
       return { event: { type: 'task.stalled' } };
     case 'waiting-children':
@@ -51,7 +59,9 @@ function agentEvent(data: string | undefined): { event: Event; claim: number } |
   const value = parse(data);
   const claim = claimSchema.safeParse(value);
   const event = agentEventSchema.safeParse(value);
-  return claim.success && event.success ? { event: event.data, claim: claim.data.claim } : undefined;
+  return claim.success && event.success
+    ? { event: event.data, claim: claim.data.claim }
+    : undefined;
 }
 
 /** A worker in another language may have written anything as its result. */

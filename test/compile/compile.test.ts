@@ -20,7 +20,10 @@ function specs(needs: readonly (readonly number[])[]): TaskSpec[] {
 
 function goalOf(tasks: TaskSpec[]): GoalView {
   const place = { time: 1, project: 'p', goal: 'goal-1' };
-  const goal = createGoal({ ...place, event: { type: 'goal.created', title: 'G', priority: 'normal' } });
+  const goal = createGoal({
+    ...place,
+    event: { type: 'goal.created', title: 'G', priority: 'normal' },
+  });
   evolve(goal, { ...place, event: { type: 'goal.planned', tasks } });
   return goal;
 }
@@ -51,14 +54,16 @@ function play(trees: readonly JobTree[]): string[] {
   const jobs = flatten(trees);
   const finished = new Set<string>();
   const order: string[] = [];
-  for (let moved = true; moved; ) {
+  for (let moved = true; moved;) {
     moved = false;
     for (const job of jobs) {
       const isGate = job.queue === 'gates';
-      if (isGate || finished.has(job.id) || job.children.some(({ id }) => !finished.has(id))) continue;
+      if (isGate || finished.has(job.id) || job.children.some(({ id }) => !finished.has(id)))
+        continue;
       finished.add(job.id);
       moved = true;
-      if (job.queue === 'relays') for (const gate of job.data['gates'] as string[]) finished.add(gate);
+      if (job.queue === 'relays')
+        for (const gate of job.data['gates'] as string[]) finished.add(gate);
       else order.push(job.id);
     }
   }
@@ -73,10 +78,11 @@ describe('compile', () => {
       fc.property(graphs, (needs) => {
         const goal = goalOf(specs(needs));
         const order = play(compile(goal, all(goal), true));
-        expect([...order].sort()).toEqual([...goal.tasks.keys(), 'goal-1'].sort());
+        expect([...order].toSorted()).toEqual([...goal.tasks.keys(), 'goal-1'].toSorted());
         expect(order.at(-1)).toBe('goal-1');
         for (const { spec } of goal.tasks.values()) {
-          for (const need of spec.needs) expect(order.indexOf(need)).toBeLessThan(order.indexOf(spec.id));
+          for (const need of spec.needs)
+            expect(order.indexOf(need)).toBeLessThan(order.indexOf(spec.id));
         }
       }),
     );
@@ -88,9 +94,15 @@ describe('compile', () => {
         const goal = goalOf(specs(needs));
         const jobs = flatten(compile(goal, all(goal), true));
         expect(new Set(jobs.map(({ id }) => id)).size).toBe(jobs.length);
-        const further = [...goal.dependents.values()].map((dependents) => Math.max(0, dependents.length - 1));
-        expect(jobs.filter(({ queue }) => queue === 'gates').length).toBe(further.reduce((a, b) => a + b, 0));
-        expect(jobs.filter(({ queue }) => queue === 'relays').length).toBe(further.filter(Boolean).length);
+        const further = [...goal.dependents.values()].map((dependents) =>
+          Math.max(0, dependents.length - 1),
+        );
+        expect(jobs.filter(({ queue }) => queue === 'gates').length).toBe(
+          further.reduce((a, b) => a + b, 0),
+        );
+        expect(jobs.filter(({ queue }) => queue === 'relays').length).toBe(
+          further.filter(Boolean).length,
+        );
       }),
     );
   });
@@ -102,11 +114,17 @@ describe('compile', () => {
         const whole = play(compile(goal, all(goal), true));
         const done = whole.filter((id) => id !== 'goal-1').slice(0, count);
         for (const task of done) {
-          evolve(goal, { time: 2, project: 'p', goal: 'goal-1', task, event: { type: 'task.completed', result: task } });
+          evolve(goal, {
+            time: 2,
+            project: 'p',
+            goal: 'goal-1',
+            task,
+            event: { type: 'task.completed', result: task },
+          });
         }
         const left = new Set([...goal.tasks.keys()].filter((id) => !done.includes(id)));
         const jobs = compile(goal, left, true);
-        expect(play(jobs).sort()).toEqual([...left, 'goal-1'].sort());
+        expect(play(jobs).toSorted()).toEqual([...left, 'goal-1'].toSorted());
         for (const job of flatten(jobs).filter(({ id }) => left.has(id))) {
           const results = job.data['results'] as Record<string, unknown>;
           const needed = goal.tasks.get(job.id)!.spec.needs.filter((need) => !left.has(need));
@@ -126,13 +144,17 @@ describe('compile', () => {
     const [urgent] = specs([[]]);
     const other = goalOf([{ ...urgent!, priority: 'urgent' }, ...specs([[], [0]]).slice(1)]);
     const first = flatten(compile(other, all(other), true)).find((job) => job.id === 'task-1')!;
-    expect(first.options.priority).toBeLessThanOrEqual(500_000);
+    expect(first.options.priority).toBeLessThanOrEqual(25_000);
   });
 
   it('compiles a chain of 5,000 and a fan of 10,000', () => {
-    const chain = goalOf(specs(Array.from({ length: 5_000 }, (_, index) => (index === 0 ? [] : [index - 1]))));
+    const chain = goalOf(
+      specs(Array.from({ length: 5_000 }, (_, index) => (index === 0 ? [] : [index - 1]))),
+    );
     expect(flatten(compile(chain, all(chain), true)).length).toBe(5_001);
-    const fan = goalOf(specs(Array.from({ length: 10_000 }, (_, index) => (index === 0 ? [] : [0]))));
+    const fan = goalOf(
+      specs(Array.from({ length: 10_000 }, (_, index) => (index === 0 ? [] : [0]))),
+    );
     expect(flatten(compile(fan, all(fan), true)).length).toBe(10_000 + 1 + 1 + 9_998);
   });
 });

@@ -71,7 +71,9 @@ describe('Redis emptied', () => {
     expect((await goal.done()).state).toBe('SETTLED');
     await drover.connection.client.flushall();
     await expect
-      .poll(async () => drover.connection.client.exists(`${drover.prefix}:goals:${goal.id}`), { timeout: 10_000 })
+      .poll(async () => drover.connection.client.exists(`${drover.prefix}:goals:${goal.id}`), {
+        timeout: 10_000,
+      })
       .toBe(1);
     broken = false;
     await drover.retry(goal.report().tasks[0]!.id);
@@ -105,7 +107,9 @@ describe('a supervisor', () => {
   it('is refused where another one writes the log, and where another log owns the keys', async () => {
     const dataDir = bed.folder();
     await bed.start({ dataDir, prefix: 'owned' });
-    await expect(bed.start({ dataDir, prefix: 'other' })).rejects.toMatchObject({ code: 'log-locked' });
+    await expect(bed.start({ dataDir, prefix: 'other' })).rejects.toMatchObject({
+      code: 'log-locked',
+    });
     await expect(bed.start({ dataDir: bed.folder(), prefix: 'owned' })).rejects.toMatchObject({
       code: 'conflict',
     });
@@ -114,14 +118,25 @@ describe('a supervisor', () => {
   it('records what happened while it was down, however much', async () => {
     const options = { dataDir: bed.folder(), prefix: 'down' };
     const first = await bed.start(options);
-    const tasks = Array.from({ length: 300 }, (_, index) => ({ name: `t${index}`, capability: 'plain' }));
+    const tasks = Array.from({ length: 300 }, (_, index) => ({
+      name: `t${index}`,
+      capability: 'plain',
+    }));
     const { id } = await first.enqueue({ title: 'Many', tasks });
     await first.close();
     const connection = bed.redis().connection;
     // A queue of somebody's own, made without a thought, sets the stream's limit back.
-    const queue = new Queue('plain', { connection, prefix: 'down', streams: { events: { maxLen: 1_000_000 } } });
+    const queue = new Queue('plain', {
+      connection,
+      prefix: 'down',
+      streams: { events: { maxLen: 1_000_000 } },
+    });
     await queue.waitUntilReady();
-    const worker = new Worker('plain', async () => 'plain result', { connection, prefix: 'down', concurrency: 20 });
+    const worker = new Worker('plain', async () => 'plain result', {
+      connection,
+      prefix: 'down',
+      concurrency: 20,
+    });
     await expect.poll(() => queue.getCompletedCount(), { timeout: 20_000 }).toBe(300);
     await worker.close();
     await queue.close();

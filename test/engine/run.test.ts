@@ -9,7 +9,9 @@ const bed = testBed();
 const quick = { attempts: 3, backoff: { type: 'fixed', delay: 20, jitter: 0 } } as const;
 
 async function eventTypes(drover: Drover, goal: string, task?: string): Promise<string[]> {
-  return [...drover.ledger.log.events({ goal, ...(task && { task }) })].map(({ event }) => event.type);
+  return [...drover.ledger.log.events({ goal, ...(task && { task }) })].map(
+    ({ event }) => event.type,
+  );
 }
 
 const plan = (tasks: GoalRequest['tasks']): GoalRequest => ({ title: 'A goal', tasks });
@@ -20,7 +22,7 @@ describe('a goal', () => {
     const order: string[] = [];
     await drover.agent('developer', (task) => {
       order.push(task.name);
-      return { name: task.name, saw: Object.keys(task.needs).sort() };
+      return { name: task.name, saw: Object.keys(task.needs).toSorted() };
     });
     const goal = await drover.enqueue(
       plan([
@@ -40,8 +42,14 @@ describe('a goal', () => {
 
   it('gives the same goal for the same key, and refuses a cycle with its path', async () => {
     const drover = await bed.start();
-    const first = await drover.enqueue({ ...plan([{ name: 'a', capability: 'developer' }]), key: 'k' });
-    const again = await drover.enqueue({ ...plan([{ name: 'b', capability: 'developer' }]), key: 'k' });
+    const first = await drover.enqueue({
+      ...plan([{ name: 'a', capability: 'developer' }]),
+      key: 'k',
+    });
+    const again = await drover.enqueue({
+      ...plan([{ name: 'b', capability: 'developer' }]),
+      key: 'k',
+    });
     expect(again.id).toBe(first.id);
     expect(again.created).toBe(false);
     expect(first.waitingFor).toEqual(['developer']);
@@ -193,7 +201,9 @@ describe('an attempt', () => {
         return offers < 2 ? 'busy' : undefined;
       },
     });
-    const goal = await drover.enqueue(plan([{ name: 'a', capability: 'developer', retry: { attempts: 1 } }]));
+    const goal = await drover.enqueue(
+      plan([{ name: 'a', capability: 'developer', retry: { attempts: 1 } }]),
+    );
     const report = await goal.done();
     expect(report.tasks[0]).toMatchObject({ state: 'DONE', declines: 1, attempts: 1, claims: 2 });
   });
@@ -205,7 +215,12 @@ describe('the check', () => {
     await drover.agent('shell', 'shell');
     const goal = await drover.enqueue(
       plan([
-        { name: 'good', capability: 'shell', run: 'echo made > made.txt', check: { run: 'cat made.txt' } },
+        {
+          name: 'good',
+          capability: 'shell',
+          run: 'echo made > made.txt',
+          check: { run: 'cat made.txt' },
+        },
         {
           name: 'bad',
           capability: 'shell',
@@ -222,7 +237,12 @@ describe('the check', () => {
     );
     expect(checks).toEqual(
       expect.arrayContaining([
-        expect.objectContaining({ command: 'cat made.txt', exitCode: 0, output: 'made\n', passed: true }),
+        expect.objectContaining({
+          command: 'cat made.txt',
+          exitCode: 0,
+          output: 'made\n',
+          passed: true,
+        }),
         expect.objectContaining({ exitCode: 3, passed: false }),
       ]),
     );
@@ -307,7 +327,9 @@ describe('cancelling', () => {
     await expect.poll(() => aborted).toMatchObject({ code: 'cancelled' });
     expect(started).toEqual(['a']);
     await expect
-      .poll(() => [...drover.ledger.log.events({ goal: goal.id })].at(-1)!.event.type, { timeout: 10_000 })
+      .poll(() => [...drover.ledger.log.events({ goal: goal.id })].at(-1)!.event.type, {
+        timeout: 10_000,
+      })
       .toBe('goal.evicted');
     expect(await drover.connection.client.keys(`${drover.prefix}:*:task-*`)).toEqual([]);
   });

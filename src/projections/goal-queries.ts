@@ -1,0 +1,36 @@
+/** Questions about stored goals that need no fold. */
+import { and, count, desc, eq, inArray } from 'drizzle-orm';
+import type { GoalState } from '../core/task-state.js';
+import type { Database } from '../log/database.js';
+import { goals, tasks } from '../log/schema.js';
+
+/** Id of the goal that was enqueued with this key. */
+export function goalWithKey(db: Database, project: string, key: string): string | undefined {
+  const where = and(eq(goals.project, project), eq(goals.key, key));
+  return db.select({ id: goals.id }).from(goals).where(where).get()?.id;
+}
+
+export interface FinishedGoal {
+  readonly id: string;
+  readonly state: GoalState;
+  readonly finishedAt: number | null;
+  /** How many tasks it has. */
+  readonly size: number;
+}
+
+/** Finished goals whose jobs are still in Redis, newest first. */
+export function finishedInRedis(db: Database): FinishedGoal[] {
+  return db
+    .select({
+      id: goals.id,
+      state: goals.state,
+      finishedAt: goals.finishedAt,
+      size: count(tasks.id),
+    })
+    .from(goals)
+    .leftJoin(tasks, eq(tasks.goal, goals.id))
+    .where(and(eq(goals.evicted, false), inArray(goals.state, ['DONE', 'CANCELLED'])))
+    .groupBy(goals.id)
+    .orderBy(desc(goals.finishedAt))
+    .all();
+}

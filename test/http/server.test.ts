@@ -1,0 +1,148 @@
+/** The HTTP door and Bull Board behind it, with a real browser. */
+import { request } from 'node:http';
+import { chromium, type Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type HttpOptions, type HttpServer, startHttp } from '../../src/http/server.js';
+import type { Drover } from '../../src/index.js';
+import { testBed } from '../support/redis.js';
+
+const bed = testBed();
+const open: HttpServer[] = [];
+
+async function serve(drover: Drover, options: Partial<HttpOptions> = {}): Promise<HttpServer> {
+  const { connection, prefix } = drover;
+  const server = await startHttp({
+    client: connection.client,
+    prefix,
+    queues: () => drover.queues(),
+    port: 0,
+    ...options,
+  });
+  open.push(server);
+  return server;
+}
+
+afterEach(async () => {
+  for (const server of open.splice(0)) await server.close();
+});
+
+/** fetch() forbids a foreign Host header; a plain request does not. */
+function status(url: string, method: string, headers: Record<string, string>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    request(url, { method, headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode!);
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+describe('the door', () => {
+  it('answers to loopback names only, unless there is a token', async () => {
+    const { url } = await serve(await bed.start());
+    expect(await status(`${url}/queues`, 'GET', {})).toBe(200);
+    expect(await status(`${url}/queues`, 'GET', { host: 'rebound.example' })).toBe(403);
+  });
+
+  it('refuses changes that another site’s page asks for', async () => {
+    const { url } = await serve(await bed.start(), { boardWrite: true });
+    const target = `${url}/queues/api/queues/goals/pause`;
+    expect(await status(target, 'PUT', { origin: 'https://elsewhere.example' })).toBe(403);
+    expect(await status(target, 'PUT', { 'sec-fetch-site': 'cross-site' })).toBe(403);
+    expect(await status(target, 'PUT', { origin: url })).toBe(200);
+    expect(await status(target, 'PUT', { origin: 'null' })).toBe(403);
+  });
+
+  it('asks for the token, takes it once from the address, and then from its cookie', async () => {
+    const token = 'correct horse';
+    const { url } = await serve(await bed.start(), { token });
+    expect(await status(`${url}/queues`, 'GET', {})).toBe(401);
+    expect(await status(`${url}/queues`, 'GET', { authorization: 'Bearer wrong' })).toBe(401);
+    expect(await status(`${url}/queues`, 'GET', { authorization: `Bearer ${token}` })).toBe(200);
+    const entered = await fetch(`${url}/queues?token=${encodeURIComponent(token)}`, {
+      redirect: 'manual',
+    });
+    expect(entered.status).toBe(303);
+    expect(entered.headers.get('location')).toBe('/queues');
+    const [cookie] = entered.headers.getSetCookie();
+    expect(cookie).toMatch(/HttpOnly; SameSite=Strict/);
+    expect(await status(`${url}/queues`, 'GET', { cookie: cookie!.split(';')[0]! })).toBe(200);
+  });
+
+  it('is not opened to other machines without a token, nor on a port that is taken', async () => {
+    const drover = await bed.start();
+    await expect(serve(drover, { host: '0.0.0.0' })).rejects.toThrow(/DROVER_TOKEN|other machines/);
+    const { url } = await serve(drover);
+    await expect(serve(drover, { port: Number(new URL(url).port) })).rejects.toMatchObject({
+      code: 'conflict',
+    });
+  });
+});
+
+describe('Bull Board', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: '/usr/bin/chromium',
+      args: [
+        '--no-sandbox',
+        '--disable-quic',
+        '--disable-background-networking',
+        '--disable-component-update',
+      ],
+    });
+  });
+  afterAll(async () => {
+    await browser.close();
+  });
+
+  it('shows queues, readable job ids and logs, changes nothing, and no request leaves the machine', async () => {
+    const drover = await bed.start();
+    await drover.agent('shell', 'shell');
+    const { url } = await serve(drover);
+    const goal = await drover.enqueue({
+      title: 'Look at me',
+      tasks: [
+        {
+          name: 'first',
+          title: 'Say something',
+          capability: 'shell',
+          run: 'echo a line of output',
+        },
+        { name: 'second', title: 'Say more', capability: 'shell', run: 'true', needs: ['first'] },
+      ],
+    });
+    await goal.done();
+    const page = await browser.newPage();
+    const asked = new Set<string>();
+    const stopped = new Set<string>();
+    const failures: string[] = [];
+    page.on('request', (sent) => asked.add(sent.url()));
+    page.on('requestfailed', (sent) => {
+      if (sent.failure()?.errorText === 'csp') stopped.add(sent.url());
+    });
+    page.on('pageerror', (error) => failures.push(error.message));
+    await page.goto(`${url}/`);
+    await page.getByText('developer').or(page.getByText('shell')).first().waitFor();
+    await page.goto(`${url}/queues/queue/shell?status=completed`);
+    await page.getByText('task-1').first().waitFor();
+    await page.getByText('Say something').first().waitFor();
+    await page.goto(`${url}/queues/queue/shell/task-1`);
+    await page.getByText('task-1').first().waitFor();
+    await page.getByText('Logs', { exact: true }).first().click();
+    await page.getByText('a line of output').first().waitFor();
+    expect(failures).toEqual([]);
+    const foreign = [...asked].filter((address) => !address.startsWith(url));
+    // The page does ask for web fonts; the policy stops it before anything leaves.
+    expect(foreign.length).toBeGreaterThan(0);
+    expect(foreign.filter((address) => !stopped.has(address))).toEqual([]);
+    // Read-only: the server itself refuses, whatever the page offers.
+    const answer = await fetch(`${url}/queues/api/queues/shell/task-1/retry/completed`, {
+      method: 'PUT',
+    });
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect(goal.report().tasks[0]!.claims).toBe(1);
+    await page.close();
+  });
+});
