@@ -2,12 +2,15 @@
  * Makes the project ready to run on a machine that has Node, npm and a C++ toolchain: node modules, Redis, the
  * build. What is there already is left alone, so this can stand before every command. Plain Node, because it
  * runs before anything is installed; old syntax where a Node too old has to be able to read it.
+ *
+ * `--tests` adds what the tests need: a Redis of their own whatever REDIS_URL says, and a browser.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { browserPath } from './browser.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -84,7 +87,7 @@ function proveSqlite() {
   );
 }
 
-/** As root. The package would start a service of its own, on a port that may be taken: it is kept from it. */
+/** As root. A package would start a service of its own, on a port that may be taken: it is kept from it. */
 const APT_INSTALL = `
 set -e
 export DEBIAN_FRONTEND=noninteractive
@@ -96,31 +99,40 @@ if [ ! -e $policy ]; then
   chmod 755 $policy
 fi
 get() {
-  apt-get install -qq -y --no-install-recommends redis-server ||
-    apt-get install -qq -y --no-install-recommends valkey-server
+  for package in "$@"; do
+    apt-get install -qq -y --no-install-recommends "$package" && return
+  done
+  return 1
 }
-get >/dev/null 2>&1 || { apt-get update -qq && get >/dev/null; }
+get "$@" >/dev/null 2>&1 || { apt-get update -qq && get "$@" >/dev/null; }
 if [ -d /run/systemd/system ]; then
   for service in redis-server valkey-server; do systemctl disable --quiet $service 2>/dev/null || true; done
 fi
 `;
 
-function installRedis() {
-  const there = () => onPath('redis-server') || onPath('valkey-server');
-  if (process.env.REDIS_URL || there()) return;
+/** Tries apt-get, then brew; of `packages` the first that can be had is enough. */
+function install(name, packages, brewArguments) {
   const isRoot = process.getuid && process.getuid() === 0;
   if (onPath('apt-get') && (isRoot || onPath('sudo'))) {
     console.log(
-      `Installing Redis (apt-get install redis-server${isRoot ? '' : ', with sudo'}); its system service is not started`,
+      `Installing ${name} (apt-get install ${packages[0]}${isRoot ? '' : ', with sudo'}); no service is started`,
     );
     // Without a terminal nobody could type a password.
     const sudo = isRoot ? [] : process.stdin.isTTY ? ['sudo'] : ['sudo', '-n'];
-    const [command, ...args] = [...sudo, 'sh', '-c', APT_INSTALL];
+    const [command, ...args] = [...sudo, 'sh', '-c', APT_INSTALL, 'sh', ...packages];
     run(command, args);
   } else if (onPath('brew')) {
-    console.log('Installing Redis (brew install redis); no service is started');
-    run('brew', ['install', '--quiet', 'redis']);
+    console.log(
+      `Installing ${name} (brew install ${brewArguments.join(' ')}); no service is started`,
+    );
+    run('brew', ['install', '--quiet', ...brewArguments]);
   }
+}
+
+function installRedis() {
+  const there = () => onPath('redis-server') || onPath('valkey-server');
+  if ((process.env.REDIS_URL && !forTests) || there()) return;
+  install('Redis', ['redis-server', 'valkey-server'], ['redis']);
   if (there()) return;
   give(
     'Drover needs Redis 6.2 or newer, or Valkey, and there is none: neither redis-server nor valkey-server is on PATH,\n' +
@@ -131,10 +143,22 @@ function installRedis() {
   );
 }
 
+function installBrowser() {
+  if (browserPath()) return;
+  install('Chromium', ['chromium', 'chromium-browser'], ['--cask', 'chromium']);
+  if (browserPath()) return;
+  give(
+    'The tests need Chromium or Chrome, and there is none; it could not be installed with apt-get or brew.\n' +
+      'Install one, or set CHROMIUM_PATH to its program, then run this again.',
+  );
+}
+
+const forTests = process.argv.includes('--tests');
 checkNode();
 installModules();
 proveSqlite();
 installRedis();
+if (forTests) installBrowser();
 const { build } = await import('./build.mjs');
 try {
   if (build()) console.log('Built dist/');

@@ -32,7 +32,7 @@ beforeEach(async () => {
   ]) {
     await copyFile(join(root, file), join(dir, file));
   }
-  for (const file of ['setup.mjs', 'build.mjs']) {
+  for (const file of ['setup.mjs', 'build.mjs', 'browser.mjs']) {
     await copyFile(join(root, 'scripts', file), join(dir, 'scripts', file));
   }
   // The modules are the project's own, except for what the set-up writes beside them.

@@ -2,6 +2,7 @@
 import { request } from 'node:http';
 import { chromium, type Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { browserPath } from '../../scripts/browser.mjs';
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/http/server.js';
 import type { Drover } from '../../src/index.js';
 import { testBed } from '../support/redis.js';
@@ -84,7 +85,8 @@ describe('Bull Board', () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await chromium.launch({
-      executablePath: '/usr/bin/chromium',
+      // The set-up has installed one.
+      executablePath: browserPath()!,
       args: [
         '--no-sandbox',
         '--disable-quic',
