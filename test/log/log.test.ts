@@ -1,0 +1,140 @@
+/** The log on disk: append-only, one writer, refused where it cannot be trusted. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import SqliteDatabase from 'better-sqlite3';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { NewEvent } from '../../src/core/events.js';
+import { logFile } from '../../src/log/database.js';
+import { Log } from '../../src/log/log.js';
+import { acquireWriterLock, writerLockHolder } from '../../src/log/writer-lock.js';
+
+const root = mkdtempSync(join(tmpdir(), 'drover-log-'));
+const folder = (): string => mkdtempSync(join(root, 'data-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const created: NewEvent = {
+  time: 1_700_000_000_000,
+  project: 'p',
+  goal: 'goal-1',
+  by: 'me',
+  event: { type: 'goal.created', title: 'T', priority: 'normal' },
+};
+const done: NewEvent = {
+  ...created,
+  task: 'task-1',
+  claim: 2,
+  event: { type: 'task.completed', result: { a: [1, null, 'ü'] } },
+  origin: { queue: 'developer', entry: '17-0' },
+};
+
+describe('the log', () => {
+  it('gives back what was appended, filtered and in order', () => {
+    const dir = folder();
+    const log = Log.open(dir);
+    log.append(created);
+    log.append(done);
+    expect([...log.events()]).toEqual([
+      { seq: 1, ...created },
+      expect.objectContaining({ seq: 2, task: 'task-1', claim: 2, event: done.event }),
+    ]);
+    expect([...log.events({ task: 'task-1' })].map(({ seq }) => seq)).toEqual([2]);
+    expect([...log.events({ until: 1 })].map(({ seq }) => seq)).toEqual([1]);
+    expect([...log.events({ after: 1, limit: 5 })].map(({ seq }) => seq)).toEqual([2]);
+    log.close();
+    const reader = Log.read(dir);
+    expect(reader.lastSeq()).toBe(2);
+    reader.close();
+  });
+
+  it('reads more than a page', () => {
+    const log = Log.open(folder());
+    log.transaction(() => {
+      for (let index = 0; index < 2_500; index += 1) log.append(created);
+    });
+    expect([...log.events()].length).toBe(2_500);
+    expect([...log.events({ limit: 1_700 })].length).toBe(1_700);
+    log.close();
+  });
+
+  it('refuses the same stream entry twice, changes and deletions', () => {
+    const dir = folder();
+    const log = Log.open(dir);
+    log.append(done);
+    expect(() => log.append(done)).toThrow(/UNIQUE/);
+    log.close();
+    const sqlite = new SqliteDatabase(logFile(dir));
+    expect(() => sqlite.exec("UPDATE events SET goal = 'goal-2'")).toThrow(/append-only/);
+    expect(() => sqlite.exec('DELETE FROM events')).toThrow(/append-only/);
+    sqlite.close();
+  });
+
+  it('keeps nothing of a transaction that throws', () => {
+    const log = Log.open(folder());
+    expect(() =>
+      log.transaction(() => {
+        log.append(created);
+        log.moveCursor('developer', '5-0');
+        throw new Error('stop');
+      }),
+    ).toThrow('stop');
+    expect(log.lastSeq()).toBe(0);
+    expect(log.cursors().size).toBe(0);
+    log.close();
+  });
+
+  it('of a newer Drover is refused and left as it is', () => {
+    const dir = folder();
+    Log.open(dir).close();
+    const sqlite = new SqliteDatabase(logFile(dir));
+    sqlite.exec("INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('later', 99)");
+    sqlite.close();
+    expect(() => Log.open(dir)).toThrow(expect.objectContaining({ code: 'log-newer' }));
+    expect(() => Log.read(dir)).toThrow(/newer Drover/);
+  });
+
+  it('that is no database, or cannot be there, is refused with the reason', () => {
+    const dir = folder();
+    writeFileSync(
+      logFile(dir),
+      'this is not SQLite, and long enough to be looked at as a header of a file',
+    );
+    expect(() => Log.open(dir)).toThrow(expect.objectContaining({ code: 'log-unreadable' }));
+    const file = join(folder(), 'file');
+    writeFileSync(file, '');
+    expect(() => acquireWriterLock(join(file, 'below'))).toThrow(
+      expect.objectContaining({ code: 'log-unwritable' }),
+    );
+    expect(() => Log.read(folder())).toThrow(expect.objectContaining({ code: 'not-found' }));
+  });
+});
+
+describe('the writer’s lock', () => {
+  it('is held by one, names its holder, and is free again', () => {
+    const dir = folder();
+    const lock = acquireWriterLock(dir);
+    expect(() => acquireWriterLock(dir)).toThrow(new RegExp(`process ${process.pid}`));
+    expect(writerLockHolder(dir)).toMatchObject({ pid: process.pid });
+    lock.release();
+    expect(writerLockHolder(dir)).toBeUndefined();
+    acquireWriterLock(dir).release();
+  });
+
+  it('of a process that was killed is free at once', async () => {
+    const dir = folder();
+    const code = `import('./dist/log/writer-lock.js').then((m) => {
+      m.acquireWriterLock(${JSON.stringify(dir)});
+      console.log('held');
+      setInterval(() => {}, 1000);
+    })`;
+    const child = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    expect(writerLockHolder(dir)).toMatchObject({ pid: child.pid });
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(writerLockHolder(dir)).toBeUndefined();
+    acquireWriterLock(dir).release();
+  });
+});
