@@ -1,0 +1,120 @@
+/** Invariant 5: a claim that lost its lock writes nothing, whatever it tries. */
+import { Queue, Worker } from 'bullmq';
+import { describe, expect, it } from 'vitest';
+import { taskSpecSchema } from '../../src/core/plan.js';
+import { type Claim, Claims, type Write } from '../../src/queues/claim.js';
+import { connect } from '../../src/queues/connection.js';
+import { announceCancel } from '../../src/queues/notices.js';
+import { backoffDelay } from '../../src/queues/worker.js';
+import { testBed } from '../support/redis.js';
+
+const bed = testBed();
+
+/** Takes one job by hand, as a worker would, and gives its claim to the test. */
+async function claimed(test: (claim: Claim, prefix: string) => Promise<void>): Promise<void> {
+  const prefix = 'claims';
+  const connection = await connect(bed.redis().connection);
+  await connection.client.flushall();
+  const claims = new Claims(connection.client, prefix);
+  const queue = new Queue('developer', { connection: connection.client, prefix });
+  const task = taskSpecSchema.parse({
+    id: 'task-1',
+    name: 'a',
+    capability: 'developer',
+    priority: 'normal',
+  });
+  const data = {
+    goal: 'goal-1',
+    title: 'G',
+    project: 'p',
+    task,
+    names: {},
+    results: {},
+    floor: 3_000,
+  };
+  await queue.add('a', data, { jobId: 'task-1' });
+  const worker = new Worker('developer', null, { connection: connection.client, prefix });
+  try {
+    const job = await worker.getNextJob('token');
+    await test(claims.of(job!, 'token'), prefix);
+  } finally {
+    await worker.close();
+    await queue.close();
+    await connection.close();
+  }
+}
+
+const stream = async (prefix: string): Promise<string[]> => {
+  const { client, close } = await connect(bed.redis().connection);
+  const entries = await client.xrange(`${prefix}:developer:events`, '-', '+');
+  await close();
+  return entries.flatMap(([, fields]) => fields.filter((field) => field.startsWith('{')));
+};
+
+describe('a claim', () => {
+  it('is numbered above the goal’s floor, and its writes carry the number', async () => {
+    await claimed(async (claim, prefix) => {
+      await claim.open([{ type: 'context.built', needs: [] }]);
+      await claim.write([{ step: 's', result: { deep: [1] } }, { progress: 50 }, { log: 'line' }]);
+      expect(claim.number).toBe(3_001);
+      expect((await stream(prefix)).map((text) => JSON.parse(text) as unknown)).toEqual([
+        { claim: 3_001, type: 'context.built', needs: [] },
+        { claim: 3_001, type: 'step.done', step: 's', result: { deep: [1] } },
+        { claim: 3_001, type: 'task.progressed', progress: 50 },
+      ]);
+      const { journal } = await claim.open([]);
+      expect(journal).toEqual(new Map([['s', { deep: [1] }]]));
+    });
+  });
+
+  it('whose lock another one holds, or nobody, is refused and has written nothing', async () => {
+    await claimed(async (claim, prefix) => {
+      const { client, close } = await connect(bed.redis().connection);
+      const before = await stream(prefix);
+      const everything: Write[] = [
+        { event: { type: 'context.built', needs: [] } },
+        { step: 's', result: 1 },
+        { log: 'line' },
+        { progress: 1 },
+        { declined: 'no', agent: 'a' },
+      ];
+      for (const other of ['another', undefined]) {
+        if (other === undefined) await client.del(`${prefix}:developer:task-1:lock`);
+        else await client.set(`${prefix}:developer:task-1:lock`, other);
+        await expect(claim.write(everything)).rejects.toMatchObject({ code: 'stale-claim' });
+        await expect(claim.open([{ type: 'context.built', needs: [] }])).rejects.toMatchObject({
+          code: 'stale-claim',
+        });
+      }
+      expect(await stream(prefix)).toEqual(before);
+      expect(
+        await client.exists(`${prefix}:journal:task-1`, `${prefix}:developer:task-1:logs`),
+      ).toBe(0);
+      expect(
+        await client.hmget(`${prefix}:developer:task-1`, 'progress', 'declines'),
+      ).not.toContain('1');
+      await close();
+    });
+  });
+
+  it('of a cancelled goal does not begin', async () => {
+    await claimed(async (claim, prefix) => {
+      const { client, close } = await connect(bed.redis().connection);
+      await announceCancel(client, prefix, 'goal-1');
+      await expect(claim.open([])).rejects.toMatchObject({ code: 'cancelled' });
+      await close();
+    });
+  });
+});
+
+describe('the backoff', () => {
+  const policy = { type: 'exponential', delay: 100, jitter: 0.5, cap: 1_000 } as const;
+  it('doubles up to its cap, and leaves a part to chance', () => {
+    expect([1, 2, 3, 4, 5].map((failures) => backoffDelay(policy, failures, 0))).toEqual([
+      100, 200, 400, 800, 1_000,
+    ]);
+    expect(backoffDelay(policy, 5, 1)).toBe(500);
+    expect(backoffDelay({ ...policy, type: 'fixed' }, 9, 0)).toBe(100);
+    expect(backoffDelay(policy, 2_000, 0)).toBe(1_000);
+  });
+});
