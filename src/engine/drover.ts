@@ -126,12 +126,13 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
     const log = Log.open(settings.dataDir);
     undo.push(() => log.close());
     const ledger = new Ledger(log);
-    const { prefix, retention, onTrouble, onError } = settings;
+    const { prefix, retention, timing, onTrouble, onError } = settings;
     const supervisor = new Supervisor({
       connection,
       prefix,
       ledger,
       retention,
+      timing,
       onTrouble,
       onError,
     });

@@ -19,6 +19,7 @@ import { Jobs } from '../queues/jobs.js';
 import { ownerKey } from '../queues/keys.js';
 import { announceCancel } from '../queues/notices.js';
 import { Streams } from '../queues/streams.js';
+import type { WorkerTiming } from '../queues/worker.js';
 import { Recorder } from '../recorder/recorder.js';
 import { z } from 'zod';
 import {
@@ -46,6 +47,8 @@ export interface SupervisorOptions {
   readonly prefix: string;
   readonly ledger: Ledger;
   readonly retention: RetentionPolicy;
+  /** How soon the work of a supervisor that was killed is taken up again. */
+  readonly timing: WorkerTiming;
   /** Something stands still for this reason; null when it goes on. */
   readonly onTrouble: (reason: string | null) => void;
   readonly onError: (error: Error) => void;
@@ -94,7 +97,7 @@ export class Supervisor {
    * @throws DroverError `conflict` where another log owns the prefix.
    */
   async start(): Promise<void> {
-    const { connection, prefix, ledger, onError } = this.options;
+    const { connection, prefix, ledger, timing, onError } = this.options;
     const { client } = connection;
     await this.claimPrefix();
     const capabilities = new Set([...ledger.log.cursors().keys(), ...this.openCapabilities()]);
@@ -104,8 +107,14 @@ export class Supervisor {
     await this.reconciler.reconcileAll();
     this.recorder.start();
     this.workers.push(
-      startEngineWorkers(client, prefix, this.gates, onError),
-      startCommandWorker(client, prefix, (...command) => this.carryOut(...command), onError),
+      startEngineWorkers(client, prefix, this.gates, timing, onError),
+      startCommandWorker(
+        client,
+        prefix,
+        (...command) => this.carryOut(...command),
+        timing,
+        onError,
+      ),
     );
     client.on('close', this.onAway);
     client.on('ready', this.onBack);

@@ -8,6 +8,7 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { DroverError, type ErrorCode, messageOf } from '../core/errors.js';
 import { type Json, jsonSchema } from '../core/plan.js';
+import type { WorkerTiming } from './worker.js';
 
 /** Seconds that answered commands stay in Redis, where Bull Board shows them. */
 const KEEP = 3_600;
@@ -105,6 +106,7 @@ export function startCommandWorker(
   client: Redis,
   prefix: string,
   carryOut: (id: string, name: string, input: Json, by: string) => Promise<Answer>,
+  timing: WorkerTiming,
   onError: (error: Error) => void,
 ): { close: (force?: boolean) => Promise<void> } {
   const worker = new Worker(
@@ -116,8 +118,7 @@ export function startCommandWorker(
     {
       connection: client,
       prefix,
-      lockDuration: 10_000,
-      stalledInterval: 5_000,
+      ...timing,
       maxStalledCount: 1_000,
       runRetryDelay: 500,
     },

@@ -13,7 +13,7 @@ import { type Job, Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Json } from '../core/plan.js';
 import { completer } from './complete.js';
-import { DEFAULT_TIMING } from './worker.js';
+import type { WorkerTiming } from './worker.js';
 
 export class Gates {
   private readonly queue: Queue;
@@ -46,13 +46,14 @@ export function startEngineWorkers(
   client: Redis,
   prefix: string,
   gates: Gates,
+  timing: WorkerTiming,
   onError: (error: Error) => void,
 ): EngineWorkers {
   const options = {
     connection: client,
     prefix,
     runRetryDelay: 500,
-    ...DEFAULT_TIMING,
+    ...timing,
     maxStalledCount: 1_000,
   };
   const relay = async (job: Job): Promise<Json> => {
