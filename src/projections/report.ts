@@ -62,7 +62,10 @@ export function reportOf(goal: GoalView): GoalReport {
 }
 
 /** `Done! 7/10 tasks complete, 3 blocked`, and the like. */
-export function summaryOf({ state, counts, tasks }: GoalView, blocked: number): string {
+export function summaryOf(
+  { state, counts, tasks }: Pick<GoalView, 'state' | 'counts'> & { readonly tasks: { size: number } },
+  blocked: number,
+): string {
   const { DONE, FAILED, CANCELLED, PENDING, ASSIGNED, ACTIVE, REVIEW } = counts;
   const parts = [`${DONE}/${tasks.size} tasks complete`];
   const running = ASSIGNED + ACTIVE;

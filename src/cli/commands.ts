@@ -1,0 +1,44 @@
+/**
+ * The commands of `drover` by name. Each is loaded when it is named, so that `--help` is quick and `doctor`
+ * runs where a dependency does not load.
+ */
+import type { CommandDef } from 'citty';
+import type { Example } from './command.js';
+import { GLOBAL_ARGS } from './globals.js';
+import { readVersion } from './version.js';
+
+export const COMMANDS: Readonly<Record<string, () => Promise<CommandDef>>> = {
+  run: async () => (await import('./commands/run.js')).runFlowCommand,
+  up: async () => (await import('./commands/up.js')).upCommand,
+  down: async () => (await import('./commands/down.js')).downCommand,
+  agent: async () => (await import('./commands/agent.js')).agentCommand,
+  enqueue: async () => (await import('./commands/enqueue.js')).enqueueCommand,
+  status: async () => (await import('./commands/status.js')).statusCommand,
+  goals: async () => (await import('./commands/goals.js')).goalsCommand,
+  logs: async () => (await import('./commands/logs.js')).logsCommand,
+  retry: async () => (await import('./commands/retry.js')).retryCommand,
+  cancel: async () => (await import('./commands/cancel.js')).cancelCommand,
+  validate: async () => (await import('./commands/validate.js')).validateCommand,
+  doctor: async () => (await import('./commands/doctor.js')).doctorCommand,
+};
+
+export const PROGRAM: CommandDef = {
+  meta: {
+    name: 'drover',
+    version: readVersion(),
+    description: 'A durable workflow engine for autonomous agents',
+  },
+  args: {
+    ...GLOBAL_ARGS,
+    version: { type: 'boolean', description: 'Print the version' },
+    help: { type: 'boolean', alias: 'h', description: 'Explain the program, or a command' },
+  },
+  subCommands: COMMANDS,
+};
+
+export const PROGRAM_EXAMPLES: readonly Example[] = [
+  { run: 'drover run flows/hello.yaml', what: 'Runs a flow to its end, with everything it needs.' },
+  { run: 'drover up --detach', what: 'Starts a supervisor with agents in the background.' },
+  { run: 'drover enqueue flow.yaml --wait', what: 'Hands it a goal and waits for the end.' },
+  { run: 'drover status', what: 'Shows what runs, and what waits for a person.' },
+];

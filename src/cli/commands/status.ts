@@ -1,0 +1,175 @@
+/** `drover status`: a goal task by task, or what runs and what waits for a person. */
+import { absentAgents } from '../../engine/absent-agents.js';
+import { Log } from '../../log/log.js';
+import { listGoals } from '../../projections/goal-list.js';
+import type { GoalReport } from '../../projections/report.js';
+import { redisSocketOf } from '../../queues/redis-process.js';
+import { defineDroverCommand } from '../command.js';
+import { EXIT } from '../exit.js';
+import type { Globals } from '../globals.js';
+import { print, printJson } from '../output.js';
+import { type RunningSupervisor, runningSupervisor } from '../presence.js';
+import { readReport, resolveId } from '../reading.js';
+import { formatDuration } from '../render/duration.js';
+import { renderGraph } from '../render/graph.js';
+import { paint } from '../render/paint.js';
+import { cell, renderTable } from '../render/table.js';
+import { oneLine } from '../render/text.js';
+
+/** Finished goals that the overview still names. */
+const RECENT = 5;
+
+export const statusCommand = defineDroverCommand({
+  name: 'status',
+  description: 'Show a goal task by task, or what runs and what waits for a person',
+  args: {
+    goal: {
+      type: 'positional',
+      required: false,
+      description:
+        'Goal such as goal-7, or one of its tasks; all that are not finished unless given',
+    },
+  },
+  examples: [
+    { run: 'drover status', what: 'Shows the supervisor, open goals and failed tasks.' },
+    { run: 'drover status goal-7', what: 'Shows every task of a goal.' },
+    { run: 'drover status goal-7 --json', what: 'The same for programs.' },
+  ],
+  async run({ args, globals }) {
+    const log = Log.read(globals.dataDir);
+    try {
+      const supervisor = runningSupervisor(globals.dataDir);
+      if (args.goal === undefined) await showOverview(log, supervisor, globals);
+      else {
+        const { goal } = resolveId(log, args.goal);
+        await showGoal(readReport(log, goal), supervisor, globals);
+      }
+      return EXIT.done;
+    } finally {
+      log.close();
+    }
+  },
+});
+
+async function showGoal(
+  report: GoalReport,
+  supervisor: RunningSupervisor | undefined,
+  globals: Globals,
+): Promise<void> {
+  const waitingFor = await waitsFor([report], supervisor, globals);
+  if (globals.json) {
+    printJson({ ...report, supervisor: supervisorJson(supervisor), waitingFor });
+    return;
+  }
+  const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+  for (const line of renderGraph(report, Date.now(), { width })) print(line);
+  if (report.state === 'OPEN') showObstacles(supervisor, waitingFor);
+}
+
+async function showOverview(
+  log: Log,
+  supervisor: RunningSupervisor | undefined,
+  globals: Globals,
+): Promise<void> {
+  const unfinished = listGoals(log.db, { states: ['OPEN', 'SETTLED'] }).toReversed();
+  const reports = unfinished.map(({ id }) => readReport(log, id));
+  const recent = listGoals(log.db, { states: ['DONE', 'CANCELLED'], limit: RECENT });
+  const waitingFor = await waitsFor(reports, supervisor, globals);
+  const attention = reports.flatMap((report) =>
+    report.tasks
+      .filter(({ state }) => state === 'FAILED')
+      .map(({ id, name, error, finishedAt }) => ({
+        goal: report.goal,
+        task: id,
+        name,
+        reason: error,
+        since: finishedAt,
+      })),
+  );
+  if (globals.json) {
+    const goals = reports.map(({ tasks: _tasks, ...goal }) => goal);
+    printJson({ supervisor: supervisorJson(supervisor), goals, recent, attention, waitingFor });
+    return;
+  }
+  print(supervisorLine(supervisor, globals));
+  if (reports.some(({ state }) => state === 'OPEN')) showObstacles(supervisor, waitingFor);
+  const now = Date.now();
+  const rows = [
+    ...reports.map(({ goal, title, text, createdAt }) => [
+      cell(goal, 'bold'),
+      cell(oneLine(title)),
+      cell(text),
+      cell(formatDuration(now - createdAt), 'gray'),
+    ]),
+    ...recent.map(({ id, title, text, finishedAt }) => [
+      cell(id, 'gray'),
+      cell(oneLine(title), 'gray'),
+      cell(text, 'gray'),
+      cell(`${formatDuration(now - (finishedAt ?? now))} ago`, 'gray'),
+    ]),
+  ];
+  const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+  print(rows.length === 0 ? 'No goals yet: `drover run FLOW.yaml`.' : '');
+  for (const line of renderTable(rows, { width })) print(line);
+  if (attention.length === 0) return;
+  print();
+  print(paint('red', 'Waits for a person:'));
+  for (const { goal, task, name, reason, since } of attention) {
+    const age = since === null ? '' : ` (${formatDuration(now - since)} ago)`;
+    print(
+      `  ✗ ${goal} ${task} ${oneLine(name)}${age}: ${oneLine(reason ?? 'no reason was given')}`,
+    );
+  }
+  print(
+    paint(
+      'gray',
+      '  `drover retry TASK` gives one all its attempts again, `drover cancel GOAL` gives up.',
+    ),
+  );
+}
+
+function supervisorLine(supervisor: RunningSupervisor | undefined, { dataDir }: Globals): string {
+  if (!supervisor) return `No supervisor runs on ${dataDir}; \`drover up\` starts one.`;
+  const { holder, presence } = supervisor;
+  const board = presence?.url ? `; Bull Board: ${presence.url}/queues` : '';
+  return `Supervisor: process ${holder.pid} on ${holder.host}, since ${holder.since}${board}`;
+}
+
+function showObstacles(
+  supervisor: RunningSupervisor | undefined,
+  waitingFor: readonly string[] | null,
+): void {
+  if (!supervisor) {
+    print(paint('yellow', 'It stands still: no supervisor runs. `drover up` lets it go on.'));
+  }
+  if (waitingFor && waitingFor.length > 0) {
+    const hint = `\`drover agent ${waitingFor.join(' ')}\` starts one.`;
+    print(paint('yellow', `Waits for agents that nobody runs: ${waitingFor.join(', ')}. ${hint}`));
+  }
+}
+
+const supervisorJson = (supervisor: RunningSupervisor | undefined): object | null =>
+  supervisor ? { ...supervisor.holder, url: supervisor.presence?.url ?? null } : null;
+
+/** Capabilities that open goals wait for and nobody offers; null where that cannot be asked. */
+async function waitsFor(
+  reports: readonly GoalReport[],
+  supervisor: RunningSupervisor | undefined,
+  globals: Globals,
+): Promise<string[] | null> {
+  const wanted = new Set<string>();
+  for (const { tasks } of reports) {
+    for (const { state, capability } of tasks) if (state === 'PENDING') wanted.add(capability);
+  }
+  if (wanted.size === 0) return [];
+  const source = redisOf(supervisor, globals);
+  if (source === undefined) return null;
+  const prefix = supervisor?.presence?.prefix ?? globals.prefix;
+  return await absentAgents(source, prefix, [...wanted]).catch(() => null);
+}
+
+function redisOf(supervisor: RunningSupervisor | undefined, { redis, dataDir }: Globals) {
+  if (redis !== undefined) return redis;
+  if (!supervisor || (supervisor.presence && supervisor.presence.redis !== null)) return undefined;
+  return { path: redisSocketOf(dataDir) };
+}

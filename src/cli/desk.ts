@@ -1,0 +1,71 @@
+/**
+ * Where requests are handed in: to the supervisor, wherever it runs, or into the log where none does. Either
+ * way they are recorded once and carried out once.
+ */
+import { existsSync } from 'node:fs';
+import { DroverError } from '../core/errors.js';
+import { connectDrover, type DroverClient } from '../engine/drover.js';
+import { cancelOffline, enqueueOffline, retryOffline } from '../engine/offline.js';
+import type { Enqueued, GoalRequest } from '../engine/requests.js';
+import type { Globals } from './globals.js';
+import { requireReachable, type RunningSupervisor, runningSupervisor } from './presence.js';
+
+export interface Desk {
+  /** False where the request is only recorded, for the next supervisor. */
+  readonly live: boolean;
+  readonly enqueue: (goal: GoalRequest) => Promise<Enqueued>;
+  readonly cancel: (goal: string, why?: string) => Promise<void>;
+  readonly retry: (task: string, why?: string) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** @throws DroverError `redis-unreachable`, `redis-unsuitable` */
+export async function openDesk(globals: Globals): Promise<Desk> {
+  const { dataDir, redis } = globals;
+  const supervisor = runningSupervisor(dataDir);
+  if (!supervisor && redis === undefined) {
+    return {
+      live: false,
+      enqueue: (goal) => enqueueOffline(dataDir, goal),
+      cancel: (goal, why) => cancelOffline(dataDir, goal, why),
+      retry: (task, why) => retryOffline(dataDir, task, why),
+      close: async () => undefined,
+    };
+  }
+  const client = await join(globals, supervisor);
+  return {
+    live: true,
+    enqueue: (goal) => client.enqueue(goal),
+    cancel: (goal, why) => client.cancel(goal, why),
+    retry: (task, why) => client.retry(task, why),
+    close: () => client.close(),
+  };
+}
+
+/**
+ * Joins the supervisor of the data directory, or whichever serves the Redis that was given.
+ * @throws DroverError `no-supervisor`, `redis-unreachable`, `redis-unsuitable`
+ */
+export async function join(
+  globals: Globals,
+  supervisor: RunningSupervisor | undefined,
+): Promise<DroverClient> {
+  const { dataDir, projectsDir, redis, prefix } = globals;
+  if (supervisor) requireReachable(supervisor, redis);
+  if (redis === undefined && !existsSync(dataDir)) {
+    throw new DroverError(
+      'no-supervisor',
+      `No supervisor runs on ${dataDir}: there is no such folder.`,
+      'Start one with `drover up`, name its data directory with --data, or its Redis with --redis.',
+    );
+  }
+  return await connectDrover({
+    dataDir,
+    projectsDir,
+    prefix: supervisor?.presence?.prefix ?? prefix,
+    ...(redis !== undefined && { redis }),
+  });
+}
+
+export const OFFLINE_NOTE =
+  'No supervisor runs on this data directory: it is recorded, and starts with the next `drover up`.';

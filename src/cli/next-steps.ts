@@ -1,0 +1,54 @@
+/** What to try after a goal has ended: only what is there is named. */
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { readConfig } from '../config.js';
+import type { GoalReport } from '../projections/report.js';
+import type { Globals } from './globals.js';
+import { runningSupervisor } from './presence.js';
+import { paint } from './render/paint.js';
+
+export function nextSteps(report: GoalReport, globals: Globals): string[] {
+  const { goal, project, state, tasks } = report;
+  const { dataDir, projectsDir } = globals;
+  const data = dataDir === readConfig().dataDir ? '' : ` --data ${shown(dataDir)}`;
+  const program = programName();
+  const failed = tasks.find((task) => task.state === 'FAILED');
+  const folder = join(projectsDir, project);
+  const steps: [string, string][] = [
+    [`${program} status ${goal}${data}`, 'every task, with its times and attempts'],
+    [`${program} replay ${goal}${data}`, 'the whole history, step by step'],
+  ];
+  if (failed) {
+    steps.push([`${program} replay ${failed.id}${data}`, 'what the failed task did']);
+    steps.push([`${program} retry ${failed.id}${data}`, 'give it all its attempts again']);
+  }
+  const board = runningSupervisor(dataDir)?.presence?.url;
+  if (board) steps.push([`${board}/queues`, 'the queues in Bull Board']);
+  else
+    steps.push([
+      `${program} up${data}`,
+      'a supervisor that stays, and Bull Board at localhost:4400',
+    ]);
+  const stateFile = join(folder, 'STATE.yaml');
+  if (existsSync(stateFile))
+    steps.push([`cat ${shown(stateFile)}`, 'the project as the log knows it']);
+  if (existsSync(join(folder, '.git'))) {
+    steps.push([`git -C ${shown(folder)} log --oneline`, 'what was committed']);
+  }
+  const width = Math.max(...steps.map(([command]) => command.length));
+  const heading = state === 'DONE' ? 'Try next:' : 'What helps now:';
+  return [heading, ...steps.map(([run, what]) => `  ${run.padEnd(width)}  ${paint('gray', what)}`)];
+}
+
+/** How this program was called; in its own repository it is not on the PATH. */
+function programName(): string {
+  const called = process.argv[1] ?? '';
+  return called.endsWith('/drover') ? 'drover' : 'npx drover';
+}
+
+/** A path as somebody would type it. */
+function shown(path: string): string {
+  const short = relative('.', path);
+  const chosen = short.startsWith('..') || short === '' ? path : short;
+  return /^[\w./-]+$/.test(chosen) ? chosen : `'${chosen.replaceAll("'", `'\\''`)}'`;
+}

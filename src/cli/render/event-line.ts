@@ -1,0 +1,135 @@
+/** Events of the log in words. */
+import type { Event, LoggedEvent } from '../../core/events.js';
+import { formatDuration, formatDateTime, formatTime } from './duration.js';
+import { paint, type Style } from './paint.js';
+import { oneLine, padEnd } from './text.js';
+
+interface Words {
+  readonly text: string;
+  readonly style?: Style;
+}
+
+/** What happened, without what it happened to. */
+function wordsOf(event: Event, time: number): Words {
+  switch (event.type) {
+    case 'goal.created':
+      return { text: `goal: ${event.title}`, style: 'bold' };
+    case 'goal.planned':
+      return { text: `planned ${event.tasks.length} tasks` };
+    case 'plan.grown':
+      return {
+        text: `${event.addedBy ?? 'somebody'} added ${event.tasks.map(({ name }) => name).join(', ')}`,
+      };
+    case 'goal.submitted':
+      return { text: 'submitted' };
+    case 'goal.resubmitted':
+      return { text: 'rebuilt from the log: Redis had lost it', style: 'yellow' };
+    case 'goal.cancelled':
+      return { text: `cancelled${because(event.why)}`, style: 'yellow' };
+    case 'goal.settled':
+      return { text: 'settled: nothing is left that can run', style: 'red' };
+    case 'goal.completed':
+      return { text: 'done', style: 'green' };
+    case 'goal.reopened':
+      return { text: 'open again' };
+    case 'goal.evicted':
+      return { text: 'its jobs have left Redis' };
+    case 'stream.gap':
+      return {
+        text: `events of ${event.queue} were lost; states were taken from the jobs`,
+        style: 'yellow',
+      };
+    case 'task.queued':
+      return { text: event.from === 'failed' ? 'queued again by a person' : 'queued' };
+    case 'task.assigned':
+      return { text: 'claimed' };
+    case 'context.built':
+      return {
+        text:
+          event.needs.length > 0
+            ? `saw the results of ${event.needs.join(', ')}`
+            : 'saw its own text alone',
+      };
+    case 'task.declined':
+      return { text: `declined by ${event.agent}: ${event.reason}`, style: 'yellow' };
+    case 'task.active':
+      return { text: `started by ${event.agent}, attempt ${event.attempt}`, style: 'cyan' };
+    case 'task.progressed':
+      return { text: `progress: ${JSON.stringify(event.progress)}` };
+    case 'step.done':
+      return { text: `step ‘${event.step}’ done` };
+    case 'check.finished':
+      return event.passed
+        ? { text: `check passed in ${formatDuration(event.durationMs)}: ${event.command}` }
+        : { text: `check failed (${event.exitCode ?? 'ended'}): ${event.command}`, style: 'red' };
+    case 'attempt.failed':
+      return { text: `attempt failed: ${event.error}`, style: 'red' };
+    case 'task.retrying':
+      return {
+        text: `will be tried again in ${formatDuration(event.until - time)}`,
+        style: 'yellow',
+      };
+    case 'task.retried':
+      return { text: `retried by a person${because(event.why)}`, style: 'yellow' };
+    case 'task.stalled':
+      return { text: 'its agent is gone; it will be claimed again', style: 'yellow' };
+    case 'task.suspended':
+      return { text: 'waits for the tasks that it added' };
+    case 'task.completed':
+      return { text: 'done', style: 'green' };
+    case 'task.failed':
+      return { text: `failed: ${event.reason}`, style: 'red' };
+    default:
+      return event satisfies never;
+  }
+}
+
+const because = (why: string | undefined): string => (why === undefined ? '' : `: ${why}`);
+
+/** A line of `drover logs`: sequence number, time, goal, task, claim, what happened, by whom. */
+export function logLine(entry: LoggedEvent): string {
+  const { text, style } = wordsOf(entry.event, entry.time);
+  const shown = oneLine(text);
+  return [
+    paint('gray', String(entry.seq).padStart(6)),
+    paint('gray', formatDateTime(entry.time)),
+    padEnd(entry.goal, 8),
+    padEnd(entry.task ?? '', 9),
+    padEnd(entry.claim === undefined ? '' : `#${entry.claim}`, 4),
+    style ? paint(style, shown) : shown,
+    ...(entry.by !== undefined ? [paint('gray', `(${oneLine(entry.by)})`)] : []),
+  ].join(' ');
+}
+
+/** What a person who waits for the goal wants to hear of. */
+const TOLD: ReadonlySet<Event['type']> = new Set<Event['type']>([
+  'plan.grown',
+  'goal.resubmitted',
+  'goal.cancelled',
+  'goal.settled',
+  'goal.completed',
+  'goal.reopened',
+  'stream.gap',
+  'task.declined',
+  'task.active',
+  'check.finished',
+  'attempt.failed',
+  'task.retrying',
+  'task.retried',
+  'task.stalled',
+  'task.completed',
+  'task.failed',
+]);
+
+/** A line of progress where there is no terminal; undefined for events that change nothing a person waits for. */
+export function progressLine(
+  entry: LoggedEvent,
+  nameOf: (id: string) => string,
+): string | undefined {
+  const { event, task, time } = entry;
+  if (!TOLD.has(event.type)) return undefined;
+  const { text, style } = wordsOf(event, time);
+  const shown = oneLine(text);
+  const who = task === undefined ? entry.goal : `${task} ${nameOf(task)}`;
+  return `${paint('gray', formatTime(time))}  ${who}: ${style ? paint(style, shown) : shown}`;
+}

@@ -1,0 +1,119 @@
+/** One task on one line: symbol, id, name, capability, and what there is to know about it now. */
+import type { GoalReport, TaskReport } from '../../projections/report.js';
+import { formatDuration } from './duration.js';
+import type { Style } from './paint.js';
+import { type Cell, cell } from './table.js';
+import { oneLine } from './text.js';
+
+type Look =
+  | 'backlog'
+  | 'blocked'
+  | 'pending'
+  | 'backoff'
+  | 'assigned'
+  | 'active'
+  | 'review'
+  | 'done'
+  | 'failed'
+  | 'cancelled';
+
+const LOOKS: Record<Look, { symbol: string; style: Style }> = {
+  backlog: { symbol: '·', style: 'gray' },
+  blocked: { symbol: '⊘', style: 'yellow' },
+  pending: { symbol: '○', style: 'white' },
+  backoff: { symbol: '↻', style: 'yellow' },
+  assigned: { symbol: '◔', style: 'cyan' },
+  active: { symbol: '●', style: 'cyan' },
+  review: { symbol: '◆', style: 'magenta' },
+  done: { symbol: '✓', style: 'green' },
+  failed: { symbol: '✗', style: 'red' },
+  cancelled: { symbol: '–', style: 'gray' },
+};
+
+export function lookOf(task: TaskReport): Look {
+  switch (task.state) {
+    case 'BACKLOG':
+      return task.blockedBy.length > 0 ? 'blocked' : 'backlog';
+    case 'PENDING':
+      return task.retryAt === null ? 'pending' : 'backoff';
+    case 'ASSIGNED':
+      return 'assigned';
+    case 'ACTIVE':
+      return 'active';
+    case 'REVIEW':
+      return 'review';
+    case 'DONE':
+      return 'done';
+    case 'FAILED':
+      return 'failed';
+    case 'CANCELLED':
+      return 'cancelled';
+    default:
+      return task.state satisfies never;
+  }
+}
+
+export type NameOf = (id: string) => string;
+
+/** Names of a goal's tasks by id. */
+export function namesOf({ tasks }: GoalReport): NameOf {
+  const names = new Map(tasks.map(({ id, name }) => [id, oneLine(name)]));
+  return (id) => names.get(id) ?? id;
+}
+
+/** @param depth columns by which the name is indented */
+export function taskRow(task: TaskReport, nameOf: NameOf, now: number, depth = 0): Cell[] {
+  const look = lookOf(task);
+  const { symbol, style } = LOOKS[look];
+  return [
+    cell(symbol, style),
+    cell(task.id, 'gray'),
+    cell(`${' '.repeat(depth)}${oneLine(task.name)}`, look === 'backlog' ? 'gray' : 'bold'),
+    cell(task.capability, 'gray'),
+    cell(task.state, style),
+    cell(remarkOn(task, look, nameOf, now), look === 'failed' ? 'red' : 'gray'),
+  ];
+}
+
+function remarkOn(task: TaskReport, look: Look, nameOf: NameOf, now: number): string {
+  const attempt = task.attempts > 1 ? `, attempt ${task.attempts}` : '';
+  const list = (ids: readonly string[]): string => ids.map(nameOf).join(', ');
+  switch (look) {
+    case 'backlog':
+      return `waits for ${list(task.needs)}`;
+    case 'blocked':
+      return `blocked by ${list(task.blockedBy)}`;
+    case 'pending':
+      return task.queuedAt === null ? '' : `queued ${formatDuration(now - task.queuedAt)}`;
+    case 'backoff':
+      return `retry in ${formatDuration(Math.max(0, task.retryAt! - now))} after ${attemptsOf(task)}: ${oneLine(task.error ?? '')}`;
+    case 'assigned':
+      return `claimed${attempt}`;
+    case 'active':
+      return `${formatDuration(now - (task.activeAt ?? now))}${attempt}${progressOf(task)}`;
+    case 'done':
+      return `${formatDuration(runTime(task))}${attempt}`;
+    case 'failed':
+      return `${attemptsOf(task)}: ${oneLine(task.error ?? 'no reason was given')}`;
+    case 'review':
+      return 'waits for approval';
+    case 'cancelled':
+      return '';
+    default:
+      return look satisfies never;
+  }
+}
+
+const attemptsOf = ({ attempts }: TaskReport): string =>
+  `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
+
+function progressOf({ progress }: TaskReport): string {
+  if (progress === null) return '';
+  return `, ${oneLine(typeof progress === 'string' ? progress : JSON.stringify(progress))}`;
+}
+
+/** Milliseconds of the last attempt. */
+function runTime({ activeAt, assignedAt, finishedAt }: TaskReport): number {
+  const began = activeAt ?? assignedAt;
+  return began === null || finishedAt === null ? 0 : finishedAt - began;
+}
