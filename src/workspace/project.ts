@@ -5,8 +5,8 @@
  * is staged stays staged, and no branch, tag or file is moved, changed or removed.
  */
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, readdir, realpath } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { lstat, mkdir, mkdtemp, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
 import { DroverError, messageOf } from '../core/errors.js';
 import { isName, NAME_RULE } from '../core/ids.js';
 import { type Author, type Git, gitIn, type GitOptions } from './git.js';
@@ -44,7 +44,7 @@ export async function openProject(
   }
   const dir = await folderOf(projectsDir, name);
   const git = gitIn(dir, options);
-  await git.exclusive(() => ensureRepository(git, name));
+  await git.exclusive(() => ensureRepository(git, name, options));
   return { name, dir, git };
 }
 
@@ -73,21 +73,36 @@ async function folderOf(projectsDir: string, name: string): Promise<string> {
   );
 }
 
-async function ensureRepository(git: Git, name: string): Promise<void> {
+async function ensureRepository(git: Git, name: string, options: GitOptions): Promise<void> {
   const entries = await readdir(git.dir);
-  // Files below the folder may be anybody's; only what Drover itself has begun is finished here.
-  const isOurs = entries.every((entry) => entry === '.git');
-  if (entries.length === 0) await git.run(['init', '-b', 'main']);
-  else if (!entries.includes('.git')) {
+  if (entries.length === 0) {
+    await createRepository(git.dir, name, options);
+    return;
+  }
+  if (!entries.includes('.git')) {
     throw new DroverError(
       'bad-input',
       `The project's folder ${git.dir} has files but is no git repository.`,
       'Run `git init` there and commit the files, or choose another project name.',
     );
   }
-  const { head } = await headOf(git, []);
-  if (head.unborn && isOurs) {
+  await headOf(git, []);
+}
+
+/** Made aside and moved into place, because of several `git init` at once in one folder most fail. */
+async function createRepository(dir: string, name: string, options: GitOptions): Promise<void> {
+  // A project's name has no dot, so this folder is never one.
+  const aside = await mkdtemp(join(dirname(dir), `.${name}-`));
+  try {
+    const git = gitIn(aside, options);
+    await git.run(['init', '-b', 'main']);
     await git.run(['commit', '--allow-empty', '--no-verify', '-m', `Begin project ${name}`]);
+    await rename(join(aside, '.git'), join(dir, '.git'));
+  } catch (error) {
+    // Another process was faster.
+    if (!existsSync(join(dir, '.git'))) throw error;
+  } finally {
+    await rm(aside, { recursive: true, force: true });
   }
 }
 

@@ -1,5 +1,7 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { committedFile, commitFiles, openProject } from '../../src/workspace/project.js';
 import { temporaryFolder, userGit } from './repository.js';
@@ -24,12 +26,16 @@ describe('openProject', () => {
     expect(userGit(join(projects, 'empty'), 'rev-list', '--count', 'HEAD')).toBe('1');
   });
 
-  test('finishes a creation that was cut short', async () => {
+  test('may be called by several processes at once', async () => {
     const projects = temporaryFolder();
-    mkdirSync(join(projects, 'demo'));
-    userGit(join(projects, 'demo'), 'init', '-b', 'main');
-    await openProject(projects, 'demo');
-    expect(userGit(join(projects, 'demo'), 'rev-list', '--count', 'HEAD')).toBe('1');
+    const module = new URL('../../dist/workspace/project.js', import.meta.url).href;
+    const script = `import(${JSON.stringify(module)}).then((m) => m.openProject(${JSON.stringify(projects)}, 'demo'))`;
+    const opening = Array.from({ length: 4 }, () =>
+      promisify(execFile)(process.execPath, ['-e', script]),
+    );
+    await Promise.all(opening);
+    expect(userGit(join(projects, 'demo'), 'log', '--format=%s')).toBe('Begin project demo');
+    expect(readdirSync(projects)).toEqual(['demo']);
   });
 
   test('takes an existing repository as it is', async () => {

@@ -1,0 +1,187 @@
+/**
+ * Lets STATE.yaml, task pages and the projects' repositories follow the log.
+ *
+ * Invariants kept here: 1 (the log leads: nothing here is needed to go on, so trouble with a disk or a
+ * repository is reported and tried again, and never stops the supervisor), 8.
+ */
+import { DroverError, messageOf } from '../core/errors.js';
+import { projectsOf } from '../projections/project-goals.js';
+import type { Environment } from '../workspace/git.js';
+import { openProject } from '../workspace/project.js';
+import type { Commit, Ledger } from './ledger.js';
+import { ProjectWriter } from './project-writer.js';
+
+export interface StateWriterOptions {
+  readonly ledger: Ledger;
+  /** Folder of the projects; null writes nothing at all. */
+  readonly projectsDir: string | null;
+  /** Where git finds `PATH` and `HOME`. */
+  readonly environment?: Environment;
+  /** A project's files cannot follow for this reason; null once all of them do again. */
+  readonly onTrouble: (reason: string | null) => void;
+}
+
+/** Milliseconds between two writes of one project, at least. */
+const PAUSE = 250;
+/**
+ * And so many times what the last write took, so that the files cost a twentieth of the time at most. Git's
+ * commands run beside this process, and a commit is waited for by people: it counts less.
+ */
+const FILES_SHARE = 20;
+const GIT_SHARE = 4;
+/** Milliseconds to the next try after trouble. */
+const RETRY = 2_000;
+
+interface Slot {
+  readonly name: string;
+  readonly writer: ProjectWriter;
+  isDirty: boolean;
+  /** On the clock of `performance.now()`. */
+  notBefore: number;
+  timer: NodeJS.Timeout | undefined;
+  running: Promise<void> | undefined;
+}
+
+export class StateWriter {
+  private readonly slots = new Map<string, Slot>();
+  /** Reasons by project. */
+  private readonly troubles = new Map<string, string>();
+  private readonly unsubscribe: () => void;
+  private closed = false;
+
+  constructor(private readonly options: StateWriterOptions) {
+    const { ledger, projectsDir } = options;
+    this.unsubscribe =
+      projectsDir === null
+        ? () => {}
+        : ledger.onCommit((commit) => this.follow(commit, projectsDir));
+  }
+
+  /**
+   * Writes what a crash left unwritten, or a person has changed, in every project that has goals. Call it
+   * once after the start; nothing needs to wait for it.
+   */
+  async rebuild(): Promise<void> {
+    const { ledger, projectsDir } = this.options;
+    if (projectsDir === null) return;
+    for (const name of projectsOf(ledger.log.db)) {
+      if (this.closed) return;
+      const slot = this.slot(name, projectsDir);
+      try {
+        await slot.writer.compare();
+      } catch (error) {
+        this.report(name, reasonOf(error));
+      }
+      slot.isDirty = true;
+      await this.run(slot);
+    }
+  }
+
+  /** Resolves when everything recorded so far is written and committed, or has failed and was reported. */
+  async flush(): Promise<void> {
+    for (const slot of this.slots.values()) {
+      await slot.running;
+      if (slot.isDirty) await this.run(slot);
+    }
+  }
+
+  /** Flushes, then stops following. */
+  async close(): Promise<void> {
+    this.unsubscribe();
+    await this.flush();
+    this.closed = true;
+    for (const slot of this.slots.values()) clearTimeout(slot.timer);
+  }
+
+  private follow({ events, changed }: Commit, projectsDir: string): void {
+    const touched = new Set<Slot>();
+    try {
+      for (const { goal, tasks } of changed.values()) {
+        const slot = this.slot(goal.project, projectsDir);
+        slot.writer.noteGoal(goal, tasks);
+        touched.add(slot);
+      }
+      for (const event of events) this.slots.get(event.project)?.writer.noteEvent(event);
+    } catch (error) {
+      // The events are in the log by now: their recorder must not be told that they are not.
+      this.report(events[0]!.project, reasonOf(error));
+    }
+    for (const slot of touched) {
+      slot.isDirty = true;
+      this.schedule(slot);
+    }
+  }
+
+  private slot(name: string, projectsDir: string): Slot {
+    const known = this.slots.get(name);
+    if (known) return known;
+    const { ledger, environment } = this.options;
+    const writer = new ProjectWriter({
+      name,
+      ledger,
+      open: () => openProject(projectsDir, name, environment && { environment }),
+      onNotice: (text) => this.report(name, text),
+    });
+    const slot: Slot = {
+      name,
+      writer,
+      isDirty: false,
+      notBefore: 0,
+      timer: undefined,
+      running: undefined,
+    };
+    this.slots.set(name, slot);
+    return slot;
+  }
+
+  private schedule(slot: Slot): void {
+    if (this.closed || slot.timer || slot.running) return;
+    const delay = Math.max(0, slot.notBefore - performance.now());
+    slot.timer = setTimeout(() => void this.run(slot), delay);
+    // What is not written at the end is what `close` was not called for.
+    slot.timer.unref();
+  }
+
+  private async run(slot: Slot): Promise<void> {
+    // Also after waiting for a run: another caller may have begun the next one.
+    while (slot.running) await slot.running;
+    clearTimeout(slot.timer);
+    slot.timer = undefined;
+    slot.running = this.write(slot);
+    await slot.running;
+    slot.running = undefined;
+    if (slot.isDirty) this.schedule(slot);
+  }
+
+  private async write(slot: Slot): Promise<void> {
+    slot.isDirty = false;
+    const began = performance.now();
+    try {
+      const { filesMs, skipped } = await slot.writer.write();
+      const took = performance.now() - began;
+      slot.notBefore = performance.now() + Math.max(PAUSE, FILES_SHARE * filesMs, GIT_SHARE * took);
+      if (skipped === undefined) {
+        this.report(slot.name, null);
+        return;
+      }
+      this.report(slot.name, skipped);
+    } catch (error) {
+      this.report(slot.name, reasonOf(error));
+    }
+    slot.isDirty = true;
+    slot.notBefore = performance.now() + RETRY;
+  }
+
+  private report(name: string, reason: string | null): void {
+    if (reason === (this.troubles.get(name) ?? null)) return;
+    if (reason === null) this.troubles.delete(name);
+    else this.troubles.set(name, reason);
+    const all = [...this.troubles].map(([project, text]) => `STATE.yaml of ${project}: ${text}`);
+    this.options.onTrouble(all.length > 0 ? all.join('\n') : null);
+  }
+}
+
+const reasonOf = (error: unknown): string =>
+  error instanceof DroverError && error.remedy !== undefined
+    ? `${error.message} ${error.remedy}`
+    : messageOf(error);
