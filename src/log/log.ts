@@ -71,11 +71,16 @@ export class Log {
 
   /** Names this log, so that two logs never take turns on one Redis prefix. Made at the first call. */
   id(): string {
-    const known = this.db.select().from(meta).where(eq(meta.key, 'log-id')).get();
-    if (known) return known.value;
+    const known = this.knownId();
+    if (known !== undefined) return known;
     const value = randomUUID();
     this.db.insert(meta).values({ key: 'log-id', value }).run();
     return value;
+  }
+
+  /** The log's name where it has one; a log that no supervisor has used has none. */
+  knownId(): string | undefined {
+    return this.db.select().from(meta).where(eq(meta.key, 'log-id')).get()?.value;
   }
 
   /** Gives a new log the name of the one whose place it takes. */
@@ -159,7 +164,11 @@ export class Log {
   }
 
   recordOutcome(command: string, outcome: Json): void {
-    this.db.insert(commands).values({ id: command, outcome }).run();
+    // As text: the column would take the JSON value null for a missing one.
+    this.db
+      .insert(commands)
+      .values({ id: command, outcome: sql`${JSON.stringify(outcome)}` })
+      .run();
   }
 
   /** The next free numbers. Neither goals nor tasks are ever deleted, so counting them is enough. */

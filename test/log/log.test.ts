@@ -85,6 +85,16 @@ describe('the log', () => {
     log.close();
   });
 
+  it('keeps a command’s outcome, also where it is null', () => {
+    const log = Log.open(folder());
+    expect(log.outcome('cancel-1')).toBeUndefined();
+    log.recordOutcome('cancel-1', null);
+    log.recordOutcome('grow-1', { added: 'task-2' });
+    expect(log.outcome('cancel-1')).toBeNull();
+    expect(log.outcome('grow-1')).toEqual({ added: 'task-2' });
+    log.close();
+  });
+
   it('of a newer Drover is refused and left as it is', () => {
     const dir = folder();
     Log.open(dir).close();
