@@ -3,7 +3,15 @@
  *
  * Invariants kept here: 1 (whatever ends the building, there is the whole log or none).
  */
-import { closeSync, fsyncSync, mkdtempSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { logFile } from './database.js';
 import { Log } from './log.js';

@@ -78,7 +78,7 @@ export function goalIds(db: Database): string[] {
     .union(db.select({ id: tasks.goal }).from(tasks))
     .all();
   const number = (id: string): number => Number(id.slice(id.indexOf('-') + 1));
-  return rows.map(({ id }) => id).sort((a, b) => number(a) - number(b));
+  return rows.map(({ id }) => id).toSorted((a, b) => number(a) - number(b));
 }
 
 /** The goal that a task belongs to. */
@@ -98,7 +98,10 @@ export function taskHomes(db: Database): Map<string, { goal: string; evicted: bo
 
 export function totals(db: Database): { events: number; goals: number; tasks: number } {
   const logged = db.select({ rows: count() }).from(events).get();
-  const named = db.select({ rows: countDistinct(events.goal) }).from(events).get();
+  const named = db
+    .select({ rows: countDistinct(events.goal) })
+    .from(events)
+    .get();
   const stored = db.select({ rows: count() }).from(tasks).get();
   return { events: logged?.rows ?? 0, goals: named?.rows ?? 0, tasks: stored?.rows ?? 0 };
 }

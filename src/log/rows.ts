@@ -33,7 +33,7 @@ const PAGE = 1_000;
 
 /** All events up to and including `until`, oldest first, a page at a time. */
 export function* eventRows(db: Database, until: number): Generator<EventRow> {
-  for (let after = 0; after < until; ) {
+  for (let after = 0; after < until;) {
     const rows = db
       .select()
       .from(events)
@@ -72,9 +72,24 @@ export function commandRows(db: Database): CommandRow[] {
  * @throws ZodError where it is none of this version.
  */
 export function eventOf(row: EventRow): LoggedEvent {
-  const { type, version: _version, payload, seq, time, project, goal, task, claim, by, origin } = row;
+  const {
+    type,
+    version: _version,
+    payload,
+    seq,
+    time,
+    project,
+    goal,
+    task,
+    claim,
+    by,
+    origin,
+  } = row;
   return {
-    ...{ seq, time, project, goal },
+    seq,
+    time,
+    project,
+    goal,
     ...(task !== undefined && { task }),
     ...(claim !== undefined && { claim }),
     ...(by !== undefined && { by }),

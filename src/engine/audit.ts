@@ -1,0 +1,259 @@
+/**
+ * The audit: four witnesses of the same events are heard and every contradiction is told. They are the fold of
+ * the log, the stored projections, BullMQ's own job states, and STATE.yaml. It changes nothing.
+ *
+ * It checks invariants 1 (`fold(log)` equals the stored projections), 3 (each entry once, cursors), 4, 5 and 7
+ * (see audit-history.ts).
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../core/errors.js';
+import { createGoal, evolve, type GoalView } from '../core/goal.js';
+import {
+  goalIds,
+  lastEntries,
+  repeatedOrigins,
+  sequenceGaps,
+  snapshot,
+  taskHomes,
+  totals,
+} from '../log/integrity.js';
+import type { Log } from '../log/log.js';
+import { loadGoal } from '../projections/board.js';
+import type { RedisClient } from '../queues/connection.js';
+import { streamEnds, takeInventory } from '../queues/inventory.js';
+import { compareEntries } from '../queues/streams.js';
+import { auditHistory } from './audit-history.js';
+import { auditJobs } from './audit-jobs.js';
+import { compareRows } from './audit-rows.js';
+import { auditState, type StateAudit, type StateParts } from './audit-state.js';
+import type { Disagreement } from './disagreement.js';
+
+export interface AuditParts {
+  readonly log: Log;
+  /** Left out, BullMQ is not heard. */
+  readonly redis?: { readonly client: RedisClient; readonly prefix: string } | undefined;
+  /** The text of a project's STATE.yaml, undefined where it has none. Left out, no file is heard. */
+  readonly readState?: ((project: string) => string | undefined) | undefined;
+  /** Whether a supervisor runs on this log at the moment. */
+  readonly running: boolean;
+  /** Milliseconds that Redis and STATE.yaml get to agree while things run; default 2,000. */
+  readonly patience?: number | undefined;
+}
+
+export interface AuditReport {
+  /** True where nobody contradicts anybody. */
+  readonly agrees: boolean;
+  readonly disagreements: readonly Disagreement[];
+  /** What is worth knowing and contradicts nothing. */
+  readonly notes: readonly string[];
+  /** What was looked at. */
+  readonly checked: {
+    readonly events: number;
+    readonly goals: number;
+    readonly tasks: number;
+    readonly jobs: number;
+    readonly projects: number;
+  };
+}
+
+const PATIENCE = 2_000;
+/** Milliseconds between two looks at a STATE.yaml that is behind. */
+const PAUSE = 100;
+/** Names listed in one note. */
+const LISTED = 5;
+
+export async function audit(parts: AuditParts): Promise<AuditReport> {
+  const { log, redis, readState, running, patience = PATIENCE } = parts;
+  const disagreements: Disagreement[] = auditTables(log);
+  const notes: string[] = [];
+  const inRedis: string[] = [];
+  const projects = new Map<string, Map<string, { isOver: boolean }>>();
+  for (const id of goalIds(log.db)) {
+    const { view, found, remarks } = auditGoal(log, id);
+    disagreements.push(...found);
+    notes.push(...remarks);
+    if (!view) continue;
+    if (!view.evicted) inRedis.push(id);
+    const isOver = view.state === 'DONE' || view.state === 'CANCELLED';
+    projects.set(view.project, (projects.get(view.project) ?? new Map()).set(id, { isOver }));
+  }
+  let jobs = 0;
+  if (redis) {
+    const heard = await auditJobs({ log, ...redis, running, patience }, inRedis);
+    disagreements.push(...heard.found, ...(await auditCursors(log, redis)));
+    notes.push(...heard.notes, ...(await strays(log, redis)));
+    jobs = heard.jobs;
+  }
+  if (readState) {
+    for (const [project, goals] of projects) {
+      const { found, remarks } = await hearState(parts, readState, project, goals);
+      disagreements.push(...found);
+      notes.push(...remarks);
+    }
+  }
+  return {
+    agrees: disagreements.length === 0,
+    disagreements,
+    notes,
+    checked: { ...totals(log.db), jobs, projects: readState ? projects.size : 0 },
+  };
+}
+
+/** The tables as a whole: nothing missing, nothing twice, no cursor behind what is recorded. */
+function auditTables(log: Log): Disagreement[] {
+  const found: Disagreement[] = [];
+  const add = (field: string, value: string | number, explanation: string): void => {
+    found.push({
+      witnesses: ['log'],
+      goal: null,
+      task: null,
+      field,
+      values: { log: value },
+      explanation,
+    });
+  };
+  snapshot(log.db, () => {
+    for (const { after, before } of sequenceGaps(log.db)) {
+      add('seq', before, `Events are missing between ${after} and ${before}.`);
+    }
+    for (const { queue, entry, times } of repeatedOrigins(log.db)) {
+      add('origin', entry, `The entry ${entry} of ‘${queue}’ was recorded ${times} times.`);
+    }
+    const cursors = log.cursors();
+    for (const [queue, entry] of lastEntries(log.db)) {
+      const cursor = cursors.get(queue) ?? '0-0';
+      if (compareEntries(cursor, entry) >= 0) continue;
+      add(
+        'cursor',
+        cursor,
+        `The cursor of ‘${queue}’ stands before ${entry}, which is recorded already.`,
+      );
+    }
+  });
+  return found;
+}
+
+function auditGoal(
+  log: Log,
+  id: string,
+): { view: GoalView | undefined; found: Disagreement[]; remarks: string[] } {
+  try {
+    return snapshot(log.db, () => {
+      const { view, found, notes } = auditHistory(id, log.events({ goal: id }));
+      return {
+        view,
+        found: [...found, ...compareRows(id, view, loadGoal(log.db, id))],
+        remarks: notes,
+      };
+    });
+  } catch (error) {
+    const unreadable: Disagreement = {
+      witnesses: ['log'],
+      goal: id,
+      task: null,
+      field: 'events',
+      values: {},
+      explanation: `Its events cannot be folded: ${messageOf(error)}`,
+    };
+    return { view: undefined, found: [unreadable], remarks: [] };
+  }
+}
+
+/** A cursor behind the end of its stream would hide entries that are yet to come. */
+async function auditCursors(
+  log: Log,
+  { client, prefix }: NonNullable<AuditParts['redis']>,
+): Promise<Disagreement[]> {
+  // Streams only grow, so what is read of them later cannot be behind by itself.
+  const cursors = log.cursors();
+  const ends = await streamEnds(client, prefix, cursors.keys());
+  const found: Disagreement[] = [];
+  for (const [queue, end] of ends) {
+    const cursor = cursors.get(queue)!;
+    if (compareEntries(cursor, end) <= 0) continue;
+    found.push({
+      witnesses: ['log', 'redis'],
+      goal: null,
+      task: null,
+      field: 'cursor',
+      values: { log: cursor, redis: end },
+      explanation: `The cursor of ‘${queue}’ is ahead of the stream's last entry.`,
+    });
+  }
+  return found;
+}
+
+/** Jobs and journals of which the log knows nothing, or nothing any more. */
+async function strays(
+  log: Log,
+  { client, prefix }: NonNullable<AuditParts['redis']>,
+): Promise<string[]> {
+  const { jobs, journals } = await takeInventory(client, prefix);
+  // Read afterwards: a task is recorded before its job is submitted.
+  const homes = taskHomes(log.db);
+  const goals = new Map([...homes.values()].map(({ goal, evicted }) => [goal, evicted]));
+  const evictedOf = (id: string): boolean | undefined => homes.get(id)?.evicted ?? goals.get(id);
+  // Relays and gates are named after their task.
+  const ownJobs = jobs.filter(({ queue }) => queue !== 'commands');
+  const taskOf = (id: string): string => id.split('.')[0]!;
+  const list = (ids: readonly string[]): string =>
+    ids.slice(0, LISTED).join(', ') + (ids.length > LISTED ? ', …' : '');
+  const notes: string[] = [];
+  const note = (ids: readonly string[], what: string): void => {
+    if (ids.length > 0) notes.push(`${ids.length} ${what}: ${list(ids)}`);
+  };
+  note(
+    ownJobs
+      .filter(({ id }) => evictedOf(taskOf(id)) === undefined)
+      .map(({ queue, id }) => `${queue}/${id}`),
+    'jobs that no goal knows',
+  );
+  note(
+    ownJobs
+      .filter(({ id }) => evictedOf(taskOf(id)) === true)
+      .map(({ queue, id }) => `${queue}/${id}`),
+    'jobs of goals that have left Redis',
+  );
+  note(
+    journals.filter((id) => evictedOf(id) !== false),
+    'journals of tasks that have left Redis',
+  );
+  return notes;
+}
+
+async function hearState(
+  { log, running, patience = PATIENCE }: AuditParts,
+  readState: NonNullable<AuditParts['readState']>,
+  project: string,
+  goals: StateParts['goals'],
+): Promise<{ found: readonly Disagreement[]; remarks: string[] }> {
+  const until = Date.now() + (running ? patience : 0);
+  for (;;) {
+    const text = readState(project);
+    let heard: StateAudit = { found: [], behind: [...goals.keys()] };
+    if (text !== undefined) {
+      const lastSeq = log.lastSeq();
+      const goalAt = (goal: string, seq: number): GoalView | undefined => foldUntil(log, goal, seq);
+      heard = auditState({ project, text, goals, goalAt, lastSeq });
+    }
+    const settled = heard.found.length === 0 && heard.behind.length === 0;
+    if (settled || Date.now() >= until) {
+      const behind = heard.behind.slice(0, LISTED).join(', ');
+      const remark =
+        text === undefined
+          ? `${project} has no STATE.yaml.`
+          : `The STATE.yaml of ${project} does not show the latest of ${behind} yet.`;
+      return { found: heard.found, remarks: heard.behind.length === 0 ? [] : [remark] };
+    }
+    await delay(PAUSE);
+  }
+}
+
+function foldUntil(log: Log, id: string, seq: number): GoalView | undefined {
+  let goal: GoalView | undefined;
+  for (const entry of log.events({ goal: id, until: seq })) {
+    if (entry.event.type === 'goal.created') goal = createGoal({ ...entry, event: entry.event });
+    if (goal) evolve(goal, entry);
+  }
+  return goal;
+}

@@ -1,0 +1,167 @@
+import { beforeAll, expect, test } from 'vitest';
+import type { LoggedEvent } from '../../src/core/events.js';
+import type { GoalReport } from '../../src/projections/report.js';
+import { replay, replayEvents } from '../../src/engine/replay.js';
+import { Log } from '../../src/log/log.js';
+import { loadGoal } from '../../src/projections/board.js';
+import { reportOf } from '../../src/projections/report.js';
+import { testBed } from '../support/redis.js';
+import { eventfulGoal } from './history-runs.js';
+
+const bed = testBed();
+/** What the stored rows showed after each commit, by its last event. */
+const stored = new Map<number, GoalReport>();
+let dataDir: string;
+let all: LoggedEvent[];
+
+beforeAll(async () => {
+  dataDir = bed.folder('recorded');
+  const drover = await bed.start({ dataDir });
+  const { ledger } = drover;
+  ledger.onCommit(({ events }) => {
+    const goal = loadGoal(ledger.log.db, 'goal-1');
+    stored.set(events.at(-1)!.seq, reportOf(goal!));
+  });
+  await eventfulGoal(drover);
+  all = [...ledger.log.events()];
+  await drover.close();
+});
+
+/** Works on the recorded log. */
+function onLog<T>(work: (log: Log) => T): T {
+  const log = Log.read(dataDir);
+  try {
+    return work(log);
+  } finally {
+    log.close();
+  }
+}
+
+test('at every event that ended a commit, the replay shows what the stored rows showed then', () => {
+  expect(stored.size).toBeGreaterThan(10);
+  onLog((log) => {
+    for (const [seq, report] of stored) {
+      expect(replay(log, { goal: 'goal-1', at: { seq } }).view).toEqual(report);
+    }
+  });
+});
+
+test('without a moment, the whole history is told', () => {
+  const told = onLog((log) => replay(log, { goal: 'goal-1' }));
+  expect(told.history.map(({ seq }) => seq)).toEqual(all.map(({ seq }) => seq));
+  expect(told).toMatchObject({
+    goal: 'goal-1',
+    task: null,
+    seq: all.length,
+    view: { state: 'DONE' },
+  });
+  expect(told.history[0]?.after).toBe(0);
+  expect(told.history.every(({ after, time }) => time - told.history[0]!.time === after)).toBe(
+    true,
+  );
+  expect(told.tasks.map(({ name }) => name)).toEqual([
+    'start',
+    'flaky',
+    'shy',
+    'grower',
+    'proven',
+    'added',
+  ]);
+});
+
+test('a task tells its stages, claims, attempts, steps and why it failed', () => {
+  const { history, tasks, task } = onLog((log) => replay(log, { task: 'task-2' }));
+  expect(task).toBe('task-2');
+  expect(new Set(history.map((entry) => entry.task))).toEqual(new Set(['task-2']));
+  const [flaky] = tasks;
+  expect(flaky?.stages.map(({ state }) => state)).toEqual([
+    'BACKLOG',
+    'PENDING',
+    'ASSIGNED',
+    'ACTIVE',
+    'PENDING',
+    'ASSIGNED',
+    'ACTIVE',
+    'DONE',
+  ]);
+  for (const [index, stage] of flaky!.stages.slice(0, -1).entries()) {
+    expect(stage.until).toBe(flaky!.stages[index + 1]!.since);
+    expect(stage.duration).toBe(stage.until! - stage.since);
+  }
+  expect(flaky?.stages.at(-1)).toMatchObject({ until: null, duration: null });
+  expect(flaky?.claims).toMatchObject([
+    {
+      claim: 1,
+      attempt: 1,
+      end: 'failed',
+      reason: 'the first time never works',
+      steps: [
+        { step: 'first', result: 1 },
+        { step: 'second', result: { first: 1 } },
+      ],
+    },
+    { claim: 2, attempt: 2, end: 'done', reason: null, steps: [] },
+  ]);
+});
+
+test('declined and suspended claims, and a check with its output, are told', () => {
+  const { tasks } = onLog((log) => replay(log, { goal: 'goal-1' }));
+  const endsOf = (name: string) =>
+    tasks.find((task) => task.name === name)!.claims.map(({ end }) => end);
+  expect(endsOf('shy')).toEqual(['declined', 'done']);
+  expect(endsOf('grower')).toEqual(['suspended', 'done']);
+  const proven = tasks.find(({ name }) => name === 'proven')!;
+  expect(proven.claims[0]?.check).toMatchObject({
+    command: 'echo looked',
+    exitCode: 0,
+    passed: true,
+    output: expect.stringContaining('looked'),
+  });
+});
+
+test('a time shows nothing that is later', () => {
+  const middle = all[Math.floor(all.length / 2)]!.time;
+  const told = onLog((log) => replay(log, { goal: 'goal-1', at: { time: middle } }));
+  expect(told.history.length).toBeGreaterThan(0);
+  expect(told.history.every(({ time }) => time <= middle)).toBe(true);
+  expect(told.seq).toBe(all.findIndex(({ time }) => time > middle));
+});
+
+test('a moment inside a claim shows it as it was', () => {
+  const began = all.find(({ task, event }) => task === 'task-2' && event.type === 'task.active')!;
+  const { tasks, view } = onLog((log) => replay(log, { task: 'task-2', at: { seq: began.seq } }));
+  expect(tasks[0]?.claims).toMatchObject([{ claim: 1, end: null, endedAt: null, duration: null }]);
+  expect(view.tasks.find(({ id }) => id === 'task-2')?.state).toBe('ACTIVE');
+});
+
+test('what a stale claim said stays with that claim', () => {
+  const late = all.at(-1)!.seq + 1;
+  const stale: LoggedEvent = {
+    ...all.find(({ task, claim }) => task === 'task-2' && claim === 1)!,
+    seq: late,
+    event: { type: 'step.done', step: 'late', result: null },
+  };
+  const { tasks } = replayEvents([...all, stale], { goal: 'goal-1', task: 'task-2' });
+  expect(tasks[0]?.claims.map(({ steps }) => steps.map(({ step }) => step))).toEqual([
+    ['first', 'second', 'late'],
+    [],
+  ]);
+});
+
+test('what never was, or was not yet, is said', () => {
+  onLog((log) => {
+    expect(() => replay(log, { goal: 'goal-7' })).toThrow(
+      expect.objectContaining({ code: 'not-found' }),
+    );
+    expect(() => replay(log, { task: 'task-99' })).toThrow(
+      expect.objectContaining({ code: 'not-found' }),
+    );
+    expect(() => replay(log, { goal: 'goal-1', at: { time: all[0]!.time - 1 } })).toThrow(
+      /^At \d{4}-.* there was no goal-1 yet\.$/,
+    );
+    // `added` was added when the goal had run for a while.
+    expect(() => replay(log, { task: 'task-6', at: { seq: 3 } })).toThrow(
+      /^At event 3 there was no task-6 yet\.$/,
+    );
+  });
+});
