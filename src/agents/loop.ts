@@ -36,6 +36,14 @@ const MAX_DECLINES = 10;
 /** Milliseconds that a handler gets to return after its signal aborted, before it is given up. */
 const ABORT_GRACE = 10_000;
 
+/** Why a run is aborted whose agent has to go; the task goes back as if it had not been claimed. */
+export class AgentStopped extends Error {
+  override readonly name = 'AgentStopped';
+  constructor() {
+    super('The agent was stopped.');
+  }
+}
+
 export async function runAttempt(claim: Claim, lost: AbortSignal, agent: Agent): Promise<Outcome> {
   const stop = new AbortController();
   const signal = AbortSignal.any([lost, stop.signal]);
@@ -74,10 +82,12 @@ export async function runAttempt(claim: Claim, lost: AbortSignal, agent: Agent):
     } catch (error) {
       await context.flush();
       if (context.suspended) return { kind: 'suspended' };
+      if (wasStopped(signal)) return { kind: 'stopped' };
       if (error instanceof Declined) return await decline(context, opened, agent, error.message);
       return await failed(claim, context, signal.aborted ? asError(signal.reason) : asError(error));
     }
   } catch (error) {
+    if (wasStopped(signal)) return { kind: 'stopped' };
     return { kind: 'failed', error: asError(error), final: isFinal(claim, asError(error)) };
   } finally {
     clearTimeout(timer);
@@ -164,6 +174,8 @@ function isFinal(claim: Claim, error: Error): boolean {
 
 const timeoutError = ({ data: { task } }: Claim): DroverError =>
   new DroverError('timeout', `${task.id} ran longer than its timeout of ${task.timeout} ms.`);
+
+const wasStopped = (signal: AbortSignal): boolean => signal.reason instanceof AgentStopped;
 
 const asError = (error: unknown): Error =>
   error instanceof Error ? error : new Error(messageOf(error));

@@ -2,7 +2,7 @@
 import { userInfo } from 'node:os';
 import { randomUUID } from 'node:crypto';
 import { type GrowthRequest } from '../agents/context.js';
-import { type Agent, type Handler, runAttempt } from '../agents/loop.js';
+import { type Agent, AgentStopped, type Handler, runAttempt } from '../agents/loop.js';
 import { checkRunner, type Shell, shellHandler } from '../agents/shell.js';
 import type { TaskContext } from '../agents/context.js';
 import { DroverError } from '../core/errors.js';
@@ -39,6 +39,7 @@ export class AgentHost {
   private readonly workers: AgentWorker[] = [];
   private readonly running = new Map<AbortController, string>();
   private subscriber: RedisClient | undefined;
+  private stopped = false;
 
   constructor(private readonly options: AgentHostOptions) {
     this.claims = new Claims(options.connection.client, options.prefix);
@@ -79,6 +80,8 @@ export class AgentHost {
       onError,
       attempt: async (claim, lost) => {
         const stop = new AbortController();
+        // Claimed in the very moment in which it was told to go.
+        if (this.stopped) stop.abort(new AgentStopped());
         this.running.set(stop, claim.data.goal);
         try {
           return await runAttempt(claim, AbortSignal.any([lost, stop.signal]), agent);
@@ -91,12 +94,12 @@ export class AgentHost {
     await worker.ready();
   }
 
-  /** Waits for running tasks; with `force` it aborts them and leaves them to the next agent. */
+  /** Waits for running tasks; with `force` it aborts them, which uses no attempt, and hands them back. */
   async close(force = false): Promise<void> {
-    if (force) {
-      for (const stop of this.running.keys()) stop.abort(new Error('The agent was stopped.'));
-    }
-    await Promise.all(this.workers.map((worker) => worker.close(force)));
+    this.stopped ||= force;
+    if (force) for (const stop of this.running.keys()) stop.abort(new AgentStopped());
+    // Also then not by force: an aborted run hands its task back, and the next agent need not wait for its lock.
+    await Promise.all(this.workers.map((worker) => worker.close()));
     this.subscriber?.disconnect();
   }
 

@@ -2,7 +2,14 @@
  * A worker on one capability queue, with Drover's defaults, and the translation of an attempt's outcome into
  * what BullMQ expects. Agents see neither jobs nor BullMQ's control-flow errors.
  */
-import { DelayedError, type Job, UnrecoverableError, WaitingChildrenError, Worker } from 'bullmq';
+import {
+  DelayedError,
+  type Job,
+  UnrecoverableError,
+  WaitingChildrenError,
+  WaitingError,
+  Worker,
+} from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Backoff, Json } from '../core/plan.js';
 import type { Claim, Claims } from './claim.js';
@@ -15,7 +22,9 @@ export type Outcome =
   /** Back into the queue, no attempt used; milliseconds until it is offered again. */
   | { readonly kind: 'declined'; readonly delay: number }
   /** Waits for tasks that it added; it is claimed again when they are done. */
-  | { readonly kind: 'suspended' };
+  | { readonly kind: 'suspended' }
+  /** Its agent has to go: back into the queue at once, no attempt used. */
+  | { readonly kind: 'stopped' };
 
 export interface WorkerTiming {
   /**
@@ -75,6 +84,9 @@ export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
           if (await job.moveToWaitingChildren(token!)) throw new WaitingChildrenError();
           // They were done before the task could be put aside, so it goes straight on.
           break;
+        case 'stopped':
+          await job.moveToWait(token);
+          throw new WaitingError();
         default:
           return outcome satisfies never;
       }
