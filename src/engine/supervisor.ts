@@ -10,6 +10,7 @@ import type { NewEvent } from '../core/events.js';
 import type { GoalView } from '../core/goal.js';
 import { ENGINE_QUEUES } from '../core/ids.js';
 import { type Json, jsonSchema } from '../core/plan.js';
+import { listGoals } from '../projections/goal-list.js';
 import { goalWithKey } from '../projections/goal-queries.js';
 import { startCommandWorker, type Answer } from '../queues/commands.js';
 import type { Connection } from '../queues/connection.js';
@@ -104,6 +105,7 @@ export class Supervisor {
     await keepStreams(client, prefix, capabilities);
     for (const capability of capabilities) await this.recorder.watch(capability);
     await this.recorder.catchUp();
+    await this.finishCancels();
     await this.reconciler.reconcileAll();
     this.recorder.start();
     this.workers.push(
@@ -118,6 +120,15 @@ export class Supervisor {
     );
     client.on('close', this.onAway);
     client.on('ready', this.onBack);
+  }
+
+  /** Repeats the effects of cancels that were recorded while nobody, or a process that died, could have them. */
+  private async finishCancels(): Promise<void> {
+    const { connection, prefix, ledger } = this.options;
+    for (const { id } of listGoals(ledger.log.db, { states: ['CANCELLED'], evicted: false })) {
+      await announceCancel(connection.client, prefix, id);
+      await this.retention.clear(this.goal(id));
+    }
   }
 
   /** All queues of this Drover, the engine's first. */

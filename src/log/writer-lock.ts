@@ -18,6 +18,9 @@ export interface WriterLock {
   readonly release: () => void;
 }
 
+/** Milliseconds that a look at the lock may take. */
+const LOOK = 250;
+
 const lockFile = (dataDir: string): string => join(dataDir, 'writer.lock');
 const holderFile = (dataDir: string): string => join(dataDir, 'writer.json');
 
@@ -67,7 +70,8 @@ export function writerLockHolder(dataDir: string): Holder | undefined {
 function openLock(dataDir: string): SqliteDatabase.Database {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    return new SqliteDatabase(lockFile(dataDir), { timeout: 0 });
+    // Long enough for somebody who only looks whether it is held.
+    return new SqliteDatabase(lockFile(dataDir), { timeout: LOOK });
   } catch (error) {
     throw new DroverError(
       'log-unwritable',

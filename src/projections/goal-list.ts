@@ -27,6 +27,8 @@ export interface GoalSummary {
 export interface GoalFilter {
   readonly states?: readonly GoalState[];
   readonly project?: string;
+  /** Whether their jobs have left Redis. */
+  readonly evicted?: boolean;
   /** The newest so many; all unless given. */
   readonly limit?: number;
 }
@@ -34,7 +36,7 @@ export interface GoalFilter {
 /** Goals, newest first. */
 export function listGoals(
   db: Database,
-  { states, project, limit }: GoalFilter = {},
+  { states, project, evicted, limit }: GoalFilter = {},
 ): GoalSummary[] {
   const rows = db
     .select({
@@ -54,6 +56,7 @@ export function listGoals(
       and(
         states && inArray(goals.state, [...states]),
         project === undefined ? undefined : eq(goals.project, project),
+        evicted === undefined ? undefined : eq(goals.evicted, evicted),
       ),
     )
     .orderBy(desc(goals.number))
