@@ -46,6 +46,8 @@ export class ProjectWriter {
   private opened: Promise<Project> | undefined;
   /** The file as it was last seen on disk, and its comments. */
   private seen: { readonly text: string; readonly comments: Comments } | undefined;
+  /** A text of the file that is known not to be damaged. */
+  private intact: string | undefined;
   /** Tasks whose page is to be written, with their goals. */
   private pages = new Map<string, string>();
   /** Pages that no commit has yet. */
@@ -76,16 +78,19 @@ export class ProjectWriter {
       readProjectFile(project, STATE_FILE),
       committedFile(project, STATE_FILE),
     ]);
-    const [shown, committed] = [goalsIn(onDisk), goalsIn(inGit)];
+    const shown = goalsIn(onDisk);
+    // Parsing takes 0.15 s for 10,000 tasks, so what is the same is parsed once, also in `writeState`.
+    const committed = inGit === onDisk ? shown : goalsIn(inGit);
+    if (shown) this.intact = onDisk;
     for (const [id, entry] of Object.entries(this.state.entries())) {
-      if (committed[id]?.state !== entry.state) {
+      if (committed?.[id]?.state !== entry.state) {
         this.due.set(id, { moment: entry.tasks ? 'planned' : 'changed' });
       }
+      const before = shown?.[id];
       for (const [task, { state, finished }] of Object.entries(entry.tasks ?? {})) {
-        const before = shown[id]?.tasks?.[task];
-        const isKnown = !shown[id]?.tasks
-          ? shown[id]?.state === entry.state
-          : before?.finished === finished;
+        const isKnown = before?.tasks
+          ? before.tasks[task]?.finished === finished
+          : before?.state === entry.state;
         if ((state === 'DONE' || state === 'FAILED') && !isKnown) this.pages.set(task, id);
       }
     }
@@ -143,7 +148,9 @@ export class ProjectWriter {
   private async writeState(project: Project, file: Omit<StateFile, 'version'>): Promise<void> {
     const previous = await readProjectFile(project, STATE_FILE);
     const isSeen = previous !== undefined && previous === this.seen?.text;
-    const damage = previous === undefined || isSeen ? undefined : damageOf(previous);
+    const isIntact = previous === undefined || isSeen || previous === this.intact;
+    const damage = isIntact ? undefined : damageOf(previous);
+    this.intact = undefined;
     const comments = isSeen && this.seen ? this.seen.comments : commentsOf(previous ?? '');
     // Rendering changes the comments, so they are those of no file until the new text is written.
     this.seen = undefined;
@@ -189,11 +196,12 @@ const MOMENTS: Partial<Record<LoggedEvent['event']['type'], Moment>> = {
   'goal.cancelled': 'changed',
 };
 
-function goalsIn(text: string | undefined): StateFile['goals'] {
+/** Undefined where there is no file, or a damaged one. */
+function goalsIn(text: string | undefined): StateFile['goals'] | undefined {
   try {
-    return text === undefined ? {} : parseState(text).goals;
+    return text === undefined ? undefined : parseState(text).goals;
   } catch {
-    return {};
+    return undefined;
   }
 }
 
