@@ -6,4 +6,15 @@ export {
   connectDrover,
   createDrover,
 } from './engine/drover.js';
+export type { AgentOptions } from './engine/agent-host.js';
+export type { GoalHandle } from './engine/goal-handle.js';
+export type { Enqueued, GoalRequest } from './engine/requests.js';
+export type { TaskContext } from './agents/context.js';
+export type { Handler } from './agents/loop.js';
+export type { GoalReport, TaskReport } from './projections/report.js';
+export { type Flow, type FlowOptions, type ParsedFlow, readFlow } from './plan/flow-file.js';
+export { FlowProblems, type Problem } from './plan/problems.js';
+export type { Event, LoggedEvent } from './core/events.js';
+export type { Json, PlannedTaskInput, Priority } from './core/plan.js';
+export type { GoalState, TaskState } from './core/task-state.js';
 export { DroverError, type ErrorCode } from './core/errors.js';

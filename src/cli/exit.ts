@@ -9,6 +9,7 @@ export const EXIT = {
   settled: 3,
   cancelled: 4,
   unreachable: 5,
+  disagreement: 6,
   interrupted: 130,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -16,11 +17,12 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 /** For the help. */
 export const EXIT_CODES: readonly [ExitCode, string][] = [
   [EXIT.done, 'Done: the goal, or what the command was asked for.'],
-  [EXIT.unexpected, 'An unexpected error, or a disagreement that `audit` found.'],
+  [EXIT.unexpected, 'An unexpected error.'],
   [EXIT.badInput, 'Bad input: options, a flow file, an id that does not exist.'],
   [EXIT.settled, 'The goal is settled: tasks have failed, and nothing is left that can run.'],
   [EXIT.cancelled, 'The goal was cancelled.'],
   [EXIT.unreachable, 'Something it needs cannot be reached or used: Redis, supervisor, log.'],
+  [EXIT.disagreement, 'What `audit` compared does not agree.'],
   [EXIT.interrupted, 'Interrupted before the end; nothing is lost.'],
 ];
 

@@ -4,22 +4,24 @@
  */
 
 /** Closed list, so that programs can tell errors apart without parsing messages. */
-export type ErrorCode =
-  | 'bad-input'
-  | 'bad-plan'
-  | 'not-found'
-  | 'conflict'
-  | 'redis-unreachable'
-  | 'redis-unsuitable'
-  | 'log-locked'
-  | 'log-unreadable'
-  | 'log-unwritable'
-  | 'log-newer'
-  | 'no-supervisor'
-  | 'stale-claim'
-  | 'too-large'
-  | 'cancelled'
-  | 'timeout';
+export const ERROR_CODES = [
+  'bad-input',
+  'bad-plan',
+  'not-found',
+  'conflict',
+  'redis-unreachable',
+  'redis-unsuitable',
+  'log-locked',
+  'log-unreadable',
+  'log-unwritable',
+  'log-newer',
+  'no-supervisor',
+  'stale-claim',
+  'too-large',
+  'cancelled',
+  'timeout',
+] as const;
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 export class DroverError extends Error {
   /**

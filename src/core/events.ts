@@ -74,7 +74,6 @@ const supervisorEventSchema = z.discriminatedUnion('type', [
     /** True where that task waits for them and gets their results. */
     awaited: z.boolean().default(false),
   }),
-  z.object({ type: z.literal('goal.submitted') }),
   /** Redis had lost the goal; claims go on above `floor`, so that no older claim is mistaken for a new one. */
   z.object({ type: z.literal('goal.resubmitted'), floor: count }),
   z.object({ type: z.literal('task.retried'), why: text.optional() }),

@@ -50,6 +50,7 @@ export interface GoalView {
   readonly by: string | null;
   readonly createdAt: number;
   state: GoalState;
+  /** True once Redis is known to have held it. */
   submitted: boolean;
   /** True once its jobs have left Redis. */
   evicted: boolean;
@@ -93,6 +94,8 @@ export function createGoal(
  */
 export function evolve(goal: GoalView, entry: NewEvent): ReadonlySet<string> {
   const touched = new Set<string>();
+  // What a stream says of its tasks proves that it was submitted.
+  if (entry.origin) goal.submitted = true;
   const task = entry.task === undefined ? undefined : goal.tasks.get(entry.task);
   if (task) {
     evolveTask(goal, task, entry, touched);
@@ -126,9 +129,6 @@ function evolveGoal(goal: GoalView, { event, time }: NewEvent, touched: Set<stri
       }
       return;
     }
-    case 'goal.submitted':
-      goal.submitted = true;
-      return;
     case 'goal.evicted':
       goal.evicted = true;
       return;

@@ -136,14 +136,15 @@ class Look {
     const [rootState, ...states] = await this.statesOf([root, ...tasks.map(refOf)]);
     if (!this.counted.has(goal.id)) this.jobs += 1 + states.length;
     this.counted.add(goal.id);
-    if (!goal.submitted) {
+    const isOver = goal.state === 'DONE' || goal.state === 'CANCELLED';
+    const isAbsent = [rootState!, ...states].every((state) => state === 'missing');
+    if (isAbsent && !isOver && !goal.submitted) {
       this.notes.add(
         `${goal.id} is recorded and not submitted yet; the supervisor does that when it starts.`,
       );
       return [];
     }
-    const isOver = goal.state === 'DONE' || goal.state === 'CANCELLED';
-    if (isOver && [rootState!, ...states].every((state) => state === 'missing')) {
+    if (isAbsent && isOver) {
       // An import on another Redis, or a Redis that lost everything: nothing of a finished goal is rebuilt.
       if (goal.state === 'DONE')
         this.notes.add(`${goal.id} is DONE, and Redis holds none of its jobs any more.`);

@@ -21,12 +21,13 @@ import type { Log } from '../log/log.js';
 import { loadGoal } from '../projections/board.js';
 import type { RedisClient } from '../queues/connection.js';
 import { streamEnds, takeInventory } from '../queues/inventory.js';
+import { ownerKey } from '../queues/keys.js';
 import { compareEntries } from '../queues/streams.js';
 import { auditHistory } from './audit-history.js';
 import { auditJobs } from './audit-jobs.js';
 import { compareRows } from './audit-rows.js';
 import { auditState, type StateAudit, type StateParts } from './audit-state.js';
-import type { Disagreement } from './disagreement.js';
+import type { Disagreement, Witness } from './disagreement.js';
 
 export interface AuditParts {
   readonly log: Log;
@@ -46,6 +47,8 @@ export interface AuditReport {
   readonly disagreements: readonly Disagreement[];
   /** What is worth knowing and contradicts nothing. */
   readonly notes: readonly string[];
+  /** Who was heard. */
+  readonly heard: readonly Witness[];
   /** What was looked at. */
   readonly checked: {
     readonly events: number;
@@ -78,13 +81,21 @@ export async function audit(parts: AuditParts): Promise<AuditReport> {
     projects.set(view.project, (projects.get(view.project) ?? new Map()).set(id, { isOver }));
   }
   let jobs = 0;
-  if (redis) {
-    const heard = await auditJobs({ log, ...redis, running, patience }, inRedis);
-    disagreements.push(...heard.found, ...(await auditCursors(log, redis)));
-    notes.push(...heard.notes, ...(await strays(log, redis)));
-    jobs = heard.jobs;
+  const heard: Witness[] = ['log', 'projection'];
+  const owner = redis && (await redis.client.get(ownerKey(redis.prefix)));
+  if (redis && owner && owner !== log.knownId()) {
+    notes.push(
+      `The keys ‘${redis.prefix}:*’ of this Redis belong to another log; BullMQ was not heard.`,
+    );
+  } else if (redis) {
+    heard.push('redis');
+    const told = await auditJobs({ log, ...redis, running, patience }, inRedis);
+    disagreements.push(...told.found, ...(await auditCursors(log, redis)));
+    notes.push(...told.notes, ...(await strays(log, redis)));
+    jobs = told.jobs;
   }
   if (readState) {
+    heard.push('state');
     for (const [project, goals] of projects) {
       const { found, remarks } = await hearState(parts, readState, project, goals);
       disagreements.push(...found);
@@ -95,6 +106,7 @@ export async function audit(parts: AuditParts): Promise<AuditReport> {
     agrees: disagreements.length === 0,
     disagreements,
     notes,
+    heard,
     checked: { ...totals(log.db), jobs, projects: readState ? projects.size : 0 },
   };
 }

@@ -50,7 +50,7 @@ export function growEvents(
   goal: GoalView,
   next: Numbers,
   time: number,
-): NewEvent[] {
+): { event: NewEvent; added: Record<string, string> } {
   const adder = goal.tasks.get(request.task);
   if (!adder) throw noTask(request.task);
   if (request.claim < adder.claims) {
@@ -73,15 +73,16 @@ export function growEvents(
   const specs = number(tasks, next.task, goal.priority, known);
   if (request.awaited) refuseCycle(goal, adder, specs);
   const { task: addedBy, awaited } = request;
-  return [
-    {
+  return {
+    event: {
       time,
       project: goal.project,
       goal: goal.id,
       by: addedBy,
       event: { type: 'plan.grown', tasks: specs, addedBy, awaited },
     },
-  ];
+    added: Object.fromEntries(specs.map(({ name, id }) => [name, id])),
+  };
 }
 
 export function retryEvents(

@@ -2,28 +2,26 @@
  * The composition root: wires the parts, starts them in an order in which nothing is lost, and stops them in
  * the reverse one.
  */
-import { mkdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { GrowthRequest } from '../agents/context.js';
 import type { Handler } from '../agents/loop.js';
 import { endOrphans } from '../agents/orphans.js';
 import { readConfig } from '../config.js';
-import { DroverError } from '../core/errors.js';
-import { isName, NAME_RULE } from '../core/ids.js';
+import { unwrap } from '../core/answer.js';
 import type { Json } from '../core/plan.js';
-import { Log } from '../log/log.js';
 import { acquireWriterLock } from '../log/writer-lock.js';
-import { CommandSender, unwrap } from '../queues/commands.js';
+import { CommandSender } from '../queues/commands.js';
 import { connect, type Connection, type RedisSource } from '../queues/connection.js';
 import { checkRedis } from '../queues/redis-check.js';
 import { redisSocketOf } from '../queues/redis-process.js';
 import { startRedisServer } from '../queues/redis-server.js';
+import { openProject } from '../workspace/project.js';
 import { DEFAULT_TIMING, type WorkerTiming } from '../queues/worker.js';
 import { AgentHost, type AgentOptions } from './agent-host.js';
 import { noGoal } from './changes.js';
 import { GoalHandle } from './goal-handle.js';
-import { Ledger } from './ledger.js';
+import { Recording, type Records } from './recording.js';
 import type { Enqueued, GoalRequest } from './requests.js';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './retention.js';
 import { Supervisor } from './supervisor.js';
@@ -81,8 +79,8 @@ export interface Drover extends Common {
   goal(id: string): GoalHandle;
   /** Names of all queues, the engine's first. */
   queues(): string[];
-  /** For what reads the log beside the supervisor. */
-  readonly ledger: Ledger;
+  /** What is recorded, to read. */
+  readonly ledger: Records;
   readonly connection: Connection;
   readonly prefix: string;
 }
@@ -123,14 +121,22 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
     const { warnings } = await checkRedis(connection.client);
     for (const warning of settings.redis === undefined ? [] : warnings)
       settings.onError(new Error(warning));
-    const log = Log.open(settings.dataDir);
-    undo.push(() => log.close());
-    const ledger = new Ledger(log);
-    const { prefix, retention, timing, onTrouble, onError } = settings;
+    const { prefix, dataDir, projectsDir, environment, retention, timing, onTrouble, onError } =
+      settings;
+    const recording = await Recording.open({
+      dataDir,
+      projectsDir,
+      prefix,
+      redis: source,
+      environment: { PATH: environment['PATH'], HOME: environment['HOME'] },
+      onTrouble: (_about, reason) => onTrouble(reason),
+      onError,
+    });
+    undo.push(() => recording.close());
     const supervisor = new Supervisor({
       connection,
       prefix,
-      ledger,
+      recording,
       retention,
       timing,
       onTrouble,
@@ -148,17 +154,17 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
     let closing: Promise<void> | undefined;
     const by = userInfo().username;
     return {
-      ledger,
+      ledger: recording,
       connection,
       prefix,
       agent: (capability, handler, agentOptions) => host.start(capability, handler, agentOptions),
       async enqueue(goal) {
         const { goal: id, created, waitingFor } = await supervisor.enqueue(goal, by);
-        return Object.assign(new GoalHandle(id, ledger, closed.signal), { created, waitingFor });
+        return Object.assign(new GoalHandle(id, recording, closed.signal), { created, waitingFor });
       },
       goal(id) {
-        if (!ledger.board.goal(id)) throw noGoal(id);
-        return new GoalHandle(id, ledger, closed.signal);
+        if (!recording.board.goal(id)) throw noGoal(id);
+        return new GoalHandle(id, recording, closed.signal);
       },
       queues: () => supervisor.queues(),
       cancel: (goal, why) => supervisor.cancel({ goal, why }, by),
@@ -247,7 +253,11 @@ function startHost(
     prefix,
     timing,
     results: join(dataDir, 'results'),
-    shell: { environment, dataDir, folder: (project) => projectFolder(projectsDir, project) },
+    shell: {
+      environment,
+      dataDir,
+      folder: async (project) => (await openProject(projectsDir, project, { environment })).dir,
+    },
     grow,
     onError,
   });
@@ -256,11 +266,3 @@ function startHost(
 /** One id for one call of a handler, also when the handler runs again after a crash. */
 const growthId = (request: { task: string; call: number }): string =>
   `${request.task}.add.${request.call}`;
-
-async function projectFolder(projectsDir: string, project: string): Promise<string> {
-  if (!isName(project))
-    throw new DroverError('bad-input', `The project ‘${project}’ must be ${NAME_RULE}.`);
-  const folder = join(projectsDir, project);
-  await mkdir(folder, { recursive: true });
-  return folder;
-}

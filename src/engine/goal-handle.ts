@@ -2,13 +2,14 @@
 import type { LoggedEvent } from '../core/events.js';
 import { DroverError } from '../core/errors.js';
 import type { GoalView } from '../core/goal.js';
+import type { GoalState } from '../core/task-state.js';
 import { type GoalReport, reportOf } from '../projections/report.js';
-import type { Ledger } from './ledger.js';
+import type { Records } from './recording.js';
 
 export class GoalHandle {
   constructor(
     readonly id: string,
-    private readonly ledger: Ledger,
+    private readonly ledger: Records,
     /** Aborts when Drover is closed. */
     private readonly closed: AbortSignal,
   ) {}
@@ -20,8 +21,16 @@ export class GoalHandle {
 
   /** Resolves when nothing of the goal runs or can run: it is done, settled or cancelled. */
   async done(): Promise<GoalReport> {
-    while (this.view().state === 'OPEN') await this.change();
-    return this.report();
+    for (;;) {
+      // The listener stands before the look: what is committed in between is not missed.
+      const { promise, cancel } = this.nextChange((state) => state !== 'OPEN');
+      const report = this.report();
+      if (report.state !== 'OPEN') {
+        cancel();
+        return report;
+      }
+      await promise;
+    }
   }
 
   /**
@@ -52,11 +61,11 @@ export class GoalHandle {
     return this.ledger.board.goal(this.id)!;
   }
 
-  private async change(): Promise<void> {
-    await this.nextChange().promise;
-  }
-
-  private nextChange(): { promise: Promise<void>; cancel: () => void } {
+  /** The next commit that changes the goal and leaves it in a state that is asked for. */
+  private nextChange(wanted: (state: GoalState) => boolean = () => true): {
+    promise: Promise<void>;
+    cancel: () => void;
+  } {
     let cancel = (): void => undefined;
     const promise = new Promise<void>((resolve, reject) => {
       const onClose = (): void =>
@@ -66,8 +75,8 @@ export class GoalHandle {
             `Drover was closed before ${this.id} had ended; it goes on at the next start.`,
           ),
         );
-      const stop = this.ledger.onCommit(({ changed }) => {
-        if (!changed.has(this.id)) return;
+      const stop = this.ledger.onCommit((changes) => {
+        if (!changes.some(({ goal, state }) => goal === this.id && wanted(state))) return;
         cancel();
         resolve();
       });

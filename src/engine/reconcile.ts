@@ -17,7 +17,7 @@ import { keepStreams } from '../queues/flows.js';
 import type { RedisClient } from '../queues/connection.js';
 import type { Gates } from '../queues/gates.js';
 import type { Jobs, JobRef } from '../queues/jobs.js';
-import type { Ledger } from './ledger.js';
+import type { Recording } from './recording.js';
 
 /**
  * Claims that a rebuilt goal skips. Redis may have given out claims that were not recorded before it was lost;
@@ -28,7 +28,7 @@ const CLAIM_GAP = 1_000;
 export interface ReconcileParts {
   readonly client: RedisClient;
   readonly prefix: string;
-  readonly ledger: Ledger;
+  readonly recording: Recording;
   readonly flows: Flows;
   readonly jobs: Jobs;
   readonly gates: Gates;
@@ -36,13 +36,13 @@ export interface ReconcileParts {
 
 export class Reconciler {
   /** Gates that no relay opens, by the need they wait for: the need's job did not know of them. */
-  private readonly looseGates = new Map<string, Set<string>>();
+  private readonly looseGates = new Map<string, { goal: string; gates: Set<string> }>();
 
   constructor(private readonly parts: ReconcileParts) {}
 
   /** Everything that is not finished. */
   async reconcileAll(): Promise<void> {
-    for (const goal of this.parts.ledger.board.inState('OPEN', 'SETTLED'))
+    for (const goal of this.parts.recording.board.inState('OPEN', 'SETTLED'))
       await this.reconcile(goal.id);
   }
 
@@ -54,8 +54,8 @@ export class Reconciler {
 
   /** Submits those of the goal's jobs that Redis does not hold. */
   async submitMissing(id: string): Promise<void> {
-    const { ledger, jobs, flows, client, prefix } = this.parts;
-    const goal = ledger.board.goal(id);
+    const { recording, jobs, flows, client, prefix } = this.parts;
+    const goal = recording.board.goal(id);
     if (!goal || goal.state === 'DONE' || goal.state === 'CANCELLED') return;
     const open = [...goal.tasks.values()].filter((task) => !isFinal(task.state));
     const [root, ...found] = await jobs.exist([{ queue: 'goals', id }, ...open.map(refOf)]);
@@ -64,42 +64,43 @@ export class Reconciler {
     if (!root && goal.submitted) await this.prepareRebuild(goal, missing);
     await keepStreams(client, prefix, new Set(open.map((task) => task.spec.capability)));
     await flows.submit(compile(goal, missing, !root));
-    if (!goal.submitted) ledger.commit([eventOf(goal, { type: 'goal.submitted' })]);
     this.watchGates(goal);
   }
 
   /** Opens gates of added or rebuilt tasks whose need was just released. */
-  async opened(goal: GoalView, tasks: ReadonlySet<string>): Promise<void> {
-    for (const id of tasks) {
-      const gates = this.looseGates.get(id);
-      const task = goal.tasks.get(id);
-      if (!gates || !task?.released) continue;
-      await this.parts.gates.open([...gates], task.result);
+  async opened(goal: string, tasks: readonly string[]): Promise<void> {
+    const needed = tasks.filter((id) => this.looseGates.has(id));
+    if (needed.length === 0) return;
+    const view = this.parts.recording.board.goal(goal)!;
+    for (const id of needed) {
+      const task = view.tasks.get(id)!;
+      if (!task.released) continue;
+      await this.parts.gates.open([...this.looseGates.get(id)!.gates], task.result);
       this.looseGates.delete(id);
     }
   }
 
-  forget(goal: GoalView): void {
-    for (const id of goal.tasks.keys()) this.looseGates.delete(id);
+  forget(goal: string): void {
+    for (const [id, loose] of this.looseGates) if (loose.goal === goal) this.looseGates.delete(id);
   }
 
   private async prepareRebuild(goal: GoalView, missing: ReadonlySet<string>): Promise<void> {
-    const { ledger, jobs } = this.parts;
+    const { recording, jobs } = this.parts;
     const highest = Math.max(0, ...[...goal.tasks.values()].map((task) => task.claims));
     const floor = (Math.floor(highest / CLAIM_GAP) + 1) * CLAIM_GAP;
     const steps = [];
-    for (const { task, event } of ledger.log.events({ goal: goal.id })) {
+    for (const { task, event } of recording.log.events({ goal: goal.id })) {
       if (event.type !== 'step.done' || task === undefined || !missing.has(task)) continue;
       steps.push({ task, step: event.step, result: event.result });
     }
     await jobs.restoreJournals(steps);
-    ledger.commit([eventOf(goal, { type: 'goal.resubmitted', floor })]);
+    await recording.commit([eventOf(goal, { type: 'goal.resubmitted', floor })]);
   }
 
   /** Where Redis lost its last second, jobs may have fallen back behind what the log knows. */
   private async repairFinished(id: string): Promise<void> {
-    const { ledger, jobs } = this.parts;
-    const goal = ledger.board.goal(id);
+    const { recording, jobs } = this.parts;
+    const goal = recording.board.goal(id);
     if (!goal) return;
     const order = topologicalOrder([...goal.tasks.values()].map(({ spec }) => spec));
     const tasks = order.map((task) => goal.tasks.get(task)!).filter((task) => task.claims > 0);
@@ -122,14 +123,15 @@ export class Reconciler {
       if (isFinal(state)) continue;
       for (const need of spec.needs) {
         if (goal.tasks.get(need)!.released) continue;
-        const gates = this.looseGates.get(need) ?? new Set();
-        this.looseGates.set(need, gates.add(gateJobId(spec.id, need)));
+        const loose = this.looseGates.get(need) ?? { goal: goal.id, gates: new Set() };
+        loose.gates.add(gateJobId(spec.id, need));
+        this.looseGates.set(need, loose);
       }
     }
   }
 
   private async openLooseGates(id: string): Promise<void> {
-    const goal = this.parts.ledger.board.goal(id);
+    const goal = this.parts.recording.board.goal(id);
     if (!goal || !hasLooseGates(goal)) return;
     this.watchGates(goal);
     for (const { spec, state } of goal.tasks.values()) {
@@ -147,7 +149,7 @@ export class Reconciler {
  * @returns true where something was adopted.
  */
 export async function adoptOutcomes(
-  { ledger, jobs }: ReconcileParts,
+  { recording, jobs }: ReconcileParts,
   goal: GoalView,
   queue: string,
   cursor: string,
@@ -166,7 +168,7 @@ export async function adoptOutcomes(
     events.push({ ...eventOf(goal, event), task: task.spec.id });
   }
   if (events.length === 0) return false;
-  ledger.commit([eventOf(goal, { type: 'stream.gap', queue, after: cursor }), ...events]);
+  await recording.commit([eventOf(goal, { type: 'stream.gap', queue, after: cursor }), ...events]);
   return true;
 }
 

@@ -3,8 +3,8 @@ import { DroverError } from '../core/errors.js';
 import type { LoggedEvent } from '../core/events.js';
 import { createGoal, evolve, type GoalView } from '../core/goal.js';
 import type { Log } from '../log/log.js';
+import { goalOfTask } from '../projections/goal-list.js';
 import { type GoalReport, reportOf } from '../projections/report.js';
-import { goalOfTask } from '../log/integrity.js';
 import { noGoal, noTask } from './changes.js';
 import { type TaskHistory, TaskHistories } from './task-history.js';
 

@@ -7,16 +7,24 @@
 import type { GoalView } from '../core/goal.js';
 import { topologicalOrder } from '../core/graph.js';
 import { gateJobId, relayJobId } from '../core/ids.js';
-import { loadGoal } from '../projections/board.js';
 import { finishedInRedis } from '../projections/goal-queries.js';
 import type { JobRef, Jobs } from '../queues/jobs.js';
-import type { Ledger } from './ledger.js';
+import type { RedisClient } from '../queues/connection.js';
+import { announceCancel } from '../queues/notices.js';
+import type { Recording } from './recording.js';
 
 export interface RetentionPolicy {
   /** Milliseconds that a finished goal's jobs stay; default one hour. */
   readonly age: number;
   /** Tasks of finished goals that stay at most, the newest goals' first; default 5,000. */
   readonly tasks: number;
+}
+
+export interface RetentionParts {
+  readonly client: RedisClient;
+  readonly prefix: string;
+  readonly recording: Recording;
+  readonly jobs: Jobs;
 }
 
 export const DEFAULT_RETENTION: RetentionPolicy = { age: 3_600_000, tasks: 5_000 };
@@ -26,14 +34,13 @@ const SWEEP = 50;
 
 export class Retention {
   constructor(
-    private readonly ledger: Ledger,
-    private readonly jobs: Jobs,
+    private readonly parts: RetentionParts,
     private readonly policy: RetentionPolicy,
   ) {}
 
   /** Removes what is over age or over number. */
   async sweep(now: number): Promise<void> {
-    const { log } = this.ledger;
+    const { log, board } = this.parts.recording;
     let kept = 0;
     const due = finishedInRedis(log.db).filter(({ state, finishedAt, size }) => {
       // What a worker still held when its goal was cancelled goes as soon as it is let go.
@@ -42,15 +49,19 @@ export class Retention {
       return kept > this.policy.tasks || (finishedAt ?? now) < now - this.policy.age;
     });
     for (const { id } of due.slice(-SWEEP)) {
-      await this.clear(loadGoal(log.db, id)!);
+      await this.clear(board.goal(id)!);
     }
   }
 
-  /** Removes a finished goal's jobs now; what a worker still holds is left for the next sweep. */
+  /** Removes a finished goal's jobs now, telling workers where it was cancelled; what a worker still holds is left for the next sweep. */
   async clear(goal: GoalView): Promise<void> {
-    if (!(await removeJobs(this.jobs, goal))) return;
+    const { client, prefix, jobs } = this.parts;
+    if (goal.state === 'CANCELLED') await announceCancel(client, prefix, goal.id);
+    if (!(await removeJobs(jobs, goal))) return;
     const { project, id } = goal;
-    this.ledger.commit([{ time: Date.now(), project, goal: id, event: { type: 'goal.evicted' } }]);
+    await this.parts.recording.commit([
+      { time: Date.now(), project, goal: id, event: { type: 'goal.evicted' } },
+    ]);
   }
 }
 

@@ -81,11 +81,6 @@ export function goalIds(db: Database): string[] {
   return rows.map(({ id }) => id).toSorted((a, b) => number(a) - number(b));
 }
 
-/** The goal that a task belongs to. */
-export function goalOfTask(db: Database, task: string): string | undefined {
-  return db.select({ goal: tasks.goal }).from(tasks).where(eq(tasks.id, task)).get()?.goal;
-}
-
 /** Tasks by id with their goal, and whether its jobs have left Redis. */
 export function taskHomes(db: Database): Map<string, { goal: string; evicted: boolean }> {
   const rows = db

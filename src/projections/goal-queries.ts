@@ -4,12 +4,6 @@ import type { GoalState } from '../core/task-state.js';
 import type { Database } from '../log/database.js';
 import { goals, tasks } from '../log/schema.js';
 
-/** Id of the goal that was enqueued with this key. */
-export function goalWithKey(db: Database, project: string, key: string): string | undefined {
-  const where = and(eq(goals.project, project), eq(goals.key, key));
-  return db.select({ id: goals.id }).from(goals).where(where).get()?.id;
-}
-
 export interface FinishedGoal {
   readonly id: string;
   readonly state: GoalState;

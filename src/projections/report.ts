@@ -63,7 +63,11 @@ export function reportOf(goal: GoalView): GoalReport {
 
 /** `Done! 7/10 tasks complete, 3 blocked`, and the like. */
 export function summaryOf(
-  { state, counts, tasks }: Pick<GoalView, 'state' | 'counts'> & { readonly tasks: { size: number } },
+  {
+    state,
+    counts,
+    tasks,
+  }: Pick<GoalView, 'state' | 'counts'> & { readonly tasks: { size: number } },
   blocked: number,
 ): string {
   const { DONE, FAILED, CANCELLED, PENDING, ASSIGNED, ACTIVE, REVIEW } = counts;

@@ -43,39 +43,45 @@ export type Write =
 /** Lines of log kept with a job in Redis, for Bull Board. */
 const LOG_LINES = 1_000;
 
+/**
+ * A worker takes several jobs under one token, one after the other, and a later claim of this job may be among
+ * them: the token alone does not tell that the claim is still the same, the number of claims does.
+ */
 const FENCE = `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'stale'} end
-`;
-
-/** KEYS lock, stream, values, ignored failures, journal, cancelled, job; ARGV token, job, goal, events… */
-const OPEN = `${FENCE}
-if redis.call('SISMEMBER', KEYS[6], ARGV[3]) == 1 then return {'cancelled'} end
-for i = 4, #ARGV do
-  redis.call('XADD', KEYS[2], '*', 'event', 'drover', 'jobId', ARGV[2], 'data', ARGV[i])
+if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('HGET', KEYS[2], 'ats') ~= ARGV[2] then
+  return {'stale'}
 end
-return {'open', redis.call('HGETALL', KEYS[3]), redis.call('HGETALL', KEYS[4]), redis.call('HGETALL', KEYS[5]),
-  redis.call('HGET', KEYS[7], 'declines') or '0'}
 `;
 
-/** KEYS lock, stream, journal, logs, job; ARGV token, job, then triples: kind, first, second. */
+/** KEYS lock, job, stream, values, ignored failures, journal, cancelled; ARGV token, claims, job, goal, events… */
+const OPEN = `${FENCE}
+if redis.call('SISMEMBER', KEYS[7], ARGV[4]) == 1 then return {'cancelled'} end
+for i = 5, #ARGV do
+  redis.call('XADD', KEYS[3], '*', 'event', 'drover', 'jobId', ARGV[3], 'data', ARGV[i])
+end
+return {'open', redis.call('HGETALL', KEYS[4]), redis.call('HGETALL', KEYS[5]), redis.call('HGETALL', KEYS[6]),
+  redis.call('HGET', KEYS[2], 'declines') or '0'}
+`;
+
+/** KEYS lock, job, stream, journal, logs; ARGV token, claims, job, then triples: kind, first, second. */
 const WRITE = `${FENCE}
 local logged = false
-for i = 3, #ARGV, 3 do
+for i = 4, #ARGV, 3 do
   local kind = ARGV[i]
   if kind == 'event' then
-    redis.call('XADD', KEYS[2], '*', 'event', 'drover', 'jobId', ARGV[2], 'data', ARGV[i + 1])
+    redis.call('XADD', KEYS[3], '*', 'event', 'drover', 'jobId', ARGV[3], 'data', ARGV[i + 1])
   elseif kind == 'step' then
-    redis.call('HSET', KEYS[3], ARGV[i + 1], ARGV[i + 2])
+    redis.call('HSET', KEYS[4], ARGV[i + 1], ARGV[i + 2])
   elseif kind == 'log' then
-    redis.call('RPUSH', KEYS[4], ARGV[i + 1])
+    redis.call('RPUSH', KEYS[5], ARGV[i + 1])
     logged = true
   elseif kind == 'progress' then
-    redis.call('HSET', KEYS[5], 'progress', ARGV[i + 1])
+    redis.call('HSET', KEYS[2], 'progress', ARGV[i + 1])
   elseif kind == 'declined' then
-    redis.call('HINCRBY', KEYS[5], 'declines', 1)
+    redis.call('HINCRBY', KEYS[2], 'declines', 1)
   end
 end
-if logged then redis.call('LTRIM', KEYS[4], -${LOG_LINES}, -1) end
+if logged then redis.call('LTRIM', KEYS[5], -${LOG_LINES}, -1) end
 return {'written'}
 `;
 
@@ -147,13 +153,14 @@ export class Claim {
   async open(events: readonly AgentEvent[]): Promise<Opened> {
     const reply = await this.openScript(
       `${this.key}:lock`,
+      this.key,
       streamKey(this.prefix, this.job.queueName),
       `${this.key}:processed`,
       `${this.key}:failed`,
       journalKey(this.prefix, this.data.task.id),
       cancelledKey(this.prefix),
-      this.key,
       this.token,
+      this.job.attemptsStarted,
       this.jobId,
       this.data.goal,
       ...events.map((event) => this.encode(event)),
@@ -195,11 +202,12 @@ export class Claim {
     });
     const reply = await this.writeScript(
       `${this.key}:lock`,
+      this.key,
       streamKey(this.prefix, this.job.queueName),
       journalKey(this.prefix, this.data.task.id),
       `${this.key}:logs`,
-      this.key,
       this.token,
+      this.job.attemptsStarted,
       this.jobId,
       ...args,
     );

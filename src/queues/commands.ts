@@ -6,7 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { type Job, Queue, QueueEvents, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { DroverError, type ErrorCode, messageOf } from '../core/errors.js';
+import { type Answer, unwrap } from '../core/answer.js';
+import { DroverError, ERROR_CODES, messageOf } from '../core/errors.js';
 import { type Json, jsonSchema } from '../core/plan.js';
 import type { WorkerTiming } from './worker.js';
 
@@ -16,20 +17,16 @@ const KEEP = 3_600;
 const requestSchema = z.object({ by: z.string(), input: jsonSchema });
 
 /** The answer travels as a result, so that a refused command is not retried. */
-const answerSchema = z.union([
+const answerSchema: z.ZodType<Answer<Json>> = z.union([
   z.object({ ok: jsonSchema }),
   z.object({
-    refused: z.object({ code: z.string(), message: z.string(), remedy: z.string().optional() }),
+    refused: z.object({
+      code: z.enum(ERROR_CODES),
+      message: z.string(),
+      remedy: z.string().exactOptional(),
+    }),
   }),
 ]);
-export type Answer = z.infer<typeof answerSchema>;
-
-/** The answer's value, or the error that it carries. */
-export function unwrap(answer: Answer): Json {
-  if ('ok' in answer) return answer.ok;
-  const { code, message, remedy } = answer.refused;
-  throw new DroverError(code as ErrorCode, message, remedy);
-}
 
 export interface SendOptions {
   /** Makes a repeated command the same one; random unless given. */
@@ -105,7 +102,7 @@ export class CommandSender {
 export function startCommandWorker(
   client: Redis,
   prefix: string,
-  carryOut: (id: string, name: string, input: Json, by: string) => Promise<Answer>,
+  carryOut: (id: string, name: string, input: Json, by: string) => Promise<Answer<Json>>,
   timing: WorkerTiming,
   onError: (error: Error) => void,
 ): { close: (force?: boolean) => Promise<void> } {

@@ -72,6 +72,15 @@ function open(source: RedisSource): Redis {
     : new Redis({ ...source, ...common });
 }
 
+/** A source that can be sent to a thread: functions among the options cannot, and have defaults. */
+export function portableSource(source: RedisSource): string | RedisOptions {
+  if (typeof source === 'string') return source;
+  const options = source instanceof Redis ? source.options : source;
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => typeof value !== 'function'),
+  );
+}
+
 async function answered(client: Redis): Promise<void> {
   const failed = new Promise<never>((_, reject) => {
     client.once('error', reject);

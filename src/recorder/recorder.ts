@@ -21,8 +21,6 @@ export interface RecorderOptions {
   readonly onGap: (queue: string, cursor: string) => Promise<void>;
   /** Recording stands still for this reason; null when it goes on. */
   readonly onTrouble: (reason: string | null) => void;
-  /** Called every second between two reads, for housekeeping that must not race with them. */
-  readonly onIdle: (queues: readonly string[]) => Promise<void>;
 }
 
 /** Milliseconds between trims. */
@@ -50,11 +48,6 @@ export class Recorder {
     if (this.cursors.has(queue)) return;
     this.cursors.set(queue, NOTHING_READ);
     if (this.running) await this.options.streams.wake();
-  }
-
-  /** The queues whose streams are read. */
-  queues(): string[] {
-    return [...this.cursors.keys()];
   }
 
   /** Records everything that is in the streams by now. */
@@ -108,10 +101,9 @@ export class Recorder {
   }
 
   private async housekeep(): Promise<void> {
-    const { streams, onGap, onIdle } = this.options;
+    const { streams, onGap } = this.options;
     for (const [queue, cursor] of await this.gaps()) await onGap(queue, cursor);
     await streams.trim(this.cursors);
-    await onIdle(this.queues());
     this.housekept = Date.now();
   }
 

@@ -72,7 +72,6 @@ describe('a goal', () => {
     expect(types).toEqual([
       'goal.created',
       'goal.planned',
-      ...types.filter((type) => type === 'goal.submitted'),
       'task.queued',
       'task.assigned',
       'context.built',

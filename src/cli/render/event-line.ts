@@ -2,15 +2,15 @@
 import type { Event, LoggedEvent } from '../../core/events.js';
 import { formatDuration, formatDateTime, formatTime } from './duration.js';
 import { paint, type Style } from './paint.js';
-import { oneLine, padEnd } from './text.js';
+import { oneLine, padEnd, truncate } from './text.js';
 
-interface Words {
+export interface Words {
   readonly text: string;
   readonly style?: Style;
 }
 
 /** What happened, without what it happened to. */
-function wordsOf(event: Event, time: number): Words {
+export function wordsOf(event: Event, time: number): Words {
   switch (event.type) {
     case 'goal.created':
       return { text: `goal: ${event.title}`, style: 'bold' };
@@ -20,8 +20,6 @@ function wordsOf(event: Event, time: number): Words {
       return {
         text: `${event.addedBy ?? 'somebody'} added ${event.tasks.map(({ name }) => name).join(', ')}`,
       };
-    case 'goal.submitted':
-      return { text: 'submitted' };
     case 'goal.resubmitted':
       return { text: 'rebuilt from the log: Redis had lost it', style: 'yellow' };
     case 'goal.cancelled':
@@ -60,8 +58,11 @@ function wordsOf(event: Event, time: number): Words {
       return { text: `step ‘${event.step}’ done` };
     case 'check.finished':
       return event.passed
-        ? { text: `check passed in ${formatDuration(event.durationMs)}: ${event.command}` }
-        : { text: `check failed (${event.exitCode ?? 'ended'}): ${event.command}`, style: 'red' };
+        ? { text: `check passed in ${formatDuration(event.durationMs)}: ${brief(event.command)}` }
+        : {
+            text: `check failed (${event.exitCode ?? 'ended'}): ${brief(event.command)}`,
+            style: 'red',
+          };
     case 'attempt.failed':
       return { text: `attempt failed: ${event.error}`, style: 'red' };
     case 'task.retrying':
@@ -80,9 +81,13 @@ function wordsOf(event: Event, time: number): Words {
     case 'task.failed':
       return { text: `failed: ${event.reason}`, style: 'red' };
     default:
-      return event satisfies never;
+      // A log may be read that knows more.
+      return { text: (event satisfies never as Event).type };
   }
 }
+
+/** Commands may be whole scripts. */
+const brief = (command: string): string => truncate(oneLine(command), 60);
 
 const because = (why: string | undefined): string => (why === undefined ? '' : `: ${why}`);
 
@@ -100,6 +105,9 @@ export function logLine(entry: LoggedEvent): string {
     ...(entry.by !== undefined ? [paint('gray', `(${oneLine(entry.by)})`)] : []),
   ].join(' ');
 }
+
+/** Columns of a line of progress: an error may be long, and the log has it whole. */
+const LONGEST = 200;
 
 /** What a person who waits for the goal wants to hear of. */
 const TOLD: ReadonlySet<Event['type']> = new Set<Event['type']>([
@@ -129,7 +137,7 @@ export function progressLine(
   const { event, task, time } = entry;
   if (!TOLD.has(event.type)) return undefined;
   const { text, style } = wordsOf(event, time);
-  const shown = oneLine(text);
+  const shown = truncate(oneLine(text), LONGEST);
   const who = task === undefined ? entry.goal : `${task} ${nameOf(task)}`;
   return `${paint('gray', formatTime(time))}  ${who}: ${style ? paint(style, shown) : shown}`;
 }

@@ -1,0 +1,127 @@
+/** `drover audit`: whether the log, its projections, BullMQ and STATE.yaml tell the same. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DroverError } from '../../core/errors.js';
+import { isName } from '../../core/ids.js';
+import { audit, type AuditReport } from '../../engine/audit.js';
+import type { Disagreement, Witness } from '../../engine/disagreement.js';
+import { Log } from '../../log/log.js';
+import { STATE_FILE } from '../../projections/state-file.js';
+import { connect, type Connection } from '../../queues/connection.js';
+import { redisSocketOf } from '../../queues/redis-process.js';
+import { wholeNumber } from '../arguments.js';
+import { defineDroverCommand } from '../command.js';
+import { EXIT } from '../exit.js';
+import type { Globals } from '../globals.js';
+import { print, printJson, remark } from '../output.js';
+import { requireReachable, type RunningSupervisor, runningSupervisor } from '../presence.js';
+import { paint } from '../render/paint.js';
+import { oneLine, truncate } from '../render/text.js';
+
+/** Longest value that is printed, columns. */
+const VALUE_WIDTH = 60;
+
+const NAMES: Readonly<Record<Witness, string>> = {
+  log: 'log',
+  projection: 'projection',
+  redis: 'BullMQ',
+  state: STATE_FILE,
+};
+
+export const auditCommand = defineDroverCommand({
+  name: 'audit',
+  description: 'Compare the log, its projections, BullMQ’s jobs and STATE.yaml',
+  args: {
+    wait: {
+      type: 'string',
+      valueHint: 'MS',
+      description: 'Milliseconds that what runs gets to agree; 2000 unless given',
+    },
+  },
+  examples: [
+    {
+      run: 'drover audit',
+      what: 'Prints every disagreement; the exit status is 6 where there is one.',
+    },
+    { run: 'drover audit --json | jq .disagreements', what: 'The same for programs.' },
+  ],
+  async run({ args, globals }) {
+    const patience = wholeNumber('wait', args.wait, [0, 3_600_000]);
+    const log = Log.read(globals.dataDir);
+    try {
+      const supervisor = runningSupervisor(globals.dataDir);
+      const connection = await reach(supervisor, globals);
+      try {
+        const prefix = supervisor?.presence?.prefix ?? globals.prefix;
+        const report = await audit({
+          log,
+          redis: connection && { client: connection.client, prefix },
+          readState: (project) => readState(globals.projectsDir, project),
+          running: supervisor !== undefined,
+          patience,
+        });
+        show(report, globals);
+        return report.agrees ? EXIT.done : EXIT.disagreement;
+      } finally {
+        await connection?.close();
+      }
+    } finally {
+      log.close();
+    }
+  },
+});
+
+/** The Redis that the log is used with; undefined where it is one of Drover's own that does not run. */
+async function reach(
+  supervisor: RunningSupervisor | undefined,
+  { redis, dataDir }: Globals,
+): Promise<Connection | undefined> {
+  if (supervisor) requireReachable(supervisor, redis);
+  if (redis !== undefined) return connect(redis);
+  try {
+    return await connect({ path: redisSocketOf(dataDir) });
+  } catch (error) {
+    if (supervisor || !(error instanceof DroverError)) throw error;
+    remark('BullMQ was not heard: no Redis of this data directory runs.');
+    return undefined;
+  }
+}
+
+function readState(projectsDir: string, project: string): string | undefined {
+  // A log from elsewhere may hold any name; none of them is a path.
+  if (!isName(project)) return undefined;
+  try {
+    return readFileSync(join(projectsDir, project, STATE_FILE), 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function show(report: AuditReport, { json }: Globals): void {
+  if (json) {
+    printJson(report);
+    return;
+  }
+  for (const one of report.disagreements) for (const line of explain(one)) print(line);
+  for (const note of report.notes) print(`${paint('yellow', 'note')}  ${oneLine(note)}`);
+  const { events, goals, tasks, jobs, projects } = report.checked;
+  const looked = `${events} events, ${goals} goals, ${tasks} tasks, ${jobs} jobs, ${projects} projects`;
+  const count = report.disagreements.length;
+  print(
+    report.agrees
+      ? `${paint('green', 'All agree:')} ${looked}.`
+      : `${paint('red', `${count} ${count === 1 ? 'disagreement' : 'disagreements'}`)} in ${looked}.`,
+  );
+}
+
+function explain({ goal, task, field, values, explanation }: Disagreement): string[] {
+  const where = [goal, task].filter((id) => id !== null).join(' ') || 'log';
+  const said = Object.entries(values).map(
+    ([witness, value]) =>
+      `${NAMES[witness as Witness]}: ${truncate(oneLine(JSON.stringify(value)), VALUE_WIDTH)}`,
+  );
+  return [
+    `${paint('red', where)}  ${field}  ${paint('gray', said.join('  '))}`,
+    `  ${oneLine(explanation)}`,
+  ];
+}

@@ -1,0 +1,128 @@
+/** `drover log`: the log as a file, and back. */
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { finished } from 'node:stream/promises';
+import { defineCommand } from 'citty';
+import { DroverError, messageOf } from '../../core/errors.js';
+import { exportLog, type ExportTrailer } from '../../engine/export.js';
+import { importLog } from '../../engine/import.js';
+import { Log } from '../../log/log.js';
+import { defineDroverCommand } from '../command.js';
+import { EXIT } from '../exit.js';
+import { outputGone, print, printJson } from '../output.js';
+
+const exportCommand = defineDroverCommand({
+  name: 'export',
+  description: 'Write the log as JSON Lines',
+  args: {
+    file: {
+      type: 'positional',
+      required: false,
+      description: 'File to write; standard output unless given',
+    },
+  },
+  examples: [
+    { run: 'drover log export drover.jsonl', what: 'Writes everything that is recorded by now.' },
+    { run: 'drover log export | gzip > drover.jsonl.gz', what: 'Compresses it on the way.' },
+  ],
+  async run({ args: { file }, globals }) {
+    const log = Log.read(globals.dataDir);
+    try {
+      if (file === undefined) {
+        await exportLog(log, process.stdout).catch((error: unknown) => {
+          if (!outputGone.aborted) throw error;
+        });
+        return EXIT.done;
+      }
+      const { events, commands, sha256 } = await exportTo(file, log);
+      if (globals.json) printJson({ file, events, commands, sha256 });
+      else print(`${events} events are in ${file}.`);
+      return EXIT.done;
+    } finally {
+      log.close();
+    }
+  },
+});
+
+const importCommand = defineDroverCommand({
+  name: 'import',
+  description: 'Rebuild the log in an empty data directory from an export',
+  args: {
+    file: {
+      type: 'positional',
+      required: true,
+      description: 'File that `drover log export` wrote',
+    },
+    move: {
+      type: 'boolean',
+      description: 'Take the place of the exported log: keep its name and go on with its Redis',
+    },
+  },
+  examples: [
+    {
+      run: 'drover log import drover.jsonl --data copy',
+      what: 'Makes a copy, which rebuilds its open goals on a Redis of its own.',
+    },
+    {
+      run: 'drover log import drover.jsonl --data /srv/drover --move --redis redis://db:6379',
+      what: 'Moves the log; the old one must not be used any more. Copy its folder `results` as well.',
+    },
+  ],
+  async run({ args: { file, move }, globals }) {
+    const { events, goals, logId } = await importLog(globals.dataDir, await open(file), { move });
+    if (globals.json) printJson({ dataDir: globals.dataDir, events, goals, logId });
+    else
+      print(
+        `${events} events of ${goals} goals are in ${globals.dataDir}; \`drover up\` goes on with them.`,
+      );
+    return EXIT.done;
+  },
+});
+
+export const logCommand = defineCommand({
+  meta: { name: 'log', description: 'Export the log, or rebuild it from an export' },
+  subCommands: { export: exportCommand, import: importCommand },
+});
+
+/** Under another name until it is whole. */
+async function exportTo(file: string, log: Log): Promise<ExportTrailer> {
+  const unfinished = `${file}.${process.pid}.part`;
+  const output = createWriteStream(unfinished, { mode: 0o600, flush: true });
+  try {
+    const trailer = await exportLog(log, output);
+    output.end();
+    await finished(output);
+    await rename(unfinished, file);
+    return trailer;
+  } catch (error) {
+    output.destroy();
+    await rm(unfinished, { force: true });
+    if (!isSystemError(error)) throw error;
+    throw new DroverError(
+      'bad-input',
+      `${file} cannot be written: ${messageOf(error)}.`,
+      'Name a file in a folder that this user may write to.',
+      { cause: error },
+    );
+  }
+}
+
+async function open(file: string): Promise<AsyncIterable<Uint8Array>> {
+  const input = createReadStream(file);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      input.once('open', () => resolve()).once('error', reject);
+    });
+  } catch (error) {
+    throw new DroverError(
+      'bad-input',
+      `${file} cannot be read: ${messageOf(error)}.`,
+      'Name a file that `drover log export` wrote.',
+      { cause: error },
+    );
+  }
+  return input as AsyncIterable<Uint8Array>;
+}
+
+const isSystemError = (error: unknown): boolean =>
+  error instanceof Error && 'syscall' in error && 'code' in error;

@@ -1,0 +1,113 @@
+/** A replay as lines: the events, then what became of each task, then how it all stood. */
+import { plainText } from '../../agents/plain-text.js';
+import type { HistoryEntry, Replay } from '../../engine/replay.js';
+import type { CheckOutcome, ClaimHistory, TaskHistory } from '../../engine/task-history.js';
+import { formatDateTime, formatDuration, formatTime } from './duration.js';
+import { wordsOf } from './event-line.js';
+import { paint, type Style } from './paint.js';
+import { type Cell, cell, renderTable } from './table.js';
+import { oneLine, truncate } from './text.js';
+
+/** Lines of a check's output that are shown, the last ones; the log has all that was kept. */
+const OUTPUT_LINES = 12;
+/** Columns of one such line. */
+const OUTPUT_WIDTH = 160;
+/** Characters of a step's result. */
+const RESULT_WIDTH = 80;
+
+const STYLES: Readonly<Record<NonNullable<ClaimHistory['end']>, Style>> = {
+  done: 'green',
+  failed: 'red',
+  declined: 'yellow',
+  stalled: 'yellow',
+  suspended: 'cyan',
+  cancelled: 'gray',
+};
+
+/** @param width columns of the terminal; unlimited unless given */
+export function renderReplay(told: Replay, width?: number): string[] {
+  const { view, task, seq, time } = told;
+  const shown = task === null ? view.goal : `${task} of ${view.goal}`;
+  return [
+    `${paint('bold', shown)}  ${oneLine(view.title)}`,
+    '',
+    ...renderTable(
+      told.history.map((entry) => eventRow(entry, task !== null)),
+      {
+        width,
+        heading: ['event', 'time', 'after', ...(task === null ? ['task'] : []), 'claim', 'what'],
+      },
+    ),
+    '',
+    ...told.tasks.flatMap((history) => [...renderTask(history), '']),
+    `${paint('gray', `After event ${seq}, ${formatDateTime(time)}:`)} ${view.text}`,
+  ];
+}
+
+function eventRow(
+  { seq, time, after, task, claim, event }: HistoryEntry,
+  isOfTask: boolean,
+): Cell[] {
+  const { text, style } = wordsOf(event, time);
+  return [
+    cell(String(seq), 'gray'),
+    cell(formatTime(time), 'gray'),
+    cell(`+${formatDuration(after)}`, 'gray'),
+    ...(isOfTask ? [] : [cell(task ?? '')]),
+    cell(claim === undefined ? '' : `#${claim}`),
+    cell(oneLine(text), style),
+  ];
+}
+
+function renderTask({ task, name, stages, claims }: TaskHistory): string[] {
+  const states = stages.map(({ state, duration }) =>
+    duration === null ? state : `${state} ${paint('gray', formatDuration(duration))}`,
+  );
+  return [
+    `${paint('bold', task)}  ${oneLine(name)}`,
+    `  ${states.join(' → ')}`,
+    ...claims.flatMap(renderClaim),
+  ];
+}
+
+function renderClaim({
+  claim,
+  attempt,
+  agent,
+  duration,
+  end,
+  reason,
+  steps,
+  check,
+  ...times
+}: ClaimHistory): string[] {
+  const took = duration === null ? '' : ` after ${formatDuration(duration)}`;
+  const ended = end === null ? paint('cyan', 'held') : paint(STYLES[end], `${end}${took}`);
+  const facts = [
+    ...(attempt === null ? [] : [`attempt ${attempt}`]),
+    ...(agent === null ? [] : [`by ${oneLine(agent)}`]),
+  ];
+  return [
+    `  claim ${claim}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}: ${ended}${reason === null ? '' : `: ${oneLine(reason)}`}`,
+    ...steps.map(
+      ({ step, time, result }) =>
+        `    step ‘${oneLine(step)}’ ${paint('gray', `+${formatDuration(time - times.assignedAt)}`)} ${truncate(oneLine(JSON.stringify(result)), RESULT_WIDTH)}`,
+    ),
+    ...(check ? renderCheck(check) : []),
+  ];
+}
+
+function renderCheck({ command, passed, exitCode, durationMs, output }: CheckOutcome): string[] {
+  const how = exitCode === null ? 'was ended or could not start' : `ended with ${exitCode}`;
+  const result = passed ? paint('green', 'passed') : paint('red', `failed, ${how}`);
+  const lines = plainText(output).trimEnd().split('\n');
+  const left = lines.length - OUTPUT_LINES;
+  return [
+    `    check \`${oneLine(command)}\` ${result} ${paint('gray', `in ${formatDuration(durationMs)}`)}`,
+    ...(left > 0 ? [paint('gray', `      … ${left} lines before`)] : []),
+    ...lines
+      .slice(-OUTPUT_LINES)
+      .filter((line, _, all) => line !== '' || all.length > 1)
+      .map((line) => `      ${paint('gray', '│')} ${truncate(line, OUTPUT_WIDTH)}`),
+  ];
+}

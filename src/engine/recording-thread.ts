@@ -1,0 +1,154 @@
+/**
+ * The recording thread: reads the streams, writes the log, and lets STATE.yaml follow. It is a thread because
+ * SQLite waits for the disk: on the main thread a slow disk would hold up every agent, relay and lock of the
+ * process (docs/adr/0004).
+ *
+ * Invariants kept here: 6 (the only place in a running supervisor where the log is open for writing).
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { createBirpc } from 'birpc';
+import { type Answer, answered } from '../core/answer.js';
+import type { NewEvent } from '../core/events.js';
+import type { GoalState } from '../core/task-state.js';
+import { Log } from '../log/log.js';
+import { connect, type portableSource } from '../queues/connection.js';
+import { Streams } from '../queues/streams.js';
+import { Recorder } from '../recorder/recorder.js';
+import { decide, type Decision, type Request } from './decide.js';
+import { Ledger } from './ledger.js';
+import type { Environment } from '../workspace/git.js';
+import { announce } from './notify.js';
+import { StateWriter } from './state-writer.js';
+
+export interface RecordingData {
+  readonly dataDir: string;
+  readonly projectsDir: string | null;
+  readonly prefix: string;
+  /** Where git finds `PATH` and `HOME`. */
+  readonly environment: Environment;
+  readonly redis: ReturnType<typeof portableSource>;
+}
+
+/** What the main thread may ask. */
+export interface RecordingCalls {
+  /** Opens the log and connects. */
+  open(): Promise<Answer<null>>;
+  decide(request: Request): Promise<Answer<Decision>>;
+  commit(events: readonly NewEvent[]): Promise<Answer<null>>;
+  /** Reads this queue's stream as well. */
+  watch(queue: string): Promise<void>;
+  /** Records what is in the streams by now. */
+  catchUp(): Promise<void>;
+  /** Goes on recording until `close`. */
+  start(): void;
+  close(): Promise<void>;
+}
+
+/** What the main thread is told and asked. */
+export interface RecordingListener {
+  committed(changes: readonly ChangedGoal[]): void;
+  trouble(about: 'log' | 'files', reason: string | null): void;
+  error(message: string): void;
+  /** Entries of a stream were cut: states are to be taken from the jobs. */
+  gap(queue: string, cursor: string): Promise<void>;
+}
+
+export interface ChangedGoal {
+  readonly goal: string;
+  readonly state: GoalState;
+  /** The tasks that changed. */
+  readonly tasks: readonly string[];
+}
+
+const { dataDir, projectsDir, prefix, redis, environment } = workerData as RecordingData;
+const port = parentPort!;
+
+class Recording implements RecordingCalls {
+  private log!: Log;
+  private ledger!: Ledger;
+  private recorder!: Recorder;
+  private stateWriter!: StateWriter;
+  private disconnect!: () => Promise<void>;
+
+  open(): Promise<Answer<null>> {
+    return answered(async () => {
+      this.log = Log.open(dataDir);
+      this.log.id();
+      this.ledger = new Ledger(this.log);
+      const connection = await connect(redis);
+      const reader = connection.duplicate();
+      this.disconnect = async () => {
+        reader.disconnect();
+        await connection.close();
+      };
+      this.recorder = new Recorder({
+        streams: new Streams(reader, connection.client, prefix),
+        cursors: this.log.cursors(),
+        locate: (job) => {
+          const goal = this.ledger.board.goalOf(job);
+          return goal && { project: goal.project, goal: goal.id, task: job };
+        },
+        commit: (events, cursors) => this.ledger.commit(events, { cursors }),
+        onGap: (queue, cursor) => main.gap(queue, cursor),
+        onTrouble: (reason) => void main.trouble.asEvent('log', reason),
+      });
+      this.ledger.onCommit(({ events, changed }) => {
+        const changes = [...changed.values()].map(({ goal, tasks }) => ({
+          goal: goal.id,
+          state: goal.state,
+          tasks: [...tasks],
+        }));
+        void main.committed.asEvent(changes);
+        announce(connection.client, prefix, events, changed).catch((error: unknown) => {
+          void main.error.asEvent(String(error));
+        });
+      });
+      this.stateWriter = new StateWriter({
+        ledger: this.ledger,
+        projectsDir,
+        environment,
+        onTrouble: (reason) => void main.trouble.asEvent('files', reason),
+      });
+      return null;
+    });
+  }
+
+  decide(request: Request): Promise<Answer<Decision>> {
+    return answered(() => decide(this.ledger, request));
+  }
+
+  commit(events: readonly NewEvent[]): Promise<Answer<null>> {
+    return answered(() => {
+      this.ledger.commit(events);
+      return null;
+    });
+  }
+
+  watch(queue: string): Promise<void> {
+    return this.recorder.watch(queue);
+  }
+
+  catchUp(): Promise<void> {
+    return this.recorder.catchUp();
+  }
+
+  start(): void {
+    this.recorder.start();
+    void this.stateWriter.rebuild();
+  }
+
+  async close(): Promise<void> {
+    await this.recorder.stop();
+    await this.stateWriter.close();
+    await this.disconnect();
+    this.log.close();
+  }
+}
+
+const main = createBirpc<RecordingListener, RecordingCalls>(new Recording(), {
+  post: (message) => port.postMessage(message),
+  on: (listener) => port.on('message', listener),
+  bind: 'functions',
+  // Catching up after a long pause takes as long as it takes.
+  timeout: -1,
+});

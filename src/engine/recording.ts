@@ -1,0 +1,155 @@
+/**
+ * The main thread's side of recording: hands over what is to be recorded, and reads what was.
+ *
+ * Invariants kept here: 1 (what is read here are the stored rows, which are the fold), 6 (this side only reads).
+ */
+import { Worker } from 'node:worker_threads';
+import { type BirpcReturn, createBirpc } from 'birpc';
+import { unwrap } from '../core/answer.js';
+import type { NewEvent } from '../core/events.js';
+import { Log } from '../log/log.js';
+import { GoalReader } from '../projections/goal-reader.js';
+import { portableSource, type RedisSource } from '../queues/connection.js';
+import type { Environment } from '../workspace/git.js';
+import type { Decision, Request } from './decide.js';
+import type {
+  ChangedGoal,
+  RecordingCalls,
+  RecordingData,
+  RecordingListener,
+} from './recording-thread.js';
+
+export interface RecordingOptions {
+  readonly dataDir: string;
+  /** Null: no STATE.yaml and no task pages. */
+  readonly projectsDir: string | null;
+  readonly redis: RedisSource;
+  readonly prefix: string;
+  /** Where git finds `PATH` and `HOME`. */
+  readonly environment: Environment;
+  /** Recording, or the projects' files, stand still for this reason; null when it goes on. */
+  readonly onTrouble: RecordingListener['trouble'];
+  readonly onError: (error: Error) => void;
+}
+
+/** Listens to commits; called after they are on disk. */
+export type CommitListener = (changes: readonly ChangedGoal[]) => void;
+
+/** What is recorded, to read. */
+export interface Records {
+  readonly log: Log;
+  readonly board: GoalReader;
+  /** Calls `listener` after each commit; returns how to stop that. */
+  onCommit(listener: CommitListener): () => void;
+}
+
+/** Source files are run by the tests only, which have built the project: a thread cannot load TypeScript. */
+const THREAD = new URL(
+  import.meta.url.endsWith('.ts')
+    ? '../../dist/engine/recording-thread.js'
+    : './recording-thread.js',
+  import.meta.url,
+);
+
+export class Recording implements Records {
+  private readonly listeners = new Set<CommitListener>();
+  private readonly queues = new Set<string>();
+  private closing = false;
+
+  private constructor(
+    private readonly thread: Worker,
+    private readonly calls: BirpcReturn<RecordingCalls, RecordingListener>,
+    readonly log: Log,
+    readonly board: GoalReader,
+  ) {}
+
+  /** @throws DroverError as opening the log or Redis throws it */
+  static async open(options: RecordingOptions): Promise<Recording> {
+    const { dataDir, projectsDir, prefix, redis, environment, onTrouble, onError } = options;
+    const workerData: RecordingData = {
+      dataDir,
+      projectsDir,
+      prefix,
+      environment,
+      redis: portableSource(redis),
+    };
+    const thread = new Worker(THREAD, { workerData });
+    thread.on('error', onError);
+    // Set before the thread can say anything: it answers `open` first.
+    let recording: Recording | undefined;
+    const listener: RecordingListener = {
+      committed: (changes) => recording?.notify(changes),
+      trouble: onTrouble,
+      error: (message) => onError(new Error(message)),
+      gap: async (queue, cursor) => recording?.onGap(queue, cursor),
+    };
+    const calls = createBirpc<RecordingCalls, RecordingListener>(listener, {
+      post: (message) => thread.postMessage(message),
+      on: (receive) => thread.on('message', receive),
+      timeout: -1,
+    });
+    try {
+      unwrap(await calls.open());
+      const log = Log.read(dataDir);
+      recording = new Recording(thread, calls, log, new GoalReader(log.db));
+      thread.on('exit', (code) => {
+        if (!recording!.closing) onError(new Error(`The recording thread has ended (${code}).`));
+      });
+      return recording;
+    } catch (error) {
+      await thread.terminate();
+      throw error;
+    }
+  }
+
+  /** Takes states from the jobs where entries of a stream were cut; set by the supervisor. */
+  onGap: (queue: string, cursor: string) => Promise<void> = async () => undefined;
+
+  /** Records what a request leads to, or refuses it. */
+  async decide(request: Request): Promise<Decision> {
+    return unwrap(await this.calls.decide(request));
+  }
+
+  async commit(events: readonly NewEvent[]): Promise<void> {
+    unwrap(await this.calls.commit(events));
+  }
+
+  /** Reads this queue's stream as well. */
+  async watch(queue: string): Promise<void> {
+    if (this.queues.has(queue)) return;
+    this.queues.add(queue);
+    await this.calls.watch(queue);
+  }
+
+  /** The queues whose streams are read. */
+  watched(): string[] {
+    return [...this.queues];
+  }
+
+  /** Records everything that is in the streams by now. */
+  catchUp(): Promise<void> {
+    return this.calls.catchUp();
+  }
+
+  start(): Promise<void> {
+    return this.calls.start();
+  }
+
+  onCommit(listener: CommitListener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Ends after the batch in hand, with STATE.yaml written. */
+  async close(): Promise<void> {
+    this.closing = true;
+    await this.calls.close();
+    this.calls.$close();
+    await this.thread.terminate();
+    this.log.close();
+  }
+
+  private notify(changes: readonly ChangedGoal[]): void {
+    for (const listener of this.listeners) listener(changes);
+  }
+}

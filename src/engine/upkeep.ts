@@ -1,0 +1,119 @@
+/**
+ * What a supervisor looks after beside its requests: that the prefix is its own, that streams are not cut, that
+ * Redis is rebuilt when it was away or emptied, and that finished goals leave it.
+ */
+import { DroverError, messageOf } from '../core/errors.js';
+import type { Connection } from '../queues/connection.js';
+import { keepStreams } from '../queues/flows.js';
+import { ownerKey } from '../queues/keys.js';
+
+export interface UpkeepOptions {
+  readonly connection: Connection;
+  readonly prefix: string;
+  /** Names the log that owns the prefix. */
+  readonly logId: string;
+  readonly queues: () => readonly string[];
+  /** Redis may have lost something. */
+  readonly recover: () => Promise<void>;
+  readonly sweep: () => Promise<void>;
+  readonly onTrouble: (reason: string | null) => void;
+  readonly onError: (error: Error) => void;
+}
+
+/** Milliseconds between two looks. */
+const EVERY = 1_000;
+/** Milliseconds between two sweeps of finished goals. */
+const SWEEP_EVERY = 5_000;
+
+export class Upkeep {
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> = Promise.resolve();
+  private swept = 0;
+  private away = false;
+  private stopped = false;
+
+  constructor(private readonly options: UpkeepOptions) {}
+
+  /**
+   * Takes the prefix: two logs that took turns on one would each miss what the other read.
+   * @throws DroverError `conflict` where another log owns it
+   */
+  async claimPrefix(): Promise<void> {
+    const { connection, prefix, logId } = this.options;
+    const { client } = connection;
+    await client.set(ownerKey(prefix), logId, 'NX');
+    const owner = await client.get(ownerKey(prefix));
+    if (owner === logId) return;
+    throw new DroverError(
+      'conflict',
+      `The keys ‘${prefix}:*’ of this Redis belong to another log (${owner}).`,
+      'Use that log’s data directory, another Redis, or another prefix (--prefix).',
+    );
+  }
+
+  start(): void {
+    const { client } = this.options.connection;
+    client.on('close', this.onAway);
+    client.on('ready', this.onBack);
+    this.schedule();
+  }
+
+  async stop(): Promise<void> {
+    const { client } = this.options.connection;
+    this.stopped = true;
+    clearTimeout(this.timer);
+    client.off('close', this.onAway);
+    client.off('ready', this.onBack);
+    // Where Redis is away, what runs would wait for it.
+    if (client.status === 'ready') await this.running;
+  }
+
+  private schedule(): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => this.run(() => this.look()), EVERY);
+  }
+
+  /** One thing at a time; the next look comes after it. */
+  private run(work: () => Promise<void>): void {
+    clearTimeout(this.timer);
+    this.running = this.running
+      .then(work)
+      .catch((error: unknown) => {
+        if (!this.stopped) this.options.onError(asError(error));
+      })
+      .finally(() => this.schedule());
+  }
+
+  private async look(): Promise<void> {
+    const { connection, prefix, queues, recover, sweep } = this.options;
+    if (connection.client.status !== 'ready') return;
+    // Somebody's own Queue object sets the limit back; this takes it away again.
+    await keepStreams(connection.client, prefix, queues());
+    if ((await connection.client.get(ownerKey(prefix))) === null) {
+      await this.claimPrefix();
+      await recover();
+    }
+    if (Date.now() - this.swept < SWEEP_EVERY) return;
+    await sweep();
+    this.swept = Date.now();
+  }
+
+  private readonly onAway = (): void => {
+    this.away = true;
+    this.options.onTrouble('Redis is away; everything goes on when it is back');
+  };
+
+  private readonly onBack = (): void => {
+    if (!this.away) return;
+    this.away = false;
+    this.options.onTrouble(null);
+    // It may have lost its last second, or everything.
+    this.run(async () => {
+      await this.claimPrefix();
+      await this.options.recover();
+    });
+  };
+}
+
+const asError = (error: unknown): Error =>
+  error instanceof Error ? error : new Error(messageOf(error));

@@ -1,0 +1,34 @@
+/** Goals as their stored rows show them, for readers beside the writer. */
+import { asc, eq, inArray } from 'drizzle-orm';
+import type { GoalView } from '../core/goal.js';
+import type { GoalState } from '../core/task-state.js';
+import type { Database } from '../log/database.js';
+import { goals, tasks } from '../log/schema.js';
+import { loadGoal } from './board.js';
+
+export class GoalReader {
+  constructor(private readonly db: Database) {}
+
+  /** A goal by id, or undefined where the log has none. */
+  goal(id: string): GoalView | undefined {
+    // One transaction, so that goal and tasks are of one moment.
+    return this.db.transaction(() => loadGoal(this.db, id), { behavior: 'deferred' });
+  }
+
+  /** The goal that a task belongs to. */
+  goalOf(task: string): GoalView | undefined {
+    const row = this.db.select({ goal: tasks.goal }).from(tasks).where(eq(tasks.id, task)).get();
+    return row && this.goal(row.goal);
+  }
+
+  /** Goals in these states, oldest first. */
+  inState(...states: GoalState[]): GoalView[] {
+    const rows = this.db
+      .select({ id: goals.id })
+      .from(goals)
+      .where(inArray(goals.state, states))
+      .orderBy(asc(goals.number))
+      .all();
+    return rows.map((row) => this.goal(row.id)!);
+  }
+}
