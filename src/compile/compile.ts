@@ -107,7 +107,7 @@ function goalJob(goal: GoalView): JobTree {
   };
 }
 
-function taskJob(goal: GoalView, { spec }: TaskView, rank: number): JobTree {
+function taskJob(goal: GoalView, { spec, claims }: TaskView, rank: number): JobTree {
   const needs = spec.needs.map((id) => goal.tasks.get(id)!);
   const data: TaskData = {
     goal: goal.id,
@@ -118,7 +118,8 @@ function taskJob(goal: GoalView, { spec }: TaskView, rank: number): JobTree {
     results: Object.fromEntries(
       needs.filter((need) => need.released).map((need) => [need.spec.id, need.result]),
     ),
-    floor: goal.floor,
+    // A job that somebody removed had claims already: the new one's go on above them (invariant 5).
+    floor: Math.max(goal.floor, claims),
   };
   const { attempts, backoff } = spec.retry;
   return {

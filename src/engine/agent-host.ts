@@ -38,7 +38,8 @@ export class AgentHost {
   private readonly claims: Claims;
   private readonly workers: AgentWorker[] = [];
   private readonly running = new Map<AbortController, string>();
-  private subscriber: RedisClient | undefined;
+  /** A promise, so that agents which are started at once share one connection. */
+  private subscriber: Promise<RedisClient> | undefined;
   private stopped = false;
 
   constructor(private readonly options: AgentHostOptions) {
@@ -59,7 +60,8 @@ export class AgentHost {
       );
     }
     const { connection, prefix, timing, shell, results, grow, onError } = this.options;
-    this.subscriber ??= await this.listen();
+    this.subscriber ??= this.listen();
+    await this.subscriber;
     await keepStreams(connection.client, prefix, [capability]);
     const agent: Agent = {
       name: options.name ?? `${userInfo().username}-${process.pid}-${randomUUID().slice(0, 4)}`,
@@ -83,8 +85,10 @@ export class AgentHost {
         // Claimed in the very moment in which it was told to go.
         if (this.stopped) stop.abort(new AgentStopped());
         this.running.set(stop, claim.data.goal);
+        // One controller for all reasons: AbortSignal.any() costs more than the rest of a short attempt.
+        lost.addEventListener('abort', () => stop.abort(lost.reason), { once: true });
         try {
-          return await runAttempt(claim, AbortSignal.any([lost, stop.signal]), agent);
+          return await runAttempt(claim, stop, agent);
         } finally {
           this.running.delete(stop);
         }
@@ -100,7 +104,7 @@ export class AgentHost {
     if (force) for (const stop of this.running.keys()) stop.abort(new AgentStopped());
     // Also then not by force: an aborted run hands its task back, and the next agent need not wait for its lock.
     await Promise.all(this.workers.map((worker) => worker.close()));
-    this.subscriber?.disconnect();
+    (await this.subscriber)?.disconnect();
   }
 
   private async listen(): Promise<RedisClient> {

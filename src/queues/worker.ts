@@ -13,6 +13,7 @@ import {
 import type { Redis } from 'ioredis';
 import type { Backoff, Json } from '../core/plan.js';
 import type { Claim, Claims } from './claim.js';
+import { Locks } from './locks.js';
 
 /** How an attempt ended. */
 export type Outcome =
@@ -53,8 +54,8 @@ export interface AgentWorkerOptions {
   readonly concurrency: number;
   readonly timing: WorkerTiming;
   readonly onError: (error: Error) => void;
-  /** One attempt; `signal` aborts when the lock is lost or the worker is told to stop at once. */
-  readonly attempt: (claim: Claim, signal: AbortSignal) => Promise<Outcome>;
+  /** One attempt; `lost` aborts when its lock is lost. */
+  readonly attempt: (claim: Claim, lost: AbortSignal) => Promise<Outcome>;
 }
 
 export interface AgentWorker {
@@ -62,16 +63,14 @@ export interface AgentWorker {
   readonly ready: () => Promise<unknown>;
   /** Takes no more tasks and waits for the running ones; with `force` it leaves them to the next worker. */
   readonly close: (force?: boolean) => Promise<void>;
-  readonly abortAll: (reason: string) => void;
-  readonly abort: (job: string, reason: string) => void;
 }
 
 export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
   const { claims, attempt, timing } = options;
-  const process = async (job: Job, token?: string, signal?: AbortSignal): Promise<Json> => {
-    const claim = claims.of(job, token!);
+  const run = async (job: Job, token: string, lost: AbortSignal): Promise<Json> => {
+    const claim = claims.of(job, token);
     for (;;) {
-      const outcome = await attempt(claim, signal!);
+      const outcome = await attempt(claim, lost);
       switch (outcome.kind) {
         case 'done':
           return outcome.result;
@@ -81,7 +80,7 @@ export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
           await job.moveToDelayed(Date.now() + outcome.delay, token);
           throw new DelayedError();
         case 'suspended':
-          if (await job.moveToWaitingChildren(token!)) throw new WaitingChildrenError();
+          if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
           // They were done before the task could be put aside, so it goes straight on.
           break;
         case 'stopped':
@@ -92,23 +91,33 @@ export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
       }
     }
   };
+  const process = async (job: Job, token?: string): Promise<Json> =>
+    locks.hold(job.id!, token!, (lost) => run(job, token!, lost));
   const worker = new Worker(options.capability, process, {
     connection: options.connection,
     prefix: claims.prefix,
     name: options.name,
     concurrency: options.concurrency,
     lockDuration: timing.lockDuration,
+    // By `locks` instead; its file says why.
+    skipLockRenewal: true,
     stalledInterval: timing.stalledInterval,
     maxStalledCount: MAX_STALLS,
     // After Redis was away: BullMQ's default of 15 s would leave its workers idle for longer than the outage.
     runRetryDelay: 500,
   });
   worker.on('error', options.onError);
+  const locks = new Locks(
+    (jobs, tokens) => worker.extendJobLocks(jobs, tokens, timing.lockDuration),
+    timing.lockDuration / 3,
+    options.onError,
+  );
   return {
     ready: () => worker.waitUntilReady(),
-    close: (force = false) => worker.close(force),
-    abortAll: (reason) => worker.cancelAllJobs(reason),
-    abort: (job, reason) => worker.cancelJob(job, reason),
+    async close(force = false) {
+      await worker.close(force);
+      locks.stop();
+    },
   };
 }
 
