@@ -2,7 +2,7 @@
  * Large results. Redis holds a result three times (job, parent, event), so what is larger than a limit becomes
  * a file, and the result a reference to it: `{"$result": SHA-256, "bytes": N}`.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -55,7 +55,8 @@ export async function storeResult(
   const file = join(directory, `${digest}.json`);
   if (!existsSync(file)) {
     await mkdir(directory, { recursive: true });
-    const unfinished = `${file}.${process.pid}`;
+    // Two tasks with one result may store it at once.
+    const unfinished = `${file}.${randomUUID()}`;
     await writeFile(unfinished, text, { mode: 0o600 });
     await rename(unfinished, file);
   }
