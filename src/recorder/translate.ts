@@ -64,12 +64,33 @@ function agentEvent(data: string | undefined): { event: Event; claim: number } |
     : undefined;
 }
 
-/** A worker in another language may have written anything as its result. */
+/** Levels of lists and objects that are taken as JSON; schemas and SQLite's text are walked recursively. */
+const MAX_DEPTH = 500;
+
+/** A worker in another language may have written anything as its result; what cannot be read stays a text. */
 function parse(text: string | undefined): Json {
   if (text === undefined || text === '') return null;
+  if (isTooDeep(text)) return text;
   try {
     return JSON.parse(text) as Json;
   } catch {
     return text;
   }
+}
+
+/** An entry that cannot be recorded would stop the recorder for good. */
+function isTooDeep(text: string): boolean {
+  if (text.length <= MAX_DEPTH) return false;
+  let depth = 0;
+  let inString = false;
+  for (let index = 0; index < text.length; index += 1) {
+    const char = text[index];
+    if (inString) {
+      if (char === '\\') index += 1;
+      else if (char === '"') inString = false;
+    } else if (char === '"') inString = true;
+    else if (char === ']' || char === '}') depth -= 1;
+    else if ((char === '[' || char === '{') && ++depth > MAX_DEPTH) return true;
+  }
+  return false;
 }
