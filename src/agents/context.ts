@@ -170,8 +170,11 @@ export class Context implements TaskContext {
     return result;
   }
 
-  async progress(value: Json): Promise<void> {
-    await this.write([{ progress: value }]);
+  progress(value: Json): Promise<void> {
+    const written = this.write([{ progress: value }]);
+    // Handlers hardly wait for it, and a refusal that nobody handles would end the process.
+    written.catch(() => undefined);
+    return written;
   }
 
   async addTasks(
@@ -187,6 +190,14 @@ export class Context implements TaskContext {
       awaited: wait,
       tasks,
     });
+    const others = tasks.filter(({ name }) => ids[name] === undefined);
+    if (others.length > 0) {
+      throw new DroverError(
+        'conflict',
+        `Call ${this.growths} of addTasks in ${this.id} added other tasks when it ran before; ‘${others[0]!.name}’ is not among them.`,
+        'Let the handler add the same tasks in the same order each time it runs; put what varies into a step.',
+      );
+    }
     if (!wait) return ids;
     const { results } = this.opened;
     if (Object.values(ids).some((id) => !(id in results))) {

@@ -44,9 +44,13 @@ export class AgentStopped extends Error {
   }
 }
 
-export async function runAttempt(claim: Claim, lost: AbortSignal, agent: Agent): Promise<Outcome> {
-  const stop = new AbortController();
-  const signal = AbortSignal.any([lost, stop.signal]);
+/** @param stop aborts the attempt: for its timeout, a cancel, a lost lock, or because the agent has to go */
+export async function runAttempt(
+  claim: Claim,
+  stop: AbortController,
+  agent: Agent,
+): Promise<Outcome> {
+  const { signal } = stop;
   const { task } = claim.data;
   let timer: NodeJS.Timeout | undefined;
   try {
@@ -76,6 +80,11 @@ export async function runAttempt(claim: Claim, lost: AbortSignal, agent: Agent):
         await context.write([{ event: began }]);
       }
       const result = await act(context, signal, agent);
+      // Also where the handler caught what `addTasks` throws to end it.
+      if (context.suspended) {
+        await context.flush();
+        return { kind: 'suspended' };
+      }
       if (task.check) await check(context, claim, agent);
       await context.flush();
       return { kind: 'done', result: await storeResult(result, agent.results, task.id) };

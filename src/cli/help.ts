@@ -4,12 +4,21 @@ import { type CommandDef, renderUsage } from 'citty';
 import type { Example } from './command.js';
 import { EXIT_CODES } from './exit.js';
 import { hasColours, paint } from './render/paint.js';
+import { resolved } from './resolved.js';
 
 /** @param parent the words before the command's name, such as `drover` */
 export async function renderHelp(command: CommandDef, parent: string): Promise<string> {
   const usage = await renderUsage(command, { meta: { name: parent } });
-  const examples = 'examples' in command ? (command.examples as readonly Example[]) : [];
+  const examples = await examplesOf(command);
   return [asColours(usage).trimEnd(), ...renderExamples(examples)].join('\n');
+}
+
+/** Its own, or those of its members where it is a family of commands. */
+async function examplesOf(command: CommandDef): Promise<readonly Example[]> {
+  if ('examples' in command) return command.examples as readonly Example[];
+  const members = Object.values((await resolved(command.subCommands)) ?? {});
+  const examples = members.map(async (member) => examplesOf((await resolved(member)) as CommandDef));
+  return (await Promise.all(examples)).flat();
 }
 
 export async function renderProgramHelp(

@@ -8,6 +8,7 @@ import { EXIT, type ExitCode, exitOfError } from './exit.js';
 import { GLOBAL_ARGS } from './globals.js';
 import { renderHelp, renderProgramHelp } from './help.js';
 import { flushOutput, print, printError, watchOutput } from './output.js';
+import { resolved } from './resolved.js';
 import { interruptible } from './signals.js';
 import { readVersion } from './version.js';
 
@@ -123,8 +124,4 @@ function asUsageError(error: unknown): unknown {
     `${message.replace(/\.$/, '')}.`,
     'See the usage with --help.',
   );
-}
-
-async function resolved<T>(value: T | Promise<T> | (() => T | Promise<T>)): Promise<T> {
-  return typeof value === 'function' ? await (value as () => T | Promise<T>)() : await value;
 }

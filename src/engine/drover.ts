@@ -2,6 +2,7 @@
  * The composition root: wires the parts, starts them in an order in which nothing is lost, and stops them in
  * the reverse one.
  */
+import { setMaxListeners } from 'node:events';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { GrowthRequest } from '../agents/context.js';
@@ -9,6 +10,7 @@ import type { Handler } from '../agents/loop.js';
 import { endOrphans } from '../agents/orphans.js';
 import { readConfig } from '../config.js';
 import { unwrap } from '../core/answer.js';
+import { DroverError } from '../core/errors.js';
 import type { Json } from '../core/plan.js';
 import { acquireWriterLock } from '../log/writer-lock.js';
 import { CommandSender } from '../queues/commands.js';
@@ -36,8 +38,11 @@ export interface DroverOptions {
   readonly prefix?: string;
   /** Where the log lies; default `DROVER_DATA`, else `.drover`. */
   readonly dataDir?: string;
-  /** Folder of the projects; default `DROVER_PROJECTS`, else `projects`. */
-  readonly projectsDir?: string;
+  /**
+   * Folder of the projects; default `DROVER_PROJECTS`, else `projects`. Null: no STATE.yaml and no task pages,
+   * and commands have no folder to run in.
+   */
+  readonly projectsDir?: string | null;
   readonly timing?: Partial<WorkerTiming>;
   readonly retention?: Partial<RetentionPolicy>;
   /** Something stands still for this reason; null when it goes on. Default: a line on standard error. */
@@ -51,7 +56,7 @@ interface Settings {
   readonly redis: RedisSource | undefined;
   readonly prefix: string;
   readonly dataDir: string;
-  readonly projectsDir: string;
+  readonly projectsDir: string | null;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly timing: WorkerTiming;
   readonly retention: RetentionPolicy;
@@ -151,6 +156,8 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
     );
     undo.push(() => host.close(force));
     const closed = new AbortController();
+    // Every handle that is waited for listens.
+    setMaxListeners(0, closed.signal);
     let closing: Promise<void> | undefined;
     const by = userInfo().username;
     return {
@@ -224,7 +231,7 @@ function resolveSettings(options: DroverOptions): Settings {
     redis: options.redis ?? config.redisUrl,
     prefix: options.prefix ?? config.prefix,
     dataDir: options.dataDir ?? config.dataDir,
-    projectsDir: options.projectsDir ?? config.projectsDir,
+    projectsDir: options.projectsDir === undefined ? config.projectsDir : options.projectsDir,
     environment: config.environment,
     timing: { ...DEFAULT_TIMING, ...options.timing },
     retention: { ...DEFAULT_RETENTION, ...options.retention },
@@ -256,7 +263,16 @@ function startHost(
     shell: {
       environment,
       dataDir,
-      folder: async (project) => (await openProject(projectsDir, project, { environment })).dir,
+      folder: async (project) => {
+        if (projectsDir !== null) {
+          return (await openProject(projectsDir, project, { environment })).dir;
+        }
+        throw new DroverError(
+          'bad-input',
+          'Commands need a folder to run in, and this Drover has no projects.',
+          'Give createDrover a `projectsDir`.',
+        );
+      },
     },
     grow,
     onError,

@@ -55,7 +55,7 @@ export class Ledger {
     }
     this.board.committed();
     const commit = { events: logged, changed };
-    if (logged.length > 0) for (const listener of this.listeners) listener(commit);
+    if (logged.length > 0) for (const listener of this.listeners) tell(listener, commit);
     return commit;
   }
 
@@ -83,6 +83,18 @@ export class Ledger {
     const caused: NewEvent = { time, project, goal: goal.id, event: consequence };
     logged.push(this.log.append(caused));
     this.board.fold(caused);
+  }
+}
+
+/**
+ * What a listener throws is its own trouble. Thrown on, it would tell the recorder that the batch was not
+ * recorded, which would read and record it again, and be refused, for ever.
+ */
+function tell(listener: (commit: Commit) => void, commit: Commit): void {
+  try {
+    listener(commit);
+  } catch (error) {
+    process.emitWarning(error instanceof Error ? error : new Error(messageOf(error)));
   }
 }
 

@@ -47,24 +47,28 @@ export class Reconciler {
   }
 
   async reconcile(id: string): Promise<void> {
-    await this.submitMissing(id);
+    const goal = this.parts.recording.board.goal(id);
+    if (goal) await this.submitMissing(goal);
     await this.repairFinished(id);
     await this.openLooseGates(id);
   }
 
   /** Submits those of the goal's jobs that Redis does not hold. */
-  async submitMissing(id: string): Promise<void> {
-    const { recording, jobs, flows, client, prefix } = this.parts;
-    const goal = recording.board.goal(id);
-    if (!goal || goal.state === 'DONE' || goal.state === 'CANCELLED') return;
+  async submitMissing(goal: GoalView): Promise<void> {
+    const { jobs, flows, client, prefix } = this.parts;
+    if (goal.state === 'DONE' || goal.state === 'CANCELLED') return;
     const open = [...goal.tasks.values()].filter((task) => !isFinal(task.state));
-    const [root, ...found] = await jobs.exist([{ queue: 'goals', id }, ...open.map(refOf)]);
+    const [root, ...found] = await jobs.exist([
+      { queue: 'goals', id: goal.id },
+      ...open.map(refOf),
+    ]);
     const missing = new Set(open.filter((_, index) => !found[index]).map((task) => task.spec.id));
     if (root && missing.size === 0) return;
-    if (!root && goal.submitted) await this.prepareRebuild(goal, missing);
+    const lost = !root && goal.submitted;
+    const current = lost ? await this.prepareRebuild(goal, missing) : goal;
     await keepStreams(client, prefix, new Set(open.map((task) => task.spec.capability)));
-    await flows.submit(compile(goal, missing, !root));
-    this.watchGates(goal);
+    await flows.submit(compile(current, missing, !root));
+    this.watchGates(current);
   }
 
   /** Opens gates of added or rebuilt tasks whose need was just released. */
@@ -84,7 +88,8 @@ export class Reconciler {
     for (const [id, loose] of this.looseGates) if (loose.goal === goal) this.looseGates.delete(id);
   }
 
-  private async prepareRebuild(goal: GoalView, missing: ReadonlySet<string>): Promise<void> {
+  /** @returns the goal with its new floor of claims */
+  private async prepareRebuild(goal: GoalView, missing: ReadonlySet<string>): Promise<GoalView> {
     const { recording, jobs } = this.parts;
     const highest = Math.max(0, ...[...goal.tasks.values()].map((task) => task.claims));
     const floor = (Math.floor(highest / CLAIM_GAP) + 1) * CLAIM_GAP;
@@ -95,6 +100,7 @@ export class Reconciler {
     }
     await jobs.restoreJournals(steps);
     await recording.commit([eventOf(goal, { type: 'goal.resubmitted', floor })]);
+    return recording.board.goal(goal.id)!;
   }
 
   /** Where Redis lost its last second, jobs may have fallen back behind what the log knows. */

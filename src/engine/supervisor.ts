@@ -138,11 +138,12 @@ export class Supervisor {
   async retry(input: unknown, by: string, id?: string): Promise<void> {
     const { recording } = this.options;
     const decision = await recording.decide({ name: 'retry', input, by, id });
-    const task = recording.board.goal(decision.goal)!.tasks.get(decision.task!)!;
+    const goal = recording.board.goal(decision.goal)!;
+    const task = goal.tasks.get(decision.task!)!;
     // A command that is delivered again finds the task further on.
     if (task.state !== 'PENDING') return;
     if (!(await this.parts.jobs.retry(refOf(task)))) {
-      await this.reconciler.submitMissing(decision.goal);
+      await this.reconciler.submitMissing(goal);
     }
   }
 
@@ -180,7 +181,7 @@ export class Supervisor {
 
   private async submit(goal: GoalView): Promise<void> {
     await this.watch(capabilitiesOf(goal));
-    await this.reconciler.submitMissing(goal.id);
+    await this.reconciler.submitMissing(goal);
   }
 
   private async watch(capabilities: ReadonlySet<string>): Promise<void> {

@@ -148,11 +148,24 @@ export class Board {
 
 const isOpen = ({ state }: GoalView): boolean => state === 'OPEN' || state === 'SETTLED';
 
+/** Preparing costs more than a small goal takes to read, and goals are read at every request. */
+const prepared = new WeakMap<Database, ReturnType<typeof prepareReads>>();
+
+function prepareReads(db: Database) {
+  const id = sql.placeholder('id');
+  return {
+    goal: db.select().from(goals).where(eq(goals.id, id)).prepare(),
+    tasks: db.select().from(tasks).where(eq(tasks.goal, id)).orderBy(asc(tasks.position)).prepare(),
+  };
+}
+
 /** A goal as its stored rows show it. */
 export function loadGoal(db: Database, id: string): GoalView | undefined {
-  const row = db.select().from(goals).where(eq(goals.id, id)).get();
+  const reads = prepared.get(db) ?? prepareReads(db);
+  prepared.set(db, reads);
+  const row = reads.goal.get({ id });
   if (!row) return undefined;
-  const rows = db.select().from(tasks).where(eq(tasks.goal, id)).orderBy(asc(tasks.position)).all();
+  const rows = reads.tasks.all({ id });
   const counts = Object.fromEntries(TASK_STATES.map((state) => [state, 0])) as Record<
     TaskState,
     number
