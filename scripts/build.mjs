@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
-const stamp = join(root, 'node_modules', '.cache', 'drover-built');
+const stamp = join(dist, '.built');
 const inputs = ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
 
 /**
@@ -16,10 +16,8 @@ const inputs = ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.jso
 export function build() {
   const began = new Date();
   const changed = Math.max(...inputs.map((name) => lastChange(join(root, name))));
-  if (existsSync(dist) && existsSync(stamp) && statSync(stamp).mtimeMs > changed) return false;
+  if (existsSync(stamp) && statSync(stamp).mtimeMs > changed) return false;
   if (existsSync(dist)) removeOrphans(dist, join(root, 'src'));
-  // The compiler's own record would have it believe that a dist/ removed by hand is still there.
-  else rmSync(join(root, 'node_modules/.cache/tsconfig.build.tsbuildinfo'), { force: true });
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const compiled = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
     cwd: root,
