@@ -1,25 +1,50 @@
-/** Large results are files; small ones travel as they are. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+/** Large results become files; too large ones are refused. */
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadResult, storeResult } from '../../src/agents/results.js';
+import { afterAll, describe, expect, it } from 'vitest';
+import { INLINE_LIMIT, loadResult, storeResult } from '../../src/agents/results.js';
 
-let directory: string;
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'drover-results-'));
-});
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
+const dir = mkdtempSync(join(tmpdir(), 'drover-results-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-describe('a large result', () => {
-  it('is stored once, also by several tasks that have it at the same time', async () => {
-    const large = 'x'.repeat(200_000);
-    const references = await Promise.all(
-      Array.from({ length: 20 }, () => storeResult(large, directory, 'task-1')),
-    );
-    expect(new Set(references.map((reference) => JSON.stringify(reference))).size).toBe(1);
-    expect(await readdir(directory)).toHaveLength(1);
-    expect(await loadResult(references[0]!, directory)).toBe(large);
+describe('a result', () => {
+  it('that is small stays as it is', async () => {
+    expect(await storeResult({ a: 1 }, dir, 'task-1')).toEqual({ a: 1 });
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('that is large becomes a file, stored once, and comes back the same', async () => {
+    const large = { text: 'ü'.repeat(INLINE_LIMIT) };
+    const reference = await storeResult(large, dir, 'task-1');
+    expect(reference).toEqual({ $result: expect.stringMatching(/^[0-9a-f]{64}$/), bytes: 131_083 });
+    expect(await storeResult(large, dir, 'task-2')).toEqual(reference);
+    expect(readdirSync(dir).length).toBe(1);
+    expect(await loadResult(reference, dir)).toEqual(large);
+  });
+
+  it('that several tasks have at the same time is stored by all of them', async () => {
+    const large = 'y'.repeat(INLINE_LIMIT);
+    const all = Array.from({ length: 20 }, () => storeResult(large, dir, 'task-1'));
+    for (const reference of await Promise.all(all)) {
+      expect(await loadResult(reference, dir)).toBe(large);
+    }
+    expect(readdirSync(dir).filter((name) => !name.endsWith('.json'))).toEqual([]);
+  });
+
+  it('that was changed on disk, or lies elsewhere, is refused', async () => {
+    const reference = await storeResult('x'.repeat(INLINE_LIMIT), dir, 'task-1');
+    await expect(loadResult(reference, undefined)).rejects.toMatchObject({ code: 'not-found' });
+    const { $result } = reference as { $result: string };
+    writeFileSync(join(dir, `${$result}.json`), '"other"');
+    await expect(loadResult(reference, dir)).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('of 100 MB is refused with what to do', async () => {
+    const huge = 'x'.repeat(100 * 1024 * 1024);
+    await expect(storeResult(huge, dir, 'task-1')).rejects.toThrow(/task-1 has 104857602 bytes/);
+    await expect(storeResult('x'.repeat(INLINE_LIMIT), undefined, 'task-1')).rejects.toMatchObject({
+      code: 'too-large',
+    });
   });
 });
