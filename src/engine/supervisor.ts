@@ -81,7 +81,9 @@ export class Supervisor {
     const open = recording.board
       .inState('OPEN', 'SETTLED')
       .flatMap((goal) => [...capabilitiesOf(goal)]);
-    await this.watch(new Set([...recording.log.cursors().keys(), ...open]));
+    const capabilities = new Set([...recording.log.cursors().keys(), ...open]);
+    await keepStreams(client, prefix, capabilities);
+    await this.watch(capabilities);
     await recording.catchUp();
     // Cancels whose effects were lost with the process that recorded them, or that nobody was there to have.
     await this.retention.sweep(Date.now());
@@ -185,8 +187,7 @@ export class Supervisor {
   }
 
   private async watch(capabilities: ReadonlySet<string>): Promise<void> {
-    const { connection, prefix, recording } = this.options;
-    await keepStreams(connection.client, prefix, capabilities);
+    const { recording } = this.options;
     await Promise.all([...capabilities].map((capability) => recording.watch(capability)));
   }
 
