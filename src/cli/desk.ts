@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { DroverError } from '../core/errors.js';
-import { connectDrover, type DroverClient } from '../engine/drover.js';
+import type { DroverClient } from '../engine/drover.js';
 import { cancelOffline, enqueueOffline, retryOffline } from '../engine/offline.js';
 import type { Enqueued, GoalRequest } from '../engine/requests.js';
 import type { Globals } from './globals.js';
@@ -59,6 +59,8 @@ export async function join(
       'Start one with `drover up`, name its data directory with --data, or its Redis with --redis.',
     );
   }
+  // Loading what talks to Redis takes longer than most commands, and many do without.
+  const { connectDrover } = await import('../engine/drover.js');
   return await connectDrover({
     dataDir,
     projectsDir,

@@ -17,7 +17,9 @@ export async function renderHelp(command: CommandDef, parent: string): Promise<s
 async function examplesOf(command: CommandDef): Promise<readonly Example[]> {
   if ('examples' in command) return command.examples as readonly Example[];
   const members = Object.values((await resolved(command.subCommands)) ?? {});
-  const examples = members.map(async (member) => examplesOf((await resolved(member)) as CommandDef));
+  const examples = members.map(async (member) =>
+    examplesOf((await resolved(member)) as CommandDef),
+  );
   return (await Promise.all(examples)).flat();
 }
 

@@ -1,9 +1,7 @@
 /** `drover status`: a goal task by task, or what runs and what waits for a person. */
-import { absentAgents } from '../../engine/absent-agents.js';
 import { Log } from '../../log/log.js';
 import { listGoals } from '../../projections/goal-list.js';
 import type { GoalReport } from '../../projections/report.js';
-import { redisSocketOf } from '../../queues/redis-process.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
 import type { Globals } from '../globals.js';
@@ -162,14 +160,19 @@ async function waitsFor(
     for (const { state, capability } of tasks) if (state === 'PENDING') wanted.add(capability);
   }
   if (wanted.size === 0) return [];
-  const source = redisOf(supervisor, globals);
+  const source = await redisOf(supervisor, globals);
   if (source === undefined) return null;
   const prefix = supervisor?.presence?.prefix ?? globals.prefix;
+  const { absentAgents } = await import('../../engine/absent-agents.js');
   return await absentAgents(source, prefix, [...wanted]).catch(() => null);
 }
 
-function redisOf(supervisor: RunningSupervisor | undefined, { redis, dataDir }: Globals) {
+async function redisOf(
+  supervisor: RunningSupervisor | undefined,
+  { redis, dataDir }: Globals,
+): Promise<string | { path: string } | undefined> {
   if (redis !== undefined) return redis;
   if (!supervisor || (supervisor.presence && supervisor.presence.redis !== null)) return undefined;
+  const { redisSocketOf } = await import('../../queues/redis-process.js');
   return { path: redisSocketOf(dataDir) };
 }

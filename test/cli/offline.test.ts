@@ -1,0 +1,78 @@
+/** Commands on a data directory that no supervisor holds: recorded now, carried out by the next one. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { FAILING, GOOD, type Place, places, taskStates, until } from './support.js';
+
+const place = places();
+
+/** Runs a supervisor until a goal's last task is done. */
+async function upUntilDone(here: Place, goal: string): Promise<void> {
+  const up = here.start(['up', '--port', '0']);
+  await up.says(/Bull Board/);
+  await until(() => taskStates(here, goal).at(-1) === 'DONE');
+  up.child.kill('SIGTERM');
+  expect(await up.ended).toMatchObject({ code: 0 });
+}
+
+describe('without a supervisor', () => {
+  it('a goal is recorded once a key, shown, and done after the next start', async () => {
+    const here = await place();
+    const args = ['enqueue', await here.flow(GOOD), '--key', 'once'];
+    const first = await here.drover(args);
+    expect(first).toMatchObject({ code: 0 });
+    expect(first.out).toMatch(/goal-1 is enqueued: 2 tasks[^]*next `drover up`/);
+    const again = JSON.parse((await here.drover([...args, '--json'])).out) as object;
+    expect(again).toMatchObject({ goal: 'goal-1', created: false, live: false });
+    expect(taskStates(here, 'goal-1')).toEqual(['PENDING', 'BACKLOG']);
+    expect((await here.drover(['status', 'goal-1'])).out).toContain('no supervisor runs');
+    expect((await here.drover(['logs', 'goal-1'])).out).toContain('planned 2 tasks');
+    await upUntilDone(here, 'goal-1');
+  });
+
+  it('a goal that is cancelled never begins', async () => {
+    const here = await place();
+    const flow = await here.flow(GOOD.replace('echo one', 'touch ran'));
+    for (let count = 0; count < 2; count += 1) await here.drover(['enqueue', flow]);
+    expect(await here.drover(['cancel', 'goal-1'])).toMatchObject({ code: 0 });
+    expect(await here.drover(['cancel', 'goal-1'])).toMatchObject({ code: 2 });
+    await upUntilDone(here, 'goal-2');
+    expect(taskStates(here, 'goal-1')).toEqual(['CANCELLED', 'CANCELLED']);
+    expect((await here.drover(['logs', 'task-1', '--json'])).out).toBe('');
+  });
+
+  it('jobs of a goal that Redis holds already do not begin either once it is cancelled', async () => {
+    const here = await place();
+    const up = here.start(['up', '--port', '0', '--agents', 'developer']);
+    await up.says(/Bull Board/);
+    await here.drover(['enqueue', await here.flow(GOOD)]);
+    up.child.kill('SIGTERM');
+    await up.ended;
+    expect(await here.drover(['cancel', 'goal-1'])).toMatchObject({ code: 0 });
+    await here.drover(['enqueue', await here.flow(GOOD)]);
+    await upUntilDone(here, 'goal-2');
+    const { out } = await here.drover(['logs', 'goal-1', '--json']);
+    expect(out).not.toContain('task.active');
+    expect(out).toContain('goal.evicted');
+  });
+
+  it('a failed task is retried by the next supervisor', async () => {
+    const here = await place();
+    expect(await here.drover(['run', await here.flow(FAILING)])).toMatchObject({ code: 3 });
+    await writeFile(join(here.project, 'mended'), '');
+    const { code, out } = await here.drover(['retry', 'task-2', '--why', 'mended']);
+    expect(code).toBe(0);
+    expect(out).toContain('next `drover up`');
+    await upUntilDone(here, 'goal-1');
+    expect((await here.drover(['logs', 'task-2'])).out).toContain('retried by a person: mended');
+  });
+
+  it('nobody waits for what nobody does', async () => {
+    const here = await place();
+    const { code, err } = await here.drover(['enqueue', await here.flow(GOOD), '--wait']);
+    expect(code).toBe(5);
+    expect(err).toContain('drover run');
+    expect((await here.drover(['goals'])).err).toContain('There is no log');
+    expect(await here.drover(['agent', 'tester'])).toMatchObject({ code: 5 });
+  });
+});
