@@ -15,6 +15,8 @@ interface Witnessed {
   readonly needs: readonly string[];
   readonly capability: string;
   readonly checked: boolean;
+  /** Claims that were recorded after it was cancelled or over, which the fold does not count. */
+  uncounted: number;
   /** The first time that a worker took it. */
   firstAssigned: LoggedEvent | undefined;
   /** What let its dependents go on. */
@@ -77,7 +79,8 @@ class HistoryAudit {
         `Event ${seq} is of another project than ${view.project}.`,
       );
     }
-    const before = entry.task === undefined ? undefined : view.tasks.get(entry.task)?.state;
+    const task = entry.task === undefined ? undefined : view.tasks.get(entry.task);
+    const before = task && { state: task.state, claims: task.claims };
     evolve(view, entry);
     if (entry.task === undefined) this.followGoal(entry, view);
     else this.followTask(entry, entry.task, view, before);
@@ -144,7 +147,7 @@ class HistoryAudit {
     entry: LoggedEvent,
     id: string,
     view: GoalView,
-    before: TaskState | undefined,
+    before: { readonly state: TaskState; readonly claims: number } | undefined,
   ): void {
     const task = this.tasks.get(id);
     if (!task) {
@@ -159,10 +162,12 @@ class HistoryAudit {
     const { event, seq } = entry;
     const after = view.tasks.get(id)!;
     if (entry.claim !== undefined) this.checkClaim(after, task, entry.claim, entry);
-    if (after.released) task.released ??= entry;
+    // Also where it was cancelled before that was recorded, and the fold takes no notice.
+    if (after.released || event.type === 'task.completed') task.released ??= entry;
     switch (event.type) {
       case 'task.assigned':
-        if (before === 'DONE') {
+        if (after.claims === before?.claims) task.uncounted += 1;
+        if (before?.state === 'DONE') {
           task.ranAgain = true;
           this.report.add(
             id,
@@ -188,7 +193,7 @@ class HistoryAudit {
         if (event.passed) task.provenBy = entry.claim;
         return;
       case 'task.completed':
-        if (before === 'DONE') this.checkRepeated(id, task, event, seq);
+        if (before?.state === 'DONE') this.checkRepeated(id, task, event, seq);
         else if (after.state === 'DONE') this.complete(after, task, { ...entry, event });
         return;
       default:
@@ -203,11 +208,12 @@ class HistoryAudit {
     claim: number,
     { seq, event }: LoggedEvent,
   ): void {
+    const latest = claims + task.uncounted;
     const wrote = `Claim ${claim} wrote ${event.type} (event ${seq})`;
-    if (claim < claims)
-      this.report.add(id, 'claim', claim, `${wrote} after claim ${claims} had begun.`);
-    else if (claim > claims && !this.gaps.has(task.capability)) {
-      this.report.add(id, 'claim', claim, `${wrote}; the latest that was given out is ${claims}.`);
+    if (claim < latest) {
+      this.report.add(id, 'claim', claim, `${wrote} after claim ${latest} had begun.`);
+    } else if (claim > latest && !this.gaps.has(task.capability)) {
+      this.report.add(id, 'claim', claim, `${wrote}; the latest that was given out is ${latest}.`);
     }
   }
 
@@ -272,6 +278,7 @@ const newWitness = (spec: TaskSpec): Witnessed => ({
   needs: spec.needs,
   capability: spec.capability,
   checked: spec.check !== undefined,
+  uncounted: 0,
   firstAssigned: undefined,
   released: undefined,
   completed: undefined,

@@ -1,9 +1,10 @@
 import { EventEmitter, once } from 'node:events';
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, test } from 'vitest';
 import type { Drover } from '../../src/index.js';
 import { audit, type AuditReport } from '../../src/engine/audit.js';
+import { enqueueOffline } from '../../src/engine/offline.js';
 import { auditHistory } from '../../src/engine/audit-history.js';
 import { loadGoal } from '../../src/projections/board.js';
 import { renderState } from '../../src/projections/state-file.js';
@@ -13,7 +14,14 @@ import { journalKey, streamKey } from '../../src/queues/keys.js';
 import { testBed } from '../support/redis.js';
 
 const bed = testBed();
+/** The data directory of a goal that is half done, and whose supervisor is closed. */
+let half: string;
 const workers: { close: () => Promise<void> }[] = [];
+
+beforeAll(async () => {
+  half = bed.folder('half');
+  await (await halfDone(half)).close();
+});
 
 afterEach(async () => {
   for (const worker of workers.splice(0)) await worker.close();
@@ -51,6 +59,7 @@ test('BullMQ agrees with the log of a goal that runs', async () => {
   const drover = await halfDone();
   const report = await hear(drover, 2_000);
   expect(report).toMatchObject({ agrees: true, notes: [], checked: { jobs: 4 } });
+  expect(report.heard).toEqual(['log', 'projection', 'redis']);
 });
 
 test('while much is going on, nothing that passes is taken for a disagreement', async () => {
@@ -224,6 +233,34 @@ test('what happened while no supervisor ran is unread, not wrong', async () => {
   );
 });
 
+test('a goal that was recorded and never submitted is told as a note', async () => {
+  const dataDir = bed.folder();
+  await enqueueOffline(dataDir, { title: 'Later', tasks: [{ name: 'a', capability: 'nobody' }] });
+  const client = new Redis(bed.redis().connection);
+  const log = Log.read(dataDir);
+  const report = await audit({ log, redis: { client, prefix: 'unused' }, running: false });
+  expect(report).toMatchObject({
+    agrees: true,
+    notes: ['goal-1 is recorded and not submitted yet; the supervisor does that when it starts.'],
+  });
+  log.close();
+  await client.quit();
+});
+
+test('BullMQ is not heard where the keys belong to another log', async () => {
+  const drover = await halfDone();
+  const { client } = drover.connection;
+  const log = Log.open(bed.folder());
+  const report = await audit({ log, redis: { client, prefix: drover.prefix }, running: false });
+  expect(report).toMatchObject({
+    agrees: true,
+    heard: ['log', 'projection'],
+    checked: { jobs: 0 },
+  });
+  expect(report.notes).toEqual([expect.stringContaining('belong to another log')]);
+  log.close();
+});
+
 test('a finished goal that Redis lost is a note; an open one a disagreement', async () => {
   const drover = await bed.start();
   await drover.agent('developer', () => 1);
@@ -236,6 +273,7 @@ test('a finished goal that Redis lost is a note; an open one a disagreement', as
     title: 'Open',
     tasks: [{ name: 'b', capability: 'nobody' }],
   });
+  for await (const { event } of open.events()) if (event.type === 'task.queued') break;
   const { client } = drover.connection;
   for (const job of ['goals:goal-1', 'developer:task-1', `goals:${open.id}`, 'nobody:task-2']) {
     await client.del(key(drover, job));
@@ -248,20 +286,23 @@ test('a finished goal that Redis lost is a note; an open one a disagreement', as
   ]);
 });
 
-/** The STATE.yaml of a project as it should be, changed by `spoil`. */
+/** Hears the STATE.yaml of a project as it should be, changed by `spoil`. */
 async function hearState(
   spoil: (text: string) => string | undefined,
-  { summary = false, seq }: { summary?: boolean; seq?: number } = {},
+  { summary = false } = {},
 ): Promise<AuditReport> {
-  const { ledger } = await halfDone();
-  const { log } = ledger;
-  const entry = describeGoal(loadGoal(log.db, 'goal-1')!);
-  const text = renderState({
-    project: 'default',
-    seq: seq ?? log.lastSeq(),
-    goals: { 'goal-1': summary ? summariseGoal(entry) : entry },
-  });
-  return audit({ log, readState: () => spoil(text), running: true, patience: 0 });
+  const log = Log.read(half);
+  try {
+    const entry = describeGoal(loadGoal(log.db, 'goal-1')!);
+    const text = renderState({
+      project: 'default',
+      seq: log.lastSeq(),
+      goals: { 'goal-1': summary ? summariseGoal(entry) : entry },
+    });
+    return await audit({ log, readState: () => spoil(text), running: true, patience: 0 });
+  } finally {
+    log.close();
+  }
 }
 
 test('STATE.yaml agrees with the log, in full and in short', async () => {
@@ -308,8 +349,7 @@ test('a STATE.yaml with a goal too many is found', async () => {
 });
 
 test('a STATE.yaml that is behind, or missing, is told as a note', async () => {
-  const { ledger } = await halfDone();
-  const { log } = ledger;
+  const log = Log.read(half);
   const [created] = log.events({ limit: 1 });
   const { view } = auditHistory('goal-1', [created!]);
   const text = renderState({
@@ -324,4 +364,5 @@ test('a STATE.yaml that is behind, or missing, is told as a note', async () => {
   });
   const missing = await audit({ log, readState: () => undefined, running: false });
   expect(missing).toMatchObject({ agrees: true, notes: ['default has no STATE.yaml.'] });
+  log.close();
 });

@@ -1,11 +1,12 @@
-import { copyFileSync } from 'node:fs';
 import SqliteDatabase from 'better-sqlite3';
 import { beforeAll, expect, test } from 'vitest';
+import type { LoggedEvent } from '../../src/core/events.js';
+import { auditHistory } from '../../src/engine/audit-history.js';
 import { audit, type AuditReport } from '../../src/engine/audit.js';
 import { logFile } from '../../src/log/database.js';
 import { Log } from '../../src/log/log.js';
 import { testBed } from '../support/redis.js';
-import { recordRun } from './history-runs.js';
+import { copyLog, recordRun } from './history-runs.js';
 
 const bed = testBed();
 let recorded: string;
@@ -17,7 +18,7 @@ beforeAll(async () => {
 /** Audits a copy of the recorded log after `corrupt` has changed it. */
 async function auditCopy(corrupt: (db: SqliteDatabase.Database) => void): Promise<AuditReport> {
   const dataDir = bed.folder('copy');
-  copyFileSync(logFile(recorded), logFile(dataDir));
+  copyLog(recorded, dataDir);
   const db = new SqliteDatabase(logFile(dataDir));
   db.exec('DROP TRIGGER events_no_update; DROP TRIGGER events_no_delete;');
   corrupt(db);
@@ -163,6 +164,19 @@ test('what a stale claim wrote is found, and so is a claim that nobody gave out'
   expect(fieldsOf(invented)).toEqual(['claim task-2']);
 });
 
+test('what was on its way when its goal was cancelled contradicts nothing', () => {
+  const log = Log.read(recorded);
+  const events = [...log.events()].filter(({ task }) => task !== 'task-6');
+  log.close();
+  const taken = events.findIndex(
+    ({ task, event }) => task === 'task-2' && event.type === 'task.assigned',
+  );
+  const { seq, time, project, goal } = events[taken]!;
+  const cancelled: LoggedEvent = { seq, time, project, goal, event: { type: 'goal.cancelled' } };
+  const late = events.slice(taken).filter(({ task }) => task !== undefined);
+  expect(auditHistory('goal-1', [...events.slice(0, taken), cancelled, ...late]).found).toEqual([]);
+});
+
 test('entries that were lost before they were read explain a claim that is not in the log', async () => {
   const report = await auditCopy((db) => {
     append(db, 'stream.gap', { queue: 'developer', after: '1-0' });
@@ -235,20 +249,24 @@ test('a goal says what its tasks make it, once', async () => {
 test('events that belong to nothing are found', async () => {
   const task = await auditCopy((db) => append(db, 'task.queued', {}, { task: 'task-99' }));
   expect(fieldsOf(task)).toEqual(['task task-99']);
-  const goal = await auditCopy((db) => append(db, 'goal.submitted', {}, { goal: 'goal-7' }));
+  const goal = await auditCopy((db) =>
+    append(db, 'stream.gap', { queue: 'none', after: '1-0' }, { goal: 'goal-7' }),
+  );
   expect(fieldsOf(goal)).toEqual(['goal.created', 'goal.created']);
   const created = await auditCopy((db) =>
     append(db, 'goal.created', { title: 'Again', priority: 'low' }),
   );
   expect(fieldsOf(created)).toEqual(['goal.created']);
-  const project = await auditCopy((db) => append(db, 'goal.submitted', {}, { project: 'other' }));
+  const project = await auditCopy((db) =>
+    append(db, 'stream.gap', { queue: 'none', after: '1-0' }, { project: 'other' }),
+  );
   expect(fieldsOf(project)).toEqual(['project']);
 });
 
 test('an event that cannot be read is told, and the rest is audited', async () => {
   const report = await auditCopy((db) => {
     append(db, 'nonsense', {});
-    append(db, 'goal.submitted', {}, { goal: 'goal-7' });
+    append(db, 'stream.gap', { queue: 'none', after: '1-0' }, { goal: 'goal-7' });
   });
   expect(fieldsOf(report)).toEqual(['events', 'goal.created', 'goal.created']);
 });

@@ -1,4 +1,6 @@
 /** Recorded runs for the tests of replay, audit and export. */
+import SqliteDatabase from 'better-sqlite3';
+import { logFile } from '../../src/log/database.js';
 import type { Drover } from '../../src/index.js';
 import type { TestBed } from '../support/redis.js';
 import type { GoalReport } from '../../src/projections/report.js';
@@ -50,4 +52,11 @@ export async function recordRun(bed: TestBed): Promise<string> {
   await eventfulGoal(drover);
   await drover.close();
   return dataDir;
+}
+
+/** Copies a log as it is recorded by now; what stands in its journal is part of it. */
+export function copyLog(from: string, to: string): void {
+  const db = new SqliteDatabase(logFile(from));
+  db.prepare('VACUUM INTO ?').run(logFile(to));
+  db.close();
 }
