@@ -26,9 +26,9 @@ export async function openDesk(globals: Globals): Promise<Desk> {
   if (!supervisor && redis === undefined) {
     return {
       live: false,
-      enqueue: (goal) => enqueueOffline(dataDir, goal),
-      cancel: (goal, why) => cancelOffline(dataDir, goal, why),
-      retry: (task, why) => retryOffline(dataDir, task, why),
+      enqueue: async (goal) => enqueueOffline(dataDir, goal),
+      cancel: async (goal, why) => cancelOffline(dataDir, goal, why),
+      retry: async (task, why) => retryOffline(dataDir, task, why),
       close: async () => undefined,
     };
   }

@@ -92,8 +92,6 @@ describe('a command line that cannot be understood', () => {
     [['logs', '--tail', '1e3'], 'whole number from 0'],
     [['status'], 'There is no log in'],
     [['cancel', 'goal-1'], 'There is no log in'],
-    [['cancel', '7'], 'must be a goal such as goal-7'],
-    [['retry', 'goal-1'], 'must be a task such as task-123'],
   ])('%j: %s', async (args, said) => {
     const { drover, data } = await place();
     const { code, out, err } = await drover(args);

@@ -67,6 +67,22 @@ describe('without a supervisor', () => {
     expect((await here.drover(['logs', 'task-2'])).out).toContain('retried by a person: mended');
   });
 
+  it('ids are refused that are none, or that nobody has', async () => {
+    const here = await place();
+    await here.drover(['enqueue', await here.flow(GOOD)]);
+    const refused = async (...args: string[]): Promise<string> => {
+      const { code, err } = await here.drover(args);
+      expect(code).toBe(2);
+      return err;
+    };
+    expect(await refused('cancel', '7')).toContain('must be a goal such as goal-7');
+    expect(await refused('cancel', 'goal-7')).toContain('There is no goal-7');
+    expect(await refused('retry', 'goal-1')).toContain('must be a task such as task-123');
+    expect(await refused('retry', 'task-1')).toContain('only a failed task can be retried');
+    expect(await refused('status', '../x')).toContain('is no goal and no task');
+    expect(await refused('logs', 'task-99')).toContain('There is no task-99');
+  });
+
   it('nobody waits for what nobody does', async () => {
     const here = await place();
     const { code, err } = await here.drover(['enqueue', await here.flow(GOOD), '--wait']);
