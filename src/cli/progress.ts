@@ -20,7 +20,9 @@ const REDRAW_EVERY = 200;
 
 export function showProgress(goal: WatchedGoal, json: boolean): Progress {
   if (json) return { show: () => undefined, say: () => undefined, end: () => undefined };
-  return process.stdout.isTTY ? drawLive(goal) : printLines(goal);
+  const { isTTY, rows, columns } = process.stdout;
+  // A terminal that does not know its size can show lines only.
+  return isTTY && rows > 0 && columns > 0 ? drawLive(goal) : printLines(goal);
 }
 
 function drawLive(goal: WatchedGoal): Progress {
@@ -31,8 +33,8 @@ function drawLive(goal: WatchedGoal): Progress {
     if (changed) report = goal.report();
     changed = false;
     const { columns, rows } = process.stdout;
-    // A terminal that does not know its size says 0. The cursor stands below the picture, in a line of its own.
-    const size = { width: (columns || 80) - 1, height: (rows || 24) - 1 };
+    // The cursor stands below the picture, in a line of its own.
+    const size = { width: columns - 1, height: rows - 1 };
     update(renderGraph(report, Date.now(), size).join('\n'));
   };
   draw();
