@@ -134,6 +134,7 @@ function evolveGoal(goal: GoalView, { event, time }: NewEvent, touched: Set<stri
       return;
     case 'goal.resubmitted':
       goal.submitted = true;
+      goal.evicted = false;
       goal.floor = event.floor;
       for (const task of goal.tasks.values()) {
         if (isFinal(task.state)) continue;
@@ -161,7 +162,7 @@ function evolveTask(goal: GoalView, task: TaskView, entry: NewEvent, touched: Se
   const { event, time } = entry;
   // Nothing a queue or an agent still says changes what is done or cancelled: the log knows better than a
   // Redis that lost its last second.
-  if (task.state === 'DONE' || task.state === 'CANCELLED') return;
+  if (task.state === 'DONE' || task.state === 'CANCELLED' || goal.state === 'CANCELLED') return;
   // A failed task comes back only by a person: a retry of Drover's, or the button in Bull Board.
   const reopens =
     event.type === 'task.retried' || (event.type === 'task.queued' && event.from === 'failed');

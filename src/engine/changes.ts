@@ -8,6 +8,7 @@ import type { GoalView, TaskView } from '../core/goal.js';
 import { findCycle } from '../core/graph.js';
 import { goalId, taskId } from '../core/ids.js';
 import type { PlannedTask, TaskSpec } from '../core/plan.js';
+import { isFinal } from '../core/task-state.js';
 import { checkPlan, MAX_TASKS } from '../core/plan-check.js';
 import type { z } from 'zod';
 import type { goalRequestSchema, growthRequestSchema } from './requests.js';
@@ -53,7 +54,7 @@ export function growEvents(
 ): { event: NewEvent; added: Record<string, string> } {
   const adder = goal.tasks.get(request.task);
   if (!adder) throw noTask(request.task);
-  if (request.claim < adder.claims) {
+  if (request.claim < adder.claims || isFinal(adder.state)) {
     throw new DroverError(
       'stale-claim',
       `Claim ${request.claim} of ${request.task} no longer holds the task.`,
@@ -92,6 +93,9 @@ export function retryEvents(
   why: string | undefined,
   time: number,
 ): NewEvent[] {
+  if (goal.state === 'CANCELLED') {
+    throw new DroverError('conflict', `${goal.id} is cancelled; none of its tasks can be retried.`);
+  }
   if (task.state !== 'FAILED') {
     throw new DroverError(
       'conflict',

@@ -49,7 +49,8 @@ export interface Decision {
 }
 
 /** @throws DroverError where the request cannot be met; nothing is recorded then. */
-export function decide(ledger: Ledger, { name, input, by, id }: Request): Decision {
+export function decide(ledger: Ledger, { name, input, by, ...request }: Request): Decision {
+  const id = name === 'grow' ? growthId(input) : request.id;
   const known = id === undefined ? undefined : ledger.log.outcome(id);
   // It was made here.
   if (known !== undefined) return known as unknown as Decision;
@@ -96,6 +97,12 @@ function decisionOn(ledger: Ledger, name: string, input: unknown, by: string): D
     default:
       throw new DroverError('bad-input', `There is no command ‘${name}’.`);
   }
+}
+
+/** One call of a handler is one request, whichever claim of its task makes it. */
+function growthId(input: unknown): string {
+  const { task, call } = parse(growthRequestSchema, input);
+  return `${task}.add.${call}`;
 }
 
 function goalOf(ledger: Ledger, id: string): GoalView {

@@ -279,6 +279,5 @@ function startHost(
   });
 }
 
-/** One id for one call of a handler, also when the handler runs again after a crash. */
-const growthId = (request: { task: string; call: number }): string =>
-  `${request.task}.add.${request.call}`;
+/** A claim's own: a refusal that one claim got is not the next one's answer. */
+const growthId = ({ task, call, claim }: GrowthRequest): string => `${task}.add.${call}.${claim}`;
