@@ -7,10 +7,11 @@
  * earlier ones).
  */
 import { compile } from '../compile/compile.js';
+import { messageOf } from '../core/errors.js';
 import type { Event, NewEvent } from '../core/events.js';
 import type { GoalView, TaskView } from '../core/goal.js';
 import { topologicalOrder } from '../core/graph.js';
-import { gateJobId } from '../core/ids.js';
+import { gateJobId, relayJobId } from '../core/ids.js';
 import { isFinal } from '../core/task-state.js';
 import type { Flows } from '../queues/flows.js';
 import { keepStreams } from '../queues/flows.js';
@@ -18,6 +19,7 @@ import type { RedisClient } from '../queues/connection.js';
 import type { Gates } from '../queues/gates.js';
 import type { Jobs, JobRef } from '../queues/jobs.js';
 import type { Recording } from './recording.js';
+import type { Turns } from './turns.js';
 
 /**
  * Claims that a rebuilt goal skips. Redis may have given out claims that were not recorded before it was lost;
@@ -32,29 +34,72 @@ export interface ReconcileParts {
   readonly flows: Flows;
   readonly jobs: Jobs;
   readonly gates: Gates;
+  readonly turns: Turns;
+  readonly onError: (error: Error) => void;
 }
 
 export class Reconciler {
   /** Gates that no relay opens, by the need they wait for: the need's job did not know of them. */
   private readonly looseGates = new Map<string, { goal: string; gates: Set<string> }>();
 
+  /** Goals of which an effect failed; what was recorded of them is carried out later. */
+  private readonly owed = new Set<string>();
+
   constructor(private readonly parts: ReconcileParts) {}
 
   /** Everything that is not finished. */
   async reconcileAll(): Promise<void> {
-    for (const goal of this.parts.recording.board.inState('OPEN', 'SETTLED'))
-      await this.reconcile(goal.id);
+    for (const { id } of this.parts.recording.board.inState('OPEN', 'SETTLED')) this.owed.add(id);
+    await this.reconcileOwed();
+  }
+
+  /** Tries again what has failed; a goal that fails once more holds up no other. */
+  async reconcileOwed(): Promise<void> {
+    for (const id of [...this.owed]) {
+      this.owed.delete(id);
+      try {
+        await this.reconcile(id);
+      } catch (error) {
+        const what = `${id} could not be brought in step with Redis: ${messageOf(error)}`;
+        this.parts.onError(new Error(what, { cause: error }));
+      }
+    }
+  }
+
+  /** Carries out what was recorded of a goal. Where that fails it is tried again later. */
+  async effect(goal: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.owed.add(goal);
+      throw error;
+    }
   }
 
   async reconcile(id: string): Promise<void> {
-    const goal = this.parts.recording.board.goal(id);
-    if (goal) await this.submitMissing(goal);
-    await this.repairFinished(id);
-    await this.openLooseGates(id);
+    await this.effect(id, async () => {
+      const goal = this.parts.recording.board.goal(id);
+      if (goal) await this.submitMissing(goal);
+      await this.parts.turns.take(id, async () => {
+        await this.repairFinished(id);
+        await this.openLooseGates(id);
+      });
+    });
   }
 
   /** Submits those of the goal's jobs that Redis does not hold. */
   async submitMissing(goal: GoalView): Promise<void> {
+    let turn = false;
+    // Two at once would rebuild a lost goal twice, and raise its floor above the claims of the jobs.
+    const submitted = this.parts.turns.take(goal.id, async () => {
+      // Asked after a wait, the goal may have changed.
+      await this.submit(turn ? this.parts.recording.board.goal(goal.id)! : goal);
+    });
+    turn = true;
+    await submitted;
+  }
+
+  private async submit(goal: GoalView): Promise<void> {
     const { jobs, flows, client, prefix } = this.parts;
     if (goal.state === 'DONE' || goal.state === 'CANCELLED') return;
     const open = [...goal.tasks.values()].filter((task) => !isFinal(task.state));
@@ -68,7 +113,8 @@ export class Reconciler {
     const current = lost ? await this.prepareRebuild(goal, missing) : goal;
     await keepStreams(client, prefix, new Set(open.map((task) => task.spec.capability)));
     await flows.submit(compile(current, missing, !root));
-    this.watchGates(current);
+    // A need that was released since the goal was read has looked for its gates too early.
+    await this.openLooseGates(goal.id, current);
   }
 
   /** Opens gates of added or rebuilt tasks whose need was just released. */
@@ -109,18 +155,51 @@ export class Reconciler {
     const goal = recording.board.goal(id);
     if (!goal) return;
     const order = topologicalOrder([...goal.tasks.values()].map(({ spec }) => spec));
-    const tasks = order.map((task) => goal.tasks.get(task)!).filter((task) => task.claims > 0);
+    const tasks = order
+      .map((task) => goal.tasks.get(task)!)
+      .filter(({ claims, state }) => claims > 0 || isFinal(state));
     const states = await jobs.states(tasks.map(refOf));
     for (const [index, task] of tasks.entries()) {
       const state = states[index]!;
       if (state === 'missing') continue;
-      if (task.state === 'DONE' && state !== 'completed') {
+      if (task.state === 'DONE') {
+        if (state === 'completed') continue;
+        await this.releaseAgain(goal, task);
         await jobs.complete(refOf(task), task.result);
-      } else if (task.state === 'PENDING' && state === 'failed') {
-        // A retry was recorded, and its effect was lost with the process that recorded it.
-        await jobs.retry(refOf(task));
+      } else if (task.state === 'FAILED') {
+        if (state === 'failed' || state === 'completed') continue;
+        await this.releaseAgain(goal, task);
+        await jobs.fail(refOf(task), task.error ?? 'It had failed before Redis lost it.');
+      } else {
+        await jobs.raiseClaims(refOf(task), task.claims);
+        if (task.state === 'PENDING' && state === 'failed' && this.wasRetried(task)) {
+          await jobs.retry(refOf(task));
+        }
       }
     }
+  }
+
+  /** Passes the results of a task's needs on to it, as relays do, which nobody waits for here. */
+  private async releaseAgain(goal: GoalView, { spec }: TaskView): Promise<void> {
+    const { gates, jobs } = this.parts;
+    for (const id of spec.needs) {
+      const { result, released } = goal.tasks.get(id)!;
+      // Where the need itself is open, a person had opened the gate.
+      const dependents = released ? goal.dependents.get(id)! : [spec.id];
+      await gates.open(
+        dependents.map((dependent) => gateJobId(dependent, id)),
+        result,
+      );
+      if (released) await jobs.complete({ queue: 'relays', id: relayJobId(id) }, result);
+    }
+  }
+
+  /** True where a retry was recorded and its effect was lost; else the job's failure is not recorded yet. */
+  private wasRetried(task: TaskView): boolean {
+    const last = [...this.parts.recording.log.events({ task: task.spec.id })].at(-1)?.event;
+    return (
+      last?.type === 'task.retried' || (last?.type === 'task.queued' && last.from === 'failed')
+    );
   }
 
   private watchGates(goal: GoalView): void {
@@ -136,7 +215,9 @@ export class Reconciler {
     }
   }
 
-  private async openLooseGates(id: string): Promise<void> {
+  /** @param before the goal as it was submitted: only needs that were released since then are looked at */
+  private async openLooseGates(id: string, before?: GoalView): Promise<void> {
+    if (before && !hasLooseGates(before)) return;
     const goal = this.parts.recording.board.goal(id);
     if (!goal || !hasLooseGates(goal)) return;
     this.watchGates(goal);
@@ -144,7 +225,8 @@ export class Reconciler {
       if (isFinal(state)) continue;
       for (const need of spec.needs) {
         const needed = goal.tasks.get(need)!;
-        if (needed.released) await this.parts.gates.open([gateJobId(spec.id, need)], needed.result);
+        if (!needed.released || before?.tasks.get(need)?.released) continue;
+        await this.parts.gates.open([gateJobId(spec.id, need)], needed.result);
       }
     }
   }

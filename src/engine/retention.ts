@@ -4,6 +4,7 @@
  *
  * Invariants kept here: 8 (nothing of an unfinished goal is removed, and a removal is in the log).
  */
+import { messageOf } from '../core/errors.js';
 import type { GoalView } from '../core/goal.js';
 import { topologicalOrder } from '../core/graph.js';
 import { gateJobId, relayJobId } from '../core/ids.js';
@@ -12,6 +13,7 @@ import type { JobRef, Jobs } from '../queues/jobs.js';
 import type { RedisClient } from '../queues/connection.js';
 import { announceCancel } from '../queues/notices.js';
 import type { Recording } from './recording.js';
+import type { Turns } from './turns.js';
 
 export interface RetentionPolicy {
   /** Milliseconds that a finished goal's jobs stay; default one hour. */
@@ -25,9 +27,17 @@ export interface RetentionParts {
   readonly prefix: string;
   readonly recording: Recording;
   readonly jobs: Jobs;
+  readonly turns: Turns;
+  readonly onError: (error: Error) => void;
 }
 
 export const DEFAULT_RETENTION: RetentionPolicy = { age: 3_600_000, tasks: 5_000 };
+
+/**
+ * Tasks of a goal that is removed by one script at most: it walks the tree recursively, and a chain of 5,000
+ * overflows its stack.
+ */
+const AT_ONCE = 1_000;
 
 /** Goals removed in one sweep at most, so that other work is not held up. */
 const SWEEP = 50;
@@ -49,13 +59,28 @@ export class Retention {
       return kept > this.policy.tasks || (finishedAt ?? now) < now - this.policy.age;
     });
     for (const { id } of due.slice(-SWEEP)) {
-      await this.clear(board.goal(id)!);
+      try {
+        await this.clear(board.goal(id)!);
+      } catch (error) {
+        // One goal that cannot be cleared keeps no other in Redis.
+        this.parts.onError(error instanceof Error ? error : new Error(messageOf(error)));
+      }
     }
   }
 
-  /** Removes a finished goal's jobs now, telling workers where it was cancelled; what a worker still holds is left for the next sweep. */
+  /**
+   * Removes a finished goal's jobs now, telling workers where it was cancelled; what a worker still holds is
+   * left for the next sweep.
+   */
   async clear(goal: GoalView): Promise<void> {
-    const { client, prefix, jobs } = this.parts;
+    await this.parts.turns.take(goal.id, () => this.clearNow(goal));
+  }
+
+  private async clearNow(goal: GoalView): Promise<void> {
+    const { client, prefix, jobs, recording } = this.parts;
+    // A retry may have come first.
+    const { state } = recording.board.goal(goal.id)!;
+    if (state !== goal.state) return;
     if (goal.state === 'CANCELLED') await announceCancel(client, prefix, goal.id);
     if (!(await removeJobs(jobs, goal))) return;
     const { project, id } = goal;
@@ -71,9 +96,9 @@ export class Retention {
  * @returns false where a worker still holds one of them.
  */
 async function removeJobs(jobs: Jobs, goal: GoalView): Promise<boolean> {
-  if (goal.state === 'DONE') await jobs.removeTree({ queue: 'goals', id: goal.id });
-  else await jobs.remove({ queue: 'goals', id: goal.id });
-  const refs = jobsOf(goal);
+  const root = { queue: 'goals', id: goal.id };
+  if (goal.state === 'DONE' && goal.tasks.size <= AT_ONCE) await jobs.removeTree(root);
+  const refs = [root, ...jobsOf(goal)];
   const exist = await jobs.exist(refs);
   let all = true;
   for (const [index, ref] of refs.entries()) {

@@ -21,6 +21,7 @@ import type { Recording } from './recording.js';
 import type { ChangedGoal } from './recording-thread.js';
 import type { Enqueued } from './requests.js';
 import { Retention, type RetentionPolicy } from './retention.js';
+import { Turns } from './turns.js';
 import { Upkeep } from './upkeep.js';
 
 export interface SupervisorOptions {
@@ -53,6 +54,8 @@ export class Supervisor {
       flows: new Flows(client, prefix),
       jobs: new Jobs(client, prefix),
       gates: new Gates(client, prefix),
+      turns: new Turns(),
+      onError,
     };
     this.reconciler = new Reconciler(this.parts);
     this.retention = new Retention(this.parts, options.retention);
@@ -62,7 +65,10 @@ export class Supervisor {
       logId: recording.log.id(),
       queues: () => recording.watched(),
       recover: () => this.reconciler.reconcileAll(),
-      sweep: () => this.retention.sweep(Date.now()),
+      sweep: async () => {
+        await this.reconciler.reconcileOwed();
+        await this.retention.sweep(Date.now());
+      },
       onTrouble,
       onError,
     });
@@ -144,9 +150,9 @@ export class Supervisor {
     const task = goal.tasks.get(decision.task!)!;
     // A command that is delivered again finds the task further on.
     if (task.state !== 'PENDING') return;
-    if (!(await this.parts.jobs.retry(refOf(task)))) {
-      await this.reconciler.submitMissing(goal);
-    }
+    await this.reconciler.effect(goal.id, async () => {
+      if (!(await this.parts.jobs.retry(refOf(task)))) await this.reconciler.submitMissing(goal);
+    });
   }
 
   /** @param force leaves what runs to the next start. */
@@ -182,8 +188,10 @@ export class Supervisor {
   }
 
   private async submit(goal: GoalView): Promise<void> {
-    await this.watch(capabilitiesOf(goal));
-    await this.reconciler.submitMissing(goal);
+    await this.reconciler.effect(goal.id, async () => {
+      await this.watch(capabilitiesOf(goal));
+      await this.reconciler.submitMissing(goal);
+    });
   }
 
   private async watch(capabilities: ReadonlySet<string>): Promise<void> {

@@ -1,18 +1,26 @@
 /**
- * Completes jobs that nobody works on: gates when they open, and tasks of which the log knows the result
+ * Finishes jobs that nobody works on: gates when they open, and tasks of which the log knows the outcome
  * although Redis lost it.
  */
-import { Job, type Queue } from 'bullmq';
+import { Job, type Queue, UnrecoverableError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Json } from '../core/plan.js';
 import { defineScript } from './script.js';
 
-/** KEYS delayed, waiting, prioritized, active; ARGV jobs. Takes them out of whatever set they wait in. */
+/** Field of a job that was taken: the JSON text it is to be finished with, should somebody else have to. */
+export const OUTCOME = 'outcome';
+
+/**
+ * KEYS delayed, waiting, prioritized, active, the queue's first part of keys; ARGV outcome, jobs. Takes them out
+ * of whatever set they wait in, and leaves the outcome with them.
+ */
 const TAKE = `
-for _, job in ipairs(ARGV) do
+for index = 2, #ARGV do
+  local job = ARGV[index]
   if redis.call('ZREM', KEYS[1], job) == 1 or redis.call('LREM', KEYS[2], 1, job) == 1
     or redis.call('ZREM', KEYS[3], job) == 1 then
     redis.call('LPUSH', KEYS[4], job)
+    redis.call('HSET', KEYS[5] .. job, '${OUTCOME}', ARGV[1])
   end
 end
 `;
@@ -20,27 +28,44 @@ end
 /** A token that tells BullMQ's scripts to skip the lock. */
 const NO_LOCK = '0';
 
-export type Complete = (queue: Queue, jobs: readonly string[], result: Json) => Promise<void>;
+export interface Finish {
+  readonly complete: (queue: Queue, jobs: readonly string[], result: Json) => Promise<void>;
+  readonly fail: (queue: Queue, jobs: readonly string[], reason: string) => Promise<void>;
+}
 
 /**
- * The returned function completes jobs with a result; those that are finished or gone stay as they are. One
+ * The returned functions finish jobs; those that are finished or gone stay as they are. One
  * round trip: BullMQ's script is sent behind ours on the same connection. If this process ends in between, a
  * job is active without a lock, which BullMQ calls stalled and hands to a worker.
  */
-export function completer(client: Redis): Complete {
-  const take = defineScript(client, 'droverTake', 4, TAKE);
-  return async (queue, jobs, result) => {
+export function finisher(client: Redis): Finish {
+  const take = defineScript(client, 'droverTake', 5, TAKE);
+  const finish = async (
+    queue: Queue,
+    jobs: readonly string[],
+    outcome: Json,
+    move: (job: Job) => Promise<unknown>,
+  ): Promise<void> => {
     if (jobs.length === 0) return;
     await queue.waitUntilReady();
     const { delayed, wait, prioritized, active } = queue.keys;
-    const taken = take(delayed!, wait!, prioritized!, active!, ...jobs);
-    const completed = jobs.map(async (id) => {
-      await new Job(queue, id, {}, {}, id).moveToCompleted(result, NO_LOCK, false);
-    });
+    const sets = [delayed!, wait!, prioritized!, active!];
+    const taken = take(...sets, queue.toKey(''), JSON.stringify(outcome), ...jobs);
+    const finished = Promise.allSettled(
+      jobs.map((id) => move(new Job(queue, id, {}, { attempts: 1 }, id))),
+    );
     await taken;
-    for (const outcome of await Promise.allSettled(completed)) {
+    for (const outcome of await finished) {
       if (outcome.status === 'rejected' && !isFinished(outcome.reason)) throw outcome.reason;
     }
+  };
+  return {
+    complete: (queue, jobs, result) =>
+      finish(queue, jobs, result, (job) => job.moveToCompleted(result, NO_LOCK, false)),
+    fail: (queue, jobs, reason) =>
+      finish(queue, jobs, reason, (job) =>
+        job.moveToFailed(new UnrecoverableError(reason), NO_LOCK),
+      ),
   };
 }
 

@@ -12,22 +12,23 @@
 import { type Job, Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Json } from '../core/plan.js';
-import { completer } from './complete.js';
+import { type Finish, finisher, OUTCOME } from './complete.js';
+import { jobKey } from './keys.js';
 import type { WorkerTiming } from './worker.js';
 
 export class Gates {
   private readonly queue: Queue;
-  private readonly complete;
+  private readonly finish: Finish;
 
   constructor(client: Redis, prefix: string) {
     this.queue = new Queue('gates', { connection: client, prefix });
     this.queue.on('error', () => undefined);
-    this.complete = completer(client);
+    this.finish = finisher(client);
   }
 
   /** Opens the gates with the need's result; those that are open already stay as they are. */
   async open(gates: readonly string[], result: Json): Promise<void> {
-    await this.complete(this.queue, gates, result);
+    await this.finish.complete(this.queue, gates, result);
   }
 
   async close(): Promise<void> {
@@ -62,8 +63,11 @@ export function startEngineWorkers(
     await gates.open(opens, result ?? null);
     return result ?? null;
   };
-  // Promoted by a person: it opens without the need's result.
-  const gate = async (): Promise<Json> => null;
+  const gate = async (job: Job): Promise<Json> => {
+    const outcome = await client.hget(jobKey(prefix, 'gates', job.id!), OUTCOME);
+    // Promoted by a person, it opens without the need's result.
+    return outcome === null ? null : (JSON.parse(outcome) as Json);
+  };
   const goal = async (): Promise<Json> => null;
   const workers = [
     new Worker('relays', relay, { ...options, concurrency: 50 }),

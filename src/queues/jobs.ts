@@ -1,9 +1,11 @@
 /** Questions and changes to jobs by id, many at a time, in BullMQ's own terms. */
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { z } from 'zod';
 import { type Json, jsonSchema } from '../core/plan.js';
-import { completer } from './complete.js';
+import { type Finish, finisher } from './complete.js';
 import { jobKey, journalKey } from './keys.js';
+import { defineScript } from './script.js';
 
 /** BullMQ's word for where a job is; `missing` where Redis does not hold it. */
 export type JobState =
@@ -21,18 +23,29 @@ export interface JobRef {
   readonly id: string;
 }
 
+const floorSchema = z.object({ floor: z.int() });
+
+/** KEYS job; ARGV claims. */
+const RAISE = `
+if redis.call('EXISTS', KEYS[1]) == 1 and tonumber(redis.call('HGET', KEYS[1], 'ats') or '0') < tonumber(ARGV[1]) then
+  redis.call('HSET', KEYS[1], 'ats', ARGV[1])
+end
+`;
+
 /** Commands sent in one pipeline at most. */
 const CHUNK = 1_000;
 
 export class Jobs {
   private readonly queues = new Map<string, Queue>();
-  private readonly completeJobs;
+  private readonly finish: Finish;
+  private readonly raise;
 
   constructor(
     private readonly client: Redis,
     private readonly prefix: string,
   ) {
-    this.completeJobs = completer(client);
+    this.finish = finisher(client);
+    this.raise = defineScript(client, 'droverRaiseClaims', 1, RAISE);
   }
 
   /** Whether Redis holds each job, in the same order. */
@@ -73,7 +86,21 @@ export class Jobs {
 
   /** Completes a job that the log knows to be done; a worker that holds it is refused when it finishes. */
   async complete({ queue, id }: JobRef, result: Json): Promise<void> {
-    await this.completeJobs(this.queue(queue), [id], result);
+    await this.finish.complete(this.queue(queue), [id], result);
+  }
+
+  /** Fails a job for good that the log knows to have failed; a worker that holds it is refused. */
+  async fail({ queue, id }: JobRef, reason: string): Promise<void> {
+    await this.finish.fail(this.queue(queue), [id], reason);
+  }
+
+  /** Lets a job's next claim be numbered above `claims`, where Redis forgot some that the log knows. */
+  async raiseClaims({ queue, id }: JobRef, claims: number): Promise<void> {
+    const key = jobKey(this.prefix, queue, id);
+    const data = await this.client.hget(key, 'data');
+    if (data === null) return;
+    const { floor } = floorSchema.parse(JSON.parse(data));
+    await this.raise(key, claims - floor);
   }
 
   /** Moves a failed job back into its queue with all its attempts; false where it had not failed. */

@@ -1,0 +1,74 @@
+/** Effects of what was recorded: carried out in the end, whatever happens to them first (invariant 2). */
+import { Queue } from 'bullmq';
+import { describe, expect, it } from 'vitest';
+import { testBed } from '../support/redis.js';
+
+const bed = testBed();
+
+describe('an effect that Redis refuses', () => {
+  it('is carried out when Redis has room again', async () => {
+    const drover = await bed.start();
+    await drover.agent('developer', () => 1);
+    const { client } = drover.connection;
+    await client.config('SET', 'maxmemory', '1');
+    try {
+      await expect(
+        drover.enqueue({ title: 'Full', tasks: [{ name: 'a', capability: 'developer' }] }),
+      ).rejects.toThrow(/OOM/);
+    } finally {
+      await client.config('SET', 'maxmemory', '0');
+    }
+    expect((await drover.goal('goal-1').done()).state).toBe('DONE');
+  });
+});
+
+describe('a long chain', () => {
+  it('is submitted, and leaves Redis when it is finished', async () => {
+    const drover = await bed.start({ projectsDir: null, retention: { age: 0, tasks: 0 } });
+    const connection = bed.redis().connection;
+    const queue = new Queue('developer', { connection, prefix: drover.prefix });
+    const names = Array.from({ length: 12_000 }, (_, index) => `t${index}`);
+    const goal = await drover.enqueue({
+      title: 'Long',
+      tasks: names.map((name, index) => ({
+        name,
+        capability: 'developer',
+        // Two needs each: every task has a relay above it, which makes the tree twice as deep.
+        needs: names.slice(Math.max(0, index - 2), index),
+      })),
+    });
+    expect(await queue.getPrioritizedCount()).toBe(1);
+    await queue.close();
+    await drover.cancel(goal.id);
+    await expect
+      .poll(() => drover.ledger.board.goal(goal.id)!.evicted, { timeout: 20_000 })
+      .toBe(true);
+    const left = await drover.connection.client.keys(`${drover.prefix}:*:task-*`);
+    expect(left).toEqual([]);
+    expect(bed.errors).toEqual([]);
+  }, 60_000);
+});
+
+describe('a task that is retried after its goal has left Redis', () => {
+  it('runs, and leaves Redis with its goal once more', async () => {
+    const drover = await bed.start({ retention: { age: 0, tasks: 0 } });
+    let runs = 0;
+    await drover.agent('developer', () => {
+      runs += 1;
+      throw new Error('no luck');
+    });
+    const goal = await drover.enqueue({
+      title: 'Optional',
+      tasks: [{ name: 'a', capability: 'developer', optional: true, retry: { attempts: 1 } }],
+    });
+    const evictions = (): number =>
+      [...drover.ledger.log.events({ goal: goal.id })].filter(
+        ({ event }) => event.type === 'goal.evicted',
+      ).length;
+    await expect.poll(evictions, { timeout: 15_000 }).toBe(1);
+    await drover.retry('task-1');
+    await expect.poll(() => runs).toBe(2);
+    await expect.poll(evictions, { timeout: 15_000 }).toBe(2);
+    expect(await drover.connection.client.keys(`${drover.prefix}:*:task-1`)).toEqual([]);
+  });
+});

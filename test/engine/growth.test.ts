@@ -1,0 +1,127 @@
+/** Tasks added to a running goal, in every order of events. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { connectDrover } from '../../src/index.js';
+import { testBed } from '../support/redis.js';
+
+const bed = testBed();
+const quick = { attempts: 3, backoff: { type: 'fixed', delay: 20, jitter: 0 } } as const;
+
+describe('an added task', () => {
+  it('starts also where its need is done while it is being submitted', async () => {
+    const drover = await bed.start();
+    const finish = new Map<string, () => void>();
+    await drover.agent(
+      'slow',
+      async ({ goal }) => new Promise<void>((resolve) => finish.set(goal.id, resolve)),
+      { concurrency: 100 },
+    );
+    await drover.agent(
+      'developer',
+      async (task) => {
+        if (task.name !== 'adder') return 1;
+        while (!finish.has(task.goal.id)) await delay(5);
+        const added = task.addTasks([{ name: 'x', capability: 'developer', needs: ['need'] }]);
+        await delay(Number(task.with['after']));
+        finish.get(task.goal.id)!();
+        return added;
+      },
+      { concurrency: 100 },
+    );
+    const goals = await Promise.all(
+      Array.from({ length: 40 }, (_, index) =>
+        drover.enqueue({
+          title: `Race ${index}`,
+          tasks: [
+            { name: 'need', capability: 'slow' },
+            { name: 'adder', capability: 'developer', with: { after: index % 20 } },
+          ],
+        }),
+      ),
+    );
+    const reports = await Promise.all(goals.map((goal) => goal.done()));
+    expect(new Set(reports.map(({ text }) => text))).toEqual(new Set(['Done! 3/3 tasks complete']));
+  });
+
+  it('is waited for also by a handler that catches what ends its attempt', async () => {
+    const drover = await bed.start();
+    await drover.agent('developer', async (task) => {
+      if (task.name === 'part') return 5;
+      try {
+        return await task.addTasks([{ name: 'part', capability: 'developer' }], { wait: true });
+      } catch {
+        return 'caught';
+      }
+    });
+    const goal = await drover.enqueue({
+      title: 'Caught',
+      tasks: [{ name: 'a', capability: 'developer', retry: quick }],
+    });
+    expect((await goal.done()).tasks[0]).toMatchObject({
+      state: 'DONE',
+      result: { part: 5 },
+      attempts: 1,
+    });
+  });
+});
+
+describe('adding tasks', () => {
+  it('is refused where the handler added others when it ran before', async () => {
+    const drover = await bed.start();
+    const errors: string[] = [];
+    await drover.agent('developer', async (task) => {
+      if (task.name !== 'a') return;
+      await task
+        .addTasks([{ name: `part ${task.attempt}`, capability: 'developer' }])
+        .catch((error: Error) => errors.push(error.message));
+      if (task.attempt === 1) throw new Error('once more');
+    });
+    const goal = await drover.enqueue({
+      title: 'Varies',
+      tasks: [{ name: 'a', capability: 'developer', retry: quick }],
+    });
+    expect((await goal.done()).text).toBe('Done! 2/2 tasks complete');
+    expect(errors).toEqual([expect.stringContaining('‘part 2’ is not among them')]);
+  });
+
+  it('refuses a claim that lost its task, and not the next one', async () => {
+    const prefix = 'growth';
+    const timing = { lockDuration: 1_000, stalledInterval: 500 };
+    const drover = await bed.start({ prefix });
+    const client = await connectDrover({
+      redis: bed.redis().connection,
+      prefix,
+      dataDir: bed.folder(),
+      timing,
+      onError: () => undefined,
+    });
+    const added: Record<number, unknown> = {};
+    const part = { name: 'part', capability: 'tester' };
+    let lost = false;
+    let tried = false;
+    await client.agent('developer', async (task) => {
+      const add = async (): Promise<unknown> =>
+        task.addTasks([part]).catch(({ code }: { code: string }) => code);
+      if (task.claim === 1) {
+        // As if it had been stopped for a while.
+        while (!lost) await delay(10);
+        added[1] = await add();
+        tried = true;
+        return;
+      }
+      lost = true;
+      while (!tried) await delay(10);
+      added[2] = await add();
+    });
+    await client.agent('tester', () => 1);
+    const goal = await drover.enqueue({
+      title: 'Late',
+      tasks: [{ name: 'a', capability: 'developer' }],
+    });
+    for await (const { event } of goal.events()) if (event.type === 'task.active') break;
+    await drover.connection.client.del(`${prefix}:developer:task-1:lock`);
+    expect((await goal.done()).text).toBe('Done! 2/2 tasks complete');
+    await client.close();
+    expect(added).toEqual({ 1: 'stale-claim', 2: { part: 'task-2' } });
+  });
+});
