@@ -1,0 +1,214 @@
+/** Tasks per second: many small goals at once, against the same trees in BullMQ alone. */
+import { performance } from 'node:perf_hooks';
+import { FlowProducer, Worker } from 'bullmq';
+import {
+  CAPABILITY,
+  cpuMs,
+  median,
+  eventsOf,
+  range,
+  recorded,
+  redisUsage,
+  round,
+  withDrover,
+  withRedis,
+} from './harness.mjs';
+import { chain, diamond, plainChain, plainFan } from './plans.mjs';
+
+export const about = 'tasks per second of 100 goals of 10 tasks, chains and diamonds';
+export const defaults = { goals: 100, rounds: 5, concurrency: 50 };
+
+/** Tasks in each goal. */
+const SIZE = 10;
+
+/**
+ * What one run cost, milliseconds per task except for the rate (tasks per second) and `loop busy` (0 to 1).
+ * @typedef {Record<string, number> & { rate: number }} Cost
+ * @typedef {{ plain: Cost[], drover: Cost[] }} Measured
+ */
+
+/** @param {typeof defaults} options @returns {Promise<import('./harness.mjs').Result>} */
+export async function run({ goals, rounds, concurrency }) {
+  return withRedis(async (place) => {
+    /** @type {Record<string, Measured>} */
+    const measured = {};
+    for (const shape of /** @type {const} */ (['chain', 'diamond'])) {
+      // Warm-up: what is compiled and prepared at first use is not what is asked for.
+      for (const runs of [plain, drover])
+        await runs(place, shape, Math.ceil(goals / 2), concurrency);
+      /** @type {Measured} */
+      const all = { plain: [], drover: [] };
+      for (let turn = 0; turn < rounds; turn += 1) {
+        all.plain.push(await plain(place, shape, goals, concurrency));
+        all.drover.push(await drover(place, shape, goals, concurrency));
+      }
+      measured[shape] = all;
+    }
+    return report(measured, { goals, rounds, concurrency });
+  });
+}
+
+/** Notes what both processes have used up, for `stop` to say what it cost since. @param {import('ioredis').Redis} client */
+async function meter(client) {
+  const redis = await redisUsage(client);
+  const cpu = cpuMs();
+  const loop = performance.eventLoopUtilization();
+  const began = performance.now();
+  return {
+    /** @param {number} tasks @returns {Promise<Cost>} */
+    async stop(tasks) {
+      const ms = performance.now() - began;
+      const busy = performance.eventLoopUtilization(loop).utilization;
+      const node = cpuMs() - cpu;
+      const after = await redisUsage(client);
+      return {
+        rate: (tasks / ms) * 1_000,
+        elapsed: ms / tasks,
+        node: node / tasks,
+        redis: (after.cpuMs - redis.cpuMs) / tasks,
+        'redis calls': (after.calls - redis.calls) / tasks,
+        'loop busy': busy,
+      };
+    },
+  };
+}
+
+/**
+ * Drover: from the first enqueue until every goal is DONE in the log and nothing in the streams is unrecorded.
+ * @param {import('./harness.mjs').Place} place
+ * @param {'chain' | 'diamond'} shape
+ * @param {number} goals
+ * @param {number} concurrency
+ */
+async function drover(place, shape, goals, concurrency) {
+  return withDrover(place, async (instance) => {
+    await instance.agent(CAPABILITY, () => ({}), { concurrency });
+    const tasks = shape === 'chain' ? chain(SIZE) : diamond(SIZE - 2);
+    let commits = 0;
+    const stop = instance.ledger.onCommit(() => {
+      commits += 1;
+    });
+    const events = eventsOf(instance);
+    const running = await meter(place.client);
+    const handles = await Promise.all(
+      range(goals).map((index) => instance.enqueue({ title: `Goal ${index}`, tasks })),
+    );
+    await Promise.all(handles.map((handle) => handle.done()));
+    await recorded(instance);
+    const cost = await running.stop(goals * SIZE);
+    stop();
+    for (const handle of handles) {
+      // Read from the stored rows, because a finished goal is held in memory no longer.
+      const { state, tasks: all } = handle.report();
+      const done = all.filter((task) => task.state === 'DONE').length;
+      if (state !== 'DONE' || done !== SIZE)
+        throw new Error(`${handle.id} is ${state} with ${done} tasks done.`);
+    }
+    const each = (/** @type {number} */ count) => count / goals / SIZE;
+    return { ...cost, events: each(eventsOf(instance) - events), commits: each(commits) };
+  });
+}
+
+/**
+ * BullMQ alone: from the first add until the last job is completed.
+ * @param {import('./harness.mjs').Place} place
+ * @param {'chain' | 'diamond'} shape
+ * @param {number} goals
+ * @param {number} concurrency
+ */
+async function plain({ client, prefix }, shape, goals, concurrency) {
+  const options = { connection: client, prefix: prefix() };
+  const flows = new FlowProducer(options);
+  let left = goals * SIZE;
+  /** @type {(value?: unknown) => void} */
+  let finish = () => undefined;
+  const finished = new Promise((resolve) => {
+    finish = resolve;
+  });
+  const work = async (/** @type {import('bullmq').Job} */ job) => {
+    if (job.name === 'first') await flows.add(plainFan(SIZE - 2));
+    return {};
+  };
+  const worker = new Worker(CAPABILITY, work, { ...options, concurrency });
+  worker.on('completed', () => {
+    left -= 1;
+    if (left === 0) finish();
+  });
+  await worker.waitUntilReady();
+  const tree = () =>
+    shape === 'chain' ? plainChain(SIZE) : { name: 'first', queueName: CAPABILITY, data: {} };
+  const running = await meter(client);
+  await Promise.all(range(goals).map(() => flows.add(tree())));
+  await finished;
+  const cost = await running.stop(goals * SIZE);
+  await worker.close();
+  await flows.close();
+  return cost;
+}
+
+/** @param {Record<string, Measured>} measured @param {typeof defaults} options @returns {import('./harness.mjs').Result} */
+function report(measured, { goals, rounds, concurrency }) {
+  const shapes = Object.entries(measured).map(([shape, { plain: alone, drover: ours }]) => {
+    const rates = { plain: medianOf(alone, 'rate'), drover: medianOf(ours, 'rate') };
+    // Neighbours in time, because what else the machine does changes from minute to minute.
+    const ratio = median(ours.map(({ rate }, index) => rate / alone[index].rate));
+    const all = ours.map(({ rate }) => rate);
+    const extreme = { slowest: Math.min(...all), fastest: Math.max(...all) };
+    return {
+      shape,
+      ...rates,
+      ratio,
+      ...extreme,
+      costs: { plain: costs(alone), drover: costs(ours) },
+    };
+  });
+  // Equal parts of both shapes take the sum of their times, which is not the mean of their rates.
+  const both = (/** @type {'plain' | 'drover'} */ who) =>
+    shapes.length / shapes.reduce((sum, each) => sum + 1 / each[who], 0);
+  const ratio = round(Math.sqrt(shapes.reduce((product, each) => product * each.ratio, 1)));
+  const total = { plain: round(both('plain')), drover: round(both('drover')), ratio };
+  const rows = shapes.map(({ shape, costs: _costs, ...rest }) => ({ shape, ...rounded(rest) }));
+  return {
+    ratio,
+    figures: {
+      ...Object.fromEntries(
+        shapes.map(({ shape, costs: cost }, index) => [shape, { ...rows[index], cost }]),
+      ),
+      both: total,
+    },
+    tables: [
+      {
+        title: `tasks per second, medians of ${rounds} rounds in turn (${goals} goals of ${SIZE} tasks, concurrency ${concurrency})`,
+        rows: [...rows, { shape: 'both', ...total }],
+      },
+      {
+        title: 'where the time goes: milliseconds, calls, events and commits per task',
+        rows: shapes.flatMap(({ shape, costs: cost }) => [
+          { shape, who: 'plain', ...cost.plain },
+          { shape, who: 'drover', ...cost.drover },
+        ]),
+      },
+    ],
+    notes: [
+      'Drover’s time ends when all goals are DONE in the log, its projections and cursors are current; BullMQ’s when the last job is completed. Both include submitting, one call per goal, all calls at once.',
+      'BullMQ has no jobs with several parents: its diamond is what its users write, a first job whose processor adds the other nine as a flow (eight children and their parent). A crash in between can add them twice or never.',
+      'Both run one worker with the same concurrency in one process; tasks do nothing and return {}.',
+      'Ratios are medians over neighbouring runs, and for both shapes their geometric mean.',
+      '`node` and `redis` are processor time and run side by side; `node` is that of all threads, the recording one’s included, `loop busy` that of the main thread. `redis calls` includes those that scripts make.',
+      'Not measured: work of real agents, large results, several processes, a Redis across a network, jobs that wait in long queues.',
+    ],
+  };
+}
+
+/** @param {Cost[]} all @param {string} key */
+const medianOf = (all, key) => median(all.map((each) => each[key]));
+
+/** @param {Cost[]} all */
+function costs(all) {
+  const { rate: _rate, ...rest } = all[0];
+  return Object.fromEntries(Object.keys(rest).map((key) => [key, round(medianOf(all, key))]));
+}
+
+/** @param {Record<string, number>} row */
+const rounded = (row) =>
+  Object.fromEntries(Object.entries(row).map(([key, value]) => [key, round(value)]));
