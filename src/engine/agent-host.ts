@@ -8,7 +8,7 @@ import type { TaskContext } from '../agents/context.js';
 import { DroverError } from '../core/errors.js';
 import { capabilitySchema, type Json } from '../core/plan.js';
 import { Claims } from '../queues/claim.js';
-import type { Connection, RedisClient } from '../queues/connection.js';
+import { type Connection, type RedisClient, unlessAway } from '../queues/connection.js';
 import { keepStreams } from '../queues/flows.js';
 import { listenForCancel } from '../queues/notices.js';
 import { type AgentWorker, startAgentWorker, type WorkerTiming } from '../queues/worker.js';
@@ -38,8 +38,9 @@ export class AgentHost {
   private readonly claims: Claims;
   private readonly workers: AgentWorker[] = [];
   private readonly running = new Map<AbortController, string>();
+  private subscriber: RedisClient | undefined;
   /** A promise, so that agents which are started at once share one connection. */
-  private subscriber: Promise<RedisClient> | undefined;
+  private listening: Promise<void> | undefined;
   private stopped = false;
 
   constructor(private readonly options: AgentHostOptions) {
@@ -60,8 +61,7 @@ export class AgentHost {
       );
     }
     const { connection, prefix, timing, shell, results, grow, onError } = this.options;
-    this.subscriber ??= this.listen();
-    await this.subscriber;
+    await (this.listening ??= this.listen());
     await keepStreams(connection.client, prefix, [capability]);
     const agent: Agent = {
       name: options.name ?? `${userInfo().username}-${process.pid}-${randomUUID().slice(0, 4)}`,
@@ -103,17 +103,17 @@ export class AgentHost {
     this.stopped ||= force;
     if (force) for (const stop of this.running.keys()) stop.abort(new AgentStopped());
     // Also then not by force: an aborted run hands its task back, and the next agent need not wait for its lock.
-    await Promise.all(this.workers.map((worker) => worker.close()));
-    (await this.subscriber)?.disconnect();
+    const closing = Promise.all(this.workers.map((worker) => worker.close()));
+    await unlessAway(this.options.connection.client, closing);
+    this.subscriber?.disconnect();
   }
 
-  private async listen(): Promise<RedisClient> {
-    const subscriber = this.options.connection.duplicate();
-    await listenForCancel(subscriber, this.options.prefix, (goal) => {
+  private async listen(): Promise<void> {
+    this.subscriber = this.options.connection.duplicate();
+    await listenForCancel(this.subscriber, this.options.prefix, (goal) => {
       for (const [stop, of] of this.running) {
         if (of === goal) stop.abort(new DroverError('cancelled', `${goal} was cancelled.`));
       }
     });
-    return subscriber;
   }
 }

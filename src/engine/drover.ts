@@ -14,7 +14,7 @@ import { DroverError } from '../core/errors.js';
 import type { Json } from '../core/plan.js';
 import { acquireWriterLock } from '../log/writer-lock.js';
 import { CommandSender } from '../queues/commands.js';
-import { connect, type Connection, type RedisSource } from '../queues/connection.js';
+import { connect, type Connection, type RedisSource, unlessAway } from '../queues/connection.js';
 import { checkRedis } from '../queues/redis-check.js';
 import { redisSocketOf } from '../queues/redis-process.js';
 import { startRedisServer } from '../queues/redis-server.js';
@@ -218,7 +218,7 @@ export async function connectDrover(options: DroverOptions = {}): Promise<Drover
     },
     async close({ force = false } = {}) {
       await host.close(force);
-      await sender.close();
+      await unlessAway(connection.client, sender.close());
       await connection.close();
     },
   };

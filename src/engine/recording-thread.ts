@@ -11,7 +11,13 @@ import { type Answer, answered } from '../core/answer.js';
 import type { NewEvent } from '../core/events.js';
 import type { GoalState } from '../core/task-state.js';
 import { Log } from '../log/log.js';
-import { connect, type portableSource } from '../queues/connection.js';
+import {
+  connect,
+  type Connection,
+  type portableSource,
+  type RedisClient,
+  unlessAway,
+} from '../queues/connection.js';
 import { Streams } from '../queues/streams.js';
 import { Recorder } from '../recorder/recorder.js';
 import { decide, type Decision, type Request } from './decide.js';
@@ -68,7 +74,8 @@ class Recording implements RecordingCalls {
   private ledger!: Ledger;
   private recorder!: Recorder;
   private stateWriter!: StateWriter;
-  private disconnect!: () => Promise<void>;
+  private connection!: Connection;
+  private reader!: RedisClient;
 
   open(): Promise<Answer<null>> {
     return answered(async () => {
@@ -77,10 +84,8 @@ class Recording implements RecordingCalls {
       this.ledger = new Ledger(this.log);
       const connection = await connect(redis);
       const reader = connection.duplicate();
-      this.disconnect = async () => {
-        reader.disconnect();
-        await connection.close();
-      };
+      this.connection = connection;
+      this.reader = reader;
       this.recorder = new Recorder({
         streams: new Streams(reader, connection.client, prefix),
         cursors: this.log.cursors(),
@@ -138,9 +143,10 @@ class Recording implements RecordingCalls {
   }
 
   async close(): Promise<void> {
-    await this.recorder.stop();
+    await unlessAway(this.connection.client, this.recorder.stop());
     await this.stateWriter.close();
-    await this.disconnect();
+    this.reader.disconnect();
+    await this.connection.close();
     this.log.close();
   }
 }

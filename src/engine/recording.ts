@@ -93,7 +93,11 @@ export class Recording implements Records {
       const log = Log.read(dataDir);
       recording = new Recording(thread, calls, log, new GoalReader(log.db));
       thread.on('exit', (code) => {
-        if (!recording!.closing) onError(new Error(`The recording thread has ended (${code}).`));
+        if (recording!.closing) return;
+        const error = new Error(`The recording thread has ended (${code}).`);
+        // Who waits for it would wait for ever.
+        calls.$close(error);
+        onError(error);
       });
       return recording;
     } catch (error) {

@@ -11,7 +11,7 @@ import type { GoalView } from '../core/goal.js';
 import { ENGINE_QUEUES } from '../core/ids.js';
 import { type Json, jsonSchema } from '../core/plan.js';
 import { startCommandWorker } from '../queues/commands.js';
-import type { Connection } from '../queues/connection.js';
+import { type Connection, unlessAway } from '../queues/connection.js';
 import { Flows, keepStreams } from '../queues/flows.js';
 import { Gates, startEngineWorkers } from '../queues/gates.js';
 import { Jobs } from '../queues/jobs.js';
@@ -159,7 +159,8 @@ export class Supervisor {
   async close(force = false): Promise<void> {
     await this.upkeep.stop();
     this.unsubscribe();
-    await Promise.all(this.workers.map((worker) => worker.close(force)));
+    const closing = Promise.all(this.workers.map((worker) => worker.close(force)));
+    await unlessAway(this.options.connection.client, closing);
     const { flows, jobs, gates } = this.parts;
     await Promise.all([flows.close(), jobs.close(), gates.close()]);
   }

@@ -47,6 +47,30 @@ export async function connect(source: RedisSource): Promise<Connection> {
   };
 }
 
+/** Milliseconds that Redis may be away before nobody waits for it any more who wants to end. */
+const PATIENCE = 2_000;
+
+/**
+ * Waits for `work` on the way to the end, unless Redis stays away: commands would wait for it for ever. What is
+ * left undone then is taken up at the next start.
+ */
+export async function unlessAway(client: Redis, work: Promise<unknown>): Promise<void> {
+  let since = Number.POSITIVE_INFINITY;
+  let timer: NodeJS.Timeout | undefined;
+  const away = new Promise<void>((resolve) => {
+    timer = setInterval(() => {
+      since = client.status === 'ready' ? Number.POSITIVE_INFINITY : Math.min(since, Date.now());
+      if (Date.now() - since >= PATIENCE) resolve();
+    }, PATIENCE / 20);
+  });
+  try {
+    await Promise.race([work, away]);
+  } finally {
+    clearInterval(timer);
+    work.catch(() => undefined);
+  }
+}
+
 /** Host and port, or socket; never the password. */
 export function describeRedis(client: Redis): string {
   const { host, port, path } = client.options;
