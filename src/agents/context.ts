@@ -7,7 +7,7 @@
 import { DroverError } from '../core/errors.js';
 import { type Json, jsonSchema, type PlannedTaskInput } from '../core/plan.js';
 import type { Claim, Opened, Write } from '../queues/claim.js';
-import { checkSize } from './results.js';
+import { checkSize, loadResult } from './results.js';
 
 export interface AddTasksOptions {
   /**
@@ -49,8 +49,11 @@ export interface TaskContext {
   readonly env: Readonly<Record<string, string>>;
   /** Names of variables to take from the agent's own environment. */
   readonly secrets: readonly string[];
-  /** Results of the needs, by their names; null for an optional one that failed. */
-  readonly needs: Readonly<Record<string, Json>>;
+  /**
+   * Results of the needs, by their names; null for an optional one that failed. A promise, because the handler
+   * is called while they are still on their way.
+   */
+  needs(): Promise<Readonly<Record<string, Json>>>;
   /** Aborts on timeout, on cancel and when the claim lost the task. */
   readonly signal: AbortSignal;
   /** Adds a line to the job's log in Bull Board. */
@@ -95,8 +98,8 @@ export class Context implements TaskContext {
 
   constructor(
     private readonly held: Claim,
-    private readonly opened: Opened,
-    readonly needs: Readonly<Record<string, Json>>,
+    private readonly opened: Promise<Opened>,
+    private readonly results: string | undefined,
     readonly signal: AbortSignal,
     private readonly grow: Grow,
     private readonly abort: (reason: Error) => void,
@@ -142,6 +145,16 @@ export class Context implements TaskContext {
     return this.task.secrets;
   }
 
+  async needs(): Promise<Readonly<Record<string, Json>>> {
+    const { task, names } = this.held.data;
+    const { results } = await this.opened;
+    const entries = task.needs.map(async (id): Promise<[string, Json]> => [
+      names[id] ?? id,
+      await loadResult(results[id] ?? null, this.results),
+    ]);
+    return Object.fromEntries(await Promise.all(entries));
+  }
+
   log(line: string): void {
     // A command may write lines faster than Redis takes them; those are left out, and the log says how many.
     if (this.lines.length >= MAX_UNSENT) {
@@ -162,7 +175,8 @@ export class Context implements TaskContext {
     }
     this.steps.add(name);
     // The journal holds what this very step returned before, so it has the step's type.
-    if (this.opened.journal.has(name)) return this.opened.journal.get(name) as T;
+    const { journal } = await this.opened;
+    if (journal.has(name)) return journal.get(name) as T;
     this.signal.throwIfAborted();
     const result = asJson(await work(), `The result of step ‘${name}’ of ${this.id}`) as T;
     checkSize(result, `The result of step ‘${name}’ of ${this.id}`);
@@ -199,7 +213,7 @@ export class Context implements TaskContext {
       );
     }
     if (!wait) return ids;
-    const { results } = this.opened;
+    const { results } = await this.opened;
     if (Object.values(ids).some((id) => !(id in results))) {
       this.suspended = true;
       throw new Suspended(`${this.id} waits for the tasks that it added.`);

@@ -11,7 +11,7 @@ import type { Json } from '../core/plan.js';
 import type { Claim, Opened } from '../queues/claim.js';
 import type { Outcome } from '../queues/worker.js';
 import { asJson, Context, Declined, type Grow, type TaskContext } from './context.js';
-import { loadResult, storeResult } from './results.js';
+import { storeResult } from './results.js';
 
 export type Handler = (task: TaskContext) => unknown;
 
@@ -64,17 +64,18 @@ export async function runAttempt(
       needs: task.needs,
       ...(claim.lastError !== undefined && { lastError: claim.lastError }),
     };
-    // Where the agent takes whatever it is offered, both announcements share one round trip.
-    const opened = await claim.open(agent.declines ? [observed] : [observed, began]);
-    const needs = await observe(claim, opened, agent);
-    const context = new Context(claim, opened, needs, signal, agent.grow, (error) =>
-      stop.abort(error),
-    );
+    // Where the agent takes whatever it is offered, both announcements share one round trip, and the handler is
+    // called meanwhile. A refusal aborts it; whatever else it writes stands behind the announcements.
+    const opened = claim.open(agent.declines ? [observed] : [observed, began]);
+    opened.catch((error: unknown) => stop.abort(error));
+    const { grow, results } = agent;
+    const context = new Context(claim, opened, results, signal, grow, (error) => stop.abort(error));
     if (task.timeout !== undefined) {
       timer = setTimeout(() => stop.abort(timeoutError(claim)), task.timeout);
     }
     try {
       if (agent.declines) {
+        await opened;
         const reason = agent.declines(context);
         if (reason !== undefined) return await decline(context, opened, agent, reason);
         await context.write([{ event: began }]);
@@ -87,7 +88,7 @@ export async function runAttempt(
       }
       if (task.check) await check(context, claim, agent);
       await context.flush();
-      return { kind: 'done', result: await storeResult(result, agent.results, task.id) };
+      return { kind: 'done', result: await storeResult(result, results, task.id) };
     } catch (error) {
       await context.flush();
       if (context.suspended) return { kind: 'suspended' };
@@ -101,15 +102,6 @@ export async function runAttempt(
   } finally {
     clearTimeout(timer);
   }
-}
-
-async function observe(claim: Claim, opened: Opened, agent: Agent): Promise<Record<string, Json>> {
-  const { task, names } = claim.data;
-  const entries = task.needs.map(async (id): Promise<[string, Json]> => [
-    names[id] ?? id,
-    await loadResult(opened.results[id] ?? null, agent.results),
-  ]);
-  return Object.fromEntries(await Promise.all(entries));
 }
 
 async function act(context: Context, signal: AbortSignal, agent: Agent): Promise<Json> {
@@ -145,12 +137,12 @@ async function check(context: Context, claim: Claim, agent: Agent): Promise<void
 
 async function decline(
   context: Context,
-  opened: Opened,
+  opened: Promise<Opened>,
   agent: Agent,
   reason: string,
 ): Promise<Outcome> {
   await context.write([{ declined: reason, agent: agent.name }]);
-  const declines = opened.declines + 1;
+  const declines = (await opened).declines + 1;
   if (declines < MAX_DECLINES) return { kind: 'declined', delay: declines * 1_000 };
   const error = new Error(`Declined ${declines} times; at last by ${agent.name}: ${reason}`);
   return { kind: 'failed', error, final: true };

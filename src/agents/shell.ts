@@ -30,6 +30,8 @@ export function shellHandler(shell: Shell): Handler {
         'Give the task a `run`, or a capability whose agent reads `with`.',
       );
     }
+    // No command is started under a claim that turns out to be refused.
+    await task.needs();
     const result = await run(shell, task, task.run, (line) => task.log(line));
     // A timeout or cancel shows as the signal's own reason.
     task.signal.throwIfAborted();

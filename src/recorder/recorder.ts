@@ -27,6 +27,12 @@ export interface RecorderOptions {
 const HOUSEKEEPING = 1_000;
 /** Milliseconds that a read waits for entries. */
 const BLOCK = 1_000;
+/** Recording takes a fifth of the time at most while it keeps up, … */
+const IDLE_SHARE = 4;
+/** … and is never more than so many milliseconds late by choice. */
+const LONGEST_WAIT = 10;
+/** A read of so many entries means that it does not keep up. */
+const MANY = 400;
 /** Milliseconds between tries while commits or reads fail. */
 const PAUSE = 500;
 
@@ -76,7 +82,7 @@ export class Recorder {
     while (!this.stopped) {
       try {
         const entries = await this.options.streams.read(this.cursors, BLOCK);
-        if (entries.length > 0) this.record(entries);
+        if (entries.length > 0) await this.recordAtPace(entries);
         if (Date.now() - this.housekept >= HOUSEKEEPING) await this.housekeep();
         this.trouble(null);
       } catch (error) {
@@ -85,6 +91,15 @@ export class Recorder {
         await delay(PAUSE);
       }
     }
+  }
+
+  /** Waiting a little lets one commit hold more, and leaves the processor to the agents. */
+  private async recordAtPace(entries: readonly StreamEntry[]): Promise<void> {
+    const began = performance.now();
+    this.record(entries);
+    const took = performance.now() - began;
+    // Behind a full page more is waiting: catching up comes first.
+    if (entries.length < MANY) await delay(Math.min(took * IDLE_SHARE, LONGEST_WAIT));
   }
 
   private record(entries: readonly StreamEntry[]): void {

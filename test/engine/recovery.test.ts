@@ -29,7 +29,7 @@ describe('Redis emptied', () => {
         });
         if (runs['middle'] === 1) await hold.opened;
       }
-      return task.name === 'end' ? task.needs : task.name;
+      return task.name === 'end' ? task.needs() : task.name;
     });
     const goal = await drover.enqueue({
       title: 'Survive',
@@ -51,9 +51,9 @@ describe('Redis emptied', () => {
     expect(steps).toBe(1);
     expect(report.tasks[2]!.claims).toBe(1_001);
     // The agent counts as the log does.
-    const claims = [...drover.ledger.log.events({ goal: goal.id, task: report.tasks[2]!.id })].flatMap(
-      ({ claim }) => claim ?? [],
-    );
+    const claims = [
+      ...drover.ledger.log.events({ goal: goal.id, task: report.tasks[2]!.id }),
+    ].flatMap(({ claim }) => claim ?? []);
     expect(claims.at(-1)).toBe(1_001);
     expect(report.tasks[3]!.result).toEqual({ middle: 'middle', start: 'start', side: 'side' });
   });
@@ -182,7 +182,7 @@ describe('a cut stream', () => {
 describe('any BullMQ worker', () => {
   it('takes part in a plan: data in, value out, retries by its own errors', async () => {
     const drover = await bed.start();
-    await drover.agent('developer', (task) => task.needs);
+    await drover.agent('developer', (task) => task.needs());
     const connection = bed.redis().connection;
     let tries = 0;
     const worker = new Worker(

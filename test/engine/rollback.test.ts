@@ -77,7 +77,7 @@ describe('Redis rolled back', () => {
       await rollBack!();
       const second = await bed.start(options);
       await agents(second, runs, async () => undefined);
-      await second.agent('tester', (task) => task.needs);
+      await second.agent('tester', (task) => task.needs());
       const report = await second.goal(id).done();
       expect(report.text).toContain('6/7 tasks complete');
       expect(report.tasks[6]!.result).toEqual({ join: 'join', n: 'n', opt: null });

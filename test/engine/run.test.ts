@@ -20,9 +20,9 @@ describe('a goal', () => {
   it('runs a diamond in order and hands results on by name', async () => {
     const drover = await bed.start();
     const order: string[] = [];
-    await drover.agent('developer', (task) => {
+    await drover.agent('developer', async (task) => {
       order.push(task.name);
-      return { name: task.name, saw: Object.keys(task.needs).toSorted() };
+      return { name: task.name, saw: Object.keys(await task.needs()).toSorted() };
     });
     const goal = await drover.enqueue(
       plan([
@@ -143,7 +143,7 @@ describe('an attempt', () => {
     const drover = await bed.start();
     await drover.agent('developer', (task) => {
       if (task.name === 'extra') throw new Error('no luck');
-      return task.needs;
+      return task.needs();
     });
     const goal = await drover.enqueue(
       plan([
