@@ -173,7 +173,7 @@ export class Reconciler {
       } else {
         await jobs.raiseClaims(refOf(task), task.claims);
         if (task.state === 'PENDING' && state === 'failed' && this.wasRetried(task)) {
-          await jobs.retry(refOf(task));
+          await jobs.retry(refOf(task), task.released);
         }
       }
     }

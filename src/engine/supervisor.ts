@@ -151,7 +151,8 @@ export class Supervisor {
     // A command that is delivered again finds the task further on.
     if (task.state !== 'PENDING') return;
     await this.reconciler.effect(goal.id, async () => {
-      if (!(await this.parts.jobs.retry(refOf(task)))) await this.reconciler.submitMissing(goal);
+      const retried = await this.parts.jobs.retry(refOf(task), task.released);
+      if (!retried) await this.reconciler.submitMissing(goal);
     });
   }
 

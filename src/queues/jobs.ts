@@ -103,10 +103,16 @@ export class Jobs {
     await this.raise(key, claims - floor);
   }
 
-  /** Moves a failed job back into its queue with all its attempts; false where it had not failed. */
-  async retry({ queue, id }: JobRef): Promise<boolean> {
+  /**
+   * Moves a failed job back into its queue with all its attempts; false where it had not failed.
+   * @param released its dependents have gone on without it, so that they must not wait for it again: BullMQ
+   *   would not let one complete that runs already
+   */
+  async retry({ queue, id }: JobRef, released: boolean): Promise<boolean> {
     const job = await this.queue(queue).getJob(id);
     if (!job || !(await job.isFailed())) return false;
+    const parent = released ? ['parentKey', 'parent'] : [];
+    await this.client.hdel(jobKey(this.prefix, queue, id), 'declines', ...parent);
     await job.retry('failed', { resetAttemptsMade: true });
     return true;
   }
