@@ -3,7 +3,7 @@
  * down, carried out once, answered. A command's id makes a repeated one the same one.
  */
 import { randomUUID } from 'node:crypto';
-import { type Job, Queue, QueueEvents, Worker } from 'bullmq';
+import { DelayedError, type Job, Queue, QueueEvents, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { type Answer, unwrap } from '../core/answer.js';
@@ -13,6 +13,9 @@ import type { WorkerTiming } from './worker.js';
 
 /** Seconds that answered commands stay in Redis, where Bull Board shows them. */
 const KEEP = 3_600;
+
+/** Milliseconds to the next try after trouble. */
+const AGAIN = 1_000;
 
 const requestSchema = z.object({ by: z.string(), input: jsonSchema });
 
@@ -64,7 +67,7 @@ export class CommandSender {
       {
         jobId: id,
         attempts: 10,
-        backoff: { type: 'fixed', delay: 1_000 },
+        backoff: { type: 'fixed', delay: AGAIN },
         removeOnComplete: { age: KEEP },
         removeOnFail: { age: KEEP },
       },
@@ -108,9 +111,16 @@ export function startCommandWorker(
 ): { close: (force?: boolean) => Promise<void> } {
   const worker = new Worker(
     'commands',
-    async (job: Job) => {
+    async (job: Job, token?: string) => {
       const { by, input } = requestSchema.parse(job.data);
-      return carryOut(job.id!, job.name, input, by);
+      try {
+        return await carryOut(job.id!, job.name, input, by);
+      } catch (error) {
+        if (!(error instanceof DroverError) || error.code !== 'log-unwritable') throw error;
+        // A full disk passes, after however long: the command keeps its attempts for other trouble.
+        await job.moveToDelayed(Date.now() + AGAIN, token);
+        throw new DelayedError();
+      }
     },
     {
       connection: client,

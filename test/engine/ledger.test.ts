@@ -125,6 +125,23 @@ describe('the ledger', () => {
     ledger.log.close();
   });
 
+  it('has recorded what a listener then chokes on, and says so', async () => {
+    const ledger = open();
+    const warned = new Promise<Error>((resolve) => {
+      process.once('warning', resolve);
+    });
+    const heard: number[] = [];
+    ledger.onCommit(() => {
+      throw new Error('choked');
+    });
+    ledger.onCommit(({ events }) => heard.push(events.length));
+    expect(ledger.commit(start(1)).events).toHaveLength(2);
+    expect(heard).toEqual([2]);
+    expect((await warned).message).toBe('choked');
+    expect(ledger.log.lastSeq()).toBe(2);
+    ledger.log.close();
+  });
+
   it('lets go of finished goals and still finds them', () => {
     const ledger = open();
     ledger.commit([
