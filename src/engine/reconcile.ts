@@ -55,8 +55,10 @@ export class Reconciler {
 
   /** Tries again what has failed; a goal that fails once more holds up no other. */
   async reconcileOwed(): Promise<void> {
-    for (const id of [...this.owed]) {
-      this.owed.delete(id);
+    // What fails now is owed again, for the next time.
+    const owed = [...this.owed];
+    this.owed.clear();
+    for (const id of owed) {
       try {
         await this.reconcile(id);
       } catch (error) {

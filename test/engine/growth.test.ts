@@ -97,20 +97,19 @@ describe('adding tasks', () => {
     });
     const added: Record<number, unknown> = {};
     const part = { name: 'part', capability: 'tester' };
-    let lost = false;
-    let tried = false;
+    const happened = new Set<string>();
     await client.agent('developer', async (task) => {
       const add = async (): Promise<unknown> =>
         task.addTasks([part]).catch(({ code }: { code: string }) => code);
       if (task.claim === 1) {
         // As if it had been stopped for a while.
-        while (!lost) await delay(10);
+        while (!happened.has('lost')) await delay(10);
         added[1] = await add();
-        tried = true;
+        happened.add('tried');
         return;
       }
-      lost = true;
-      while (!tried) await delay(10);
+      happened.add('lost');
+      while (!happened.has('tried')) await delay(10);
       added[2] = await add();
     });
     await client.agent('tester', () => 1);
