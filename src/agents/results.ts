@@ -72,7 +72,7 @@ export async function loadResult(result: Json, directory: string | undefined): P
     new DroverError(
       'not-found',
       `A result of ${bytes} bytes lies in a file that this agent cannot read (${digest}.json).`,
-      'Let its agents share a results directory (--results), or pass large data as files.',
+      'Let the agents share one data directory (--data), or pass large data as files.',
       { cause },
     );
   if (directory === undefined) throw missing();

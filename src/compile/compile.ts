@@ -1,5 +1,5 @@
 /**
- * Turns tasks into job trees (DESIGN §3). A BullMQ job has one parent, a task may have several dependents:
+ * Turns tasks into job trees (docs/adr/0003-graph-to-trees.md). A BullMQ job has one parent, a task may have several dependents:
  * relays and gates bridge the two. The same function compiles a whole plan, what is left of one after Redis
  * lost it, and tasks that were added to a running goal.
  *

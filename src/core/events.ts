@@ -94,7 +94,6 @@ export const eventSchema = z.discriminatedUnion('type', [
   supervisorEventSchema,
 ]);
 export type Event = z.infer<typeof eventSchema>;
-export type EventType = Event['type'];
 
 /** Where an event belongs, and when it happened. */
 export interface Envelope {

@@ -41,7 +41,6 @@ export const retrySchema = z.strictObject({
   /** A failure whose message contains one of these texts, or whose error has it as its name, is final. */
   unless: z.array(z.string().min(1)).default([]),
 });
-export type Retry = z.infer<typeof retrySchema>;
 
 /** A command that proves a task's work (invariant 7). */
 export const checkSchema = z.strictObject({
@@ -49,7 +48,6 @@ export const checkSchema = z.strictObject({
   /** Milliseconds; 5 minutes unless given. */
   timeout: milliseconds.min(1).default(300_000),
 });
-export type Check = z.infer<typeof checkSchema>;
 
 /** What a task is to do; the part of a task that its agent reads. */
 export const workSchema = z.strictObject({
@@ -65,7 +63,6 @@ export const workSchema = z.strictObject({
   timeout: milliseconds.min(1).optional(),
   check: checkSchema.optional(),
 });
-export type Work = z.infer<typeof workSchema>;
 
 /** A task as planned: named by its author, not yet numbered. */
 export const plannedTaskSchema = workSchema.extend({

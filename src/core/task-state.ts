@@ -1,4 +1,4 @@
-/** The states of a task, DESIGN's words. *Blocked* is no state: it is derived from a failed ancestor. */
+/** The states of a task. *Blocked* is no state: it is derived from a failed ancestor. */
 export const TASK_STATES = [
   /** Its needs are open. */
   'BACKLOG',

@@ -7,12 +7,12 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import SqliteDatabase from 'better-sqlite3';
 import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { z } from 'zod';
 import { DroverError, messageOf } from '../core/errors.js';
 import * as schema from './schema.js';
+import { openSqlite, type Sqlite } from './sqlite.js';
 
 export type Database = BetterSQLite3Database<typeof schema>;
 export interface OpenDatabase {
@@ -38,10 +38,10 @@ export function openDatabase(dataDir: string, mode: 'write' | 'read'): OpenDatab
       'Name the data directory with --data, or start Drover there with `drover up`.',
     );
   }
-  let sqlite: SqliteDatabase.Database | undefined;
+  let sqlite: Sqlite | undefined;
   try {
     if (mode === 'write') mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    sqlite = new SqliteDatabase(file, { readonly: mode === 'read', timeout: 5_000 });
+    sqlite = openSqlite(file, { readonly: mode === 'read', timeout: 5_000 });
     if (mode === 'write') sqlite.pragma('journal_mode = WAL');
     sqlite.pragma('synchronous = FULL');
     const db = drizzle(sqlite, { schema });
@@ -55,7 +55,7 @@ export function openDatabase(dataDir: string, mode: 'write' | 'read'): OpenDatab
 }
 
 /** A log that a later Drover has written may hold what this one would misread; it is left untouched. */
-function refuseNewer(sqlite: SqliteDatabase.Database, file: string): void {
+function refuseNewer(sqlite: Sqlite, file: string): void {
   const table = sqlite
     .prepare("SELECT 1 FROM sqlite_master WHERE name = '__drizzle_migrations'")
     .get();

@@ -7,9 +7,9 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import SqliteDatabase from 'better-sqlite3';
 import { z } from 'zod';
 import { DroverError, messageOf } from '../core/errors.js';
+import { openSqlite, type Sqlite } from './sqlite.js';
 
 const holderSchema = z.object({ pid: z.int(), host: z.string(), since: z.string() });
 export type Holder = z.infer<typeof holderSchema>;
@@ -55,9 +55,9 @@ export function acquireWriterLock(dataDir: string): WriterLock {
 export function writerLockHolder(dataDir: string): Holder | undefined {
   const holder = readHolder(dataDir);
   if (!holder) return undefined;
-  let sqlite: SqliteDatabase.Database | undefined;
+  let sqlite: Sqlite | undefined;
   try {
-    sqlite = new SqliteDatabase(lockFile(dataDir), { timeout: 0 });
+    sqlite = openSqlite(lockFile(dataDir), { timeout: 0 });
     sqlite.exec('BEGIN EXCLUSIVE');
     return undefined;
   } catch {
@@ -67,12 +67,13 @@ export function writerLockHolder(dataDir: string): Holder | undefined {
   }
 }
 
-function openLock(dataDir: string): SqliteDatabase.Database {
+function openLock(dataDir: string): Sqlite {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     // Long enough for somebody who only looks whether it is held.
-    return new SqliteDatabase(lockFile(dataDir), { timeout: LOOK });
+    return openSqlite(lockFile(dataDir), { timeout: LOOK });
   } catch (error) {
+    if (error instanceof DroverError) throw error;
     throw new DroverError(
       'log-unwritable',
       `Cannot write in the data directory ${dataDir}: ${messageOf(error)}.`,

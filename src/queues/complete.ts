@@ -55,8 +55,8 @@ export function finisher(client: Redis): Finish {
       jobs.map((id) => move(new Job(queue, id, {}, { attempts: 1 }, id))),
     );
     await taken;
-    for (const outcome of await finished) {
-      if (outcome.status === 'rejected' && !isFinished(outcome.reason)) throw outcome.reason;
+    for (const moved of await finished) {
+      if (moved.status === 'rejected' && !isFinished(moved.reason)) throw moved.reason;
     }
   };
   return {

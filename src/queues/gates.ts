@@ -1,5 +1,5 @@
 /**
- * The engine's two queues that tie a graph's trees together: relays and gates (DESIGN §3).
+ * The engine's two queues that tie a graph's trees together: relays and gates (docs/adr/0003-graph-to-trees.md).
  *
  * A relay opens the gates of its task's further dependents. `promote()` would hand each gate to an idle worker
  * first, one hop of about a millisecond more; here the relay's worker takes the gates itself and completes

@@ -235,7 +235,7 @@ test('what happened while no supervisor ran is unread, not wrong', async () => {
 
 test('a goal that was recorded and never submitted is told as a note', async () => {
   const dataDir = bed.folder();
-  await enqueueOffline(dataDir, { title: 'Later', tasks: [{ name: 'a', capability: 'nobody' }] });
+  enqueueOffline(dataDir, { title: 'Later', tasks: [{ name: 'a', capability: 'nobody' }] });
   const client = new Redis(bed.redis().connection);
   const log = Log.read(dataDir);
   const report = await audit({ log, redis: { client, prefix: 'unused' }, running: false });

@@ -36,7 +36,7 @@ async function claimed(test: (claim: Claim, prefix: string) => Promise<void>): P
   const worker = new Worker('developer', null, { connection: connection.client, prefix });
   try {
     const job = await worker.getNextJob('token');
-    await test(claims.of(job!, 'token'), prefix);
+    await test(claims.of(job, 'token'), prefix);
   } finally {
     await worker.close();
     await queue.close();
