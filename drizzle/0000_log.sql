@@ -64,6 +64,7 @@ CREATE TABLE `tasks` (
 	`declines` integer NOT NULL,
 	`stalls` integer NOT NULL,
 	`failed_claim` integer NOT NULL,
+	`proven_claim` integer NOT NULL,
 	`agent` text,
 	`queued_at` integer,
 	`assigned_at` integer,

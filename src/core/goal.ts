@@ -1,6 +1,7 @@
 /**
  * The fold: what a goal is, given its events. Deterministic and free of I/O, so that live projections, replay
- * and audit all compute the same (invariant 1: `fold(log)` equals the stored projections).
+ * and audit all compute the same (invariant 1: `fold(log)` equals the stored projections). Invariant 7 is decided
+ * here too: a task with a check is DONE only with its proof.
  *
  * The fold changes its goal in place: a goal may have 10,000 tasks, and copying them for every event would
  * cost more than recording it. Entries of different queues' streams may arrive in either order within one
@@ -28,6 +29,8 @@ export interface TaskView {
   stalls: number;
   /** The claim whose failure is counted already. */
   failedClaim: number;
+  /** The latest claim under which its check has passed; 0 for none. */
+  provenClaim: number;
   agent: string | null;
   queuedAt: number | null;
   assignedAt: number | null;
@@ -143,6 +146,14 @@ function evolveGoal(goal: GoalView, { event, time }: NewEvent, touched: Set<stri
         touched.add(task.spec.id);
       }
       return;
+    case 'stream.gap':
+      // What was lost may have been the proof; the worker's word stands then, and the audit says so.
+      for (const task of goal.tasks.values()) {
+        if (task.spec.capability !== event.queue || isFinal(task.state)) continue;
+        task.provenClaim = task.claims;
+        touched.add(task.spec.id);
+      }
+      return;
     case 'goal.cancelled':
       for (const task of goal.tasks.values()) {
         if (isFinal(task.state)) continue;
@@ -186,7 +197,8 @@ function evolveTask(goal: GoalView, task: TaskView, entry: NewEvent, touched: Se
       task.retryAt = event.until;
       return;
     case 'task.assigned':
-      task.claims += 1;
+      // A task that had failed when its goal was rebuilt, or was added later, gets a claim above the floor too.
+      task.claims = Math.max(task.claims, goal.floor) + 1;
       task.assignedAt = time;
       task.activeAt = null;
       task.agent = null;
@@ -216,7 +228,17 @@ function evolveTask(goal: GoalView, task: TaskView, entry: NewEvent, touched: Se
       countFailure(task, entry.claim ?? task.claims);
       task.error = event.error;
       return;
+    case 'check.finished':
+      if (event.passed) task.provenClaim = entry.claim ?? task.claims;
+      return;
     case 'task.completed':
+      if (!isProven(task)) {
+        // Whatever the worker says: what was to be checked and was not is not done (invariant 7).
+        countFailure(task, task.claims);
+        task.error = `A worker completed it and its check \`${task.spec.check!.run}\` was not run.`;
+        finish(goal, task, 'FAILED', time);
+        return;
+      }
       task.result = event.result;
       task.error = null;
       finish(goal, task, 'DONE', time);
@@ -268,6 +290,7 @@ function newTask(spec: TaskSpec, batch: number, openNeeds: number, time: number)
     declines: 0,
     stalls: 0,
     failedClaim: 0,
+    provenClaim: 0,
     agent: null,
     queuedAt: openNeeds === 0 ? time : null,
     assignedAt: null,
@@ -291,6 +314,10 @@ function finish(goal: GoalView, task: TaskView, state: 'DONE' | 'FAILED', time: 
   task.finishedAt = time;
   task.retryAt = null;
 }
+
+/** False for a task with a check that has not passed under the present claim. */
+export const isProven = ({ spec, claims, provenClaim }: TaskView): boolean =>
+  spec.check === undefined || provenClaim === claims;
 
 /** An agent announces a failed attempt and BullMQ confirms it; the claim tells that both mean the same one. */
 function countFailure(task: TaskView, claim: number): void {

@@ -3,7 +3,7 @@
  * disagreement counts only if it stays the same while everything written before it is recorded.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { GoalView, TaskView } from '../core/goal.js';
+import { type GoalView, isProven, type TaskView } from '../core/goal.js';
 import { gateJobId, relayJobId } from '../core/ids.js';
 import { isFinal, type GoalState, type TaskState } from '../core/task-state.js';
 import type { Log } from '../log/log.js';
@@ -193,6 +193,8 @@ class Look {
 
 function agrees(goal: GoalView, task: TaskView, job: JobState): boolean {
   if (JOBS_OF_TASK[task.state].includes(job)) return true;
+  // BullMQ believes a worker that did not run the task's check; Drover does not.
+  if (task.state === 'FAILED' && job === 'completed' && !isProven(task)) return true;
   // A goal that was rebuilt has jobs only for what was left to do.
   return job === 'missing' && goal.floor > 0 && isFinal(task.state);
 }

@@ -93,6 +93,7 @@ export const tasks = sqliteTable(
     declines: integer().notNull(),
     stalls: integer().notNull(),
     failedClaim: integer('failed_claim').notNull(),
+    provenClaim: integer('proven_claim').notNull(),
     agent: text(),
     queuedAt: integer('queued_at'),
     assignedAt: integer('assigned_at'),

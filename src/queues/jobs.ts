@@ -110,10 +110,12 @@ export class Jobs {
    */
   async retry({ queue, id }: JobRef, released: boolean): Promise<boolean> {
     const job = await this.queue(queue).getJob(id);
-    if (!job || !(await job.isFailed())) return false;
-    const parent = released ? ['parentKey', 'parent'] : [];
+    const state = await job?.getState();
+    // Completed, and failed for Drover, is a job whose worker did not run its check.
+    if (!job || (state !== 'failed' && state !== 'completed')) return false;
+    const parent = released || state === 'completed' ? ['parentKey', 'parent'] : [];
     await this.client.hdel(jobKey(this.prefix, queue, id), 'declines', ...parent);
-    await job.retry('failed', { resetAttemptsMade: true });
+    await job.retry(state, { resetAttemptsMade: true });
     return true;
   }
 

@@ -81,6 +81,33 @@ describe('a task', () => {
     });
   });
 
+  it('with a check is done only if the check passed under the claim that completed it', () => {
+    const checked = spec(1, [], { check: { run: 'true', timeout: 1 } });
+    const passed: Event = {
+      type: 'check.finished',
+      command: 'true',
+      exitCode: 0,
+      output: '',
+      durationMs: 1,
+      passed: true,
+    };
+    const assigned: Event = { type: 'task.assigned' };
+    expect(states(given([checked], on(1, assigned), on(1, passed, 1), on(1, complete)))).toEqual([
+      'DONE',
+    ]);
+    const unproven = given([checked], on(1, assigned), on(1, complete));
+    expect(states(unproven)).toEqual(['FAILED']);
+    expect(unproven.tasks.get('task-1')!.error).toContain('`true` was not run');
+    const stale = given(
+      [checked],
+      on(1, assigned),
+      on(1, passed, 1),
+      on(1, assigned),
+      on(1, complete),
+    );
+    expect(states(stale)).toEqual(['FAILED']);
+  });
+
   it('that failed comes back by a person only', () => {
     const goal = given(
       [spec(1)],

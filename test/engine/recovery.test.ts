@@ -180,6 +180,26 @@ describe('a cut stream', () => {
 });
 
 describe('any BullMQ worker', () => {
+  it('is not believed about a task whose check it did not run, and an agent makes good', async () => {
+    const drover = await bed.start();
+    const connection = bed.redis().connection;
+    const worker = new Worker('python', async () => 'trust me', {
+      connection,
+      prefix: drover.prefix,
+    });
+    const goal = await drover.enqueue({
+      title: 'Unproven',
+      tasks: [{ name: 'a', capability: 'python', check: { run: 'true' } }],
+    });
+    const report = await goal.done();
+    await worker.close();
+    expect(report.text).toBe('Stuck: 0/1 tasks complete, 1 failed');
+    expect(report.tasks[0]!.error).toContain('`true` was not run');
+    await drover.agent('python', () => 'proven');
+    await drover.retry(report.tasks[0]!.id);
+    expect((await goal.done()).tasks[0]).toMatchObject({ state: 'DONE', result: 'proven' });
+  });
+
   it('takes part in a plan: data in, value out, retries by its own errors', async () => {
     const drover = await bed.start();
     await drover.agent('developer', (task) => task.needs());
