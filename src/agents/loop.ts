@@ -8,7 +8,7 @@
 import { DroverError, messageOf } from '../core/errors.js';
 import type { AgentEvent } from '../core/events.js';
 import type { Json } from '../core/plan.js';
-import type { Claim, Opened } from '../queues/claim.js';
+import { type Claim, type Opened, Renumbered } from '../queues/claim.js';
 import type { Outcome } from '../queues/worker.js';
 import { asJson, Context, Declined, type Grow, type TaskContext } from './context.js';
 import { storeResult } from './results.js';
@@ -66,7 +66,7 @@ export async function runAttempt(
     };
     // Where the agent takes whatever it is offered, both announcements share one round trip, and the handler is
     // called meanwhile. A refusal aborts it; whatever else it writes stands behind the announcements.
-    const opened = claim.open(agent.declines ? [observed] : [observed, began]);
+    const opened = claim.open(agent.declines ? [observed] : [observed, began], signal);
     opened.catch((error: unknown) => stop.abort(error));
     const { grow, results } = agent;
     const context = new Context(claim, opened, results, signal, grow, (error) => stop.abort(error));
@@ -150,16 +150,15 @@ async function decline(
 
 async function failed(claim: Claim, context: Context, error: Error): Promise<Outcome> {
   const final = isFinal(claim, error);
-  const stale = error instanceof DroverError && error.code === 'stale-claim';
-  if (!stale) {
-    // BullMQ refuses a claim that was lost meanwhile, whatever becomes of this announcement.
-    await context
-      .write([
-        { event: { type: 'attempt.failed', error: error.message, final } },
-        { log: error.message },
-      ])
-      .catch(() => undefined);
-  }
+  // A worker takes jobs one after the other under one token, so BullMQ might count this for the claim after it.
+  if (error instanceof DroverError && error.code === 'stale-claim') return { kind: 'lost' };
+  // BullMQ refuses a claim that was lost meanwhile, whatever becomes of this announcement.
+  await context
+    .write([
+      { event: { type: 'attempt.failed', error: error.message, final } },
+      { log: error.message },
+    ])
+    .catch(() => undefined);
   return { kind: 'failed', error, final };
 }
 
@@ -176,7 +175,9 @@ function isFinal(claim: Claim, error: Error): boolean {
 const timeoutError = ({ data: { task } }: Claim): DroverError =>
   new DroverError('timeout', `${task.id} ran longer than its timeout of ${task.timeout} ms.`);
 
-const wasStopped = (signal: AbortSignal): boolean => signal.reason instanceof AgentStopped;
+/** Nobody's fault: the task goes back into its queue as if it had not been claimed. */
+const wasStopped = ({ reason }: AbortSignal): boolean =>
+  reason instanceof AgentStopped || reason instanceof Renumbered;
 
 const asError = (error: unknown): Error =>
   error instanceof Error ? error : new Error(messageOf(error));

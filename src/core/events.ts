@@ -76,6 +76,8 @@ const supervisorEventSchema = z.discriminatedUnion('type', [
   }),
   /** Redis had lost the goal; claims go on above `floor`, so that no older claim is mistaken for a new one. */
   z.object({ type: z.literal('goal.resubmitted'), floor: count }),
+  /** Redis had lost its last writes: these tasks were done already, and there they are completed once more. */
+  z.object({ type: z.literal('goal.repaired'), tasks: z.array(text) }),
   z.object({ type: z.literal('task.retried'), why: text.optional() }),
   z.object({ type: z.literal('goal.cancelled'), why: text.optional() }),
   /** Recorded with the event that caused it, in one transaction. */

@@ -23,8 +23,10 @@ interface Witnessed {
   released: LoggedEvent | undefined;
   /** What made it DONE. */
   completed: (LoggedEvent & { event: { type: 'task.completed' } }) | undefined;
-  /** True once a worker took it although it was done. */
-  ranAgain: boolean;
+  /** Events with which a worker took it although it was done. */
+  readonly takenAgain: number[];
+  /** True while Redis is told again that it is done. */
+  repaired: boolean;
   /** The claim whose check passed. */
   provenBy: number | undefined;
   readonly steps: Set<string>;
@@ -100,7 +102,12 @@ class HistoryAudit {
         `Its tasks make it ${view.state}, and the last event that says so says ${this.announced}.`,
       );
     }
-    for (const [id, task] of this.tasks) this.checkOrder(id, task);
+    for (const [id, task] of this.tasks) {
+      this.checkOrder(id, task);
+      for (const seq of task.takenAgain) {
+        report.add(id, 'task.assigned', seq, `A worker took it after it was DONE (event ${seq}).`);
+      }
+    }
   }
 
   private followGoal({ event, seq }: LoggedEvent, view: GoalView): void {
@@ -111,6 +118,9 @@ class HistoryAudit {
         return;
       case 'stream.gap':
         this.gaps.add(event.queue);
+        return;
+      case 'goal.repaired':
+        for (const id of event.tasks) this.tasks.get(id)!.repaired = true;
         return;
       case 'goal.settled':
         this.announce('SETTLED', view, seq);
@@ -168,13 +178,7 @@ class HistoryAudit {
       case 'task.assigned':
         if (after.claims === before?.claims) task.uncounted += 1;
         if (before?.state === 'DONE') {
-          task.ranAgain = true;
-          this.report.add(
-            id,
-            'task.assigned',
-            seq,
-            `A worker took it after it was DONE (event ${seq}).`,
-          );
+          task.takenAgain.push(seq);
         }
         task.firstAssigned ??= entry;
         return;
@@ -238,7 +242,10 @@ class HistoryAudit {
     seq: number,
   ): void {
     const same = JSON.stringify(event.result) === JSON.stringify(task.completed?.event.result);
-    if (same && !task.ranAgain) return;
+    // A Redis that lost its last writes offered it again, until the supervisor completed it there.
+    if (same && task.repaired) task.takenAgain.length = 0;
+    task.repaired = false;
+    if (same && task.takenAgain.length === 0) return;
     this.report.add(id, 'task.completed', seq, `It was completed a second time (event ${seq}).`);
   }
 
@@ -269,7 +276,8 @@ const newWitness = (spec: TaskSpec): Witnessed => ({
   firstAssigned: undefined,
   released: undefined,
   completed: undefined,
-  ranAgain: false,
+  takenAgain: [],
+  repaired: false,
   provenBy: undefined,
   steps: new Set(),
 });

@@ -195,8 +195,8 @@ function agrees(goal: GoalView, task: TaskView, job: JobState): boolean {
   if (JOBS_OF_TASK[task.state].includes(job)) return true;
   // BullMQ believes a worker that did not run the task's check; Drover does not.
   if (task.state === 'FAILED' && job === 'completed' && !isProven(task)) return true;
-  // A goal that was rebuilt has jobs only for what was left to do.
-  return job === 'missing' && goal.floor > 0 && isFinal(task.state);
+  // A goal that was rebuilt has jobs only for what was left to do, and so have added tasks that Redis lost.
+  return job === 'missing' && (goal.floor > 0 || task.batch > 0) && isFinal(task.state);
 }
 
 function explain({ goal, task, says, job, queue }: Mismatch): Disagreement {

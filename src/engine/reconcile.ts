@@ -13,6 +13,7 @@ import type { GoalView, TaskView } from '../core/goal.js';
 import { topologicalOrder } from '../core/graph.js';
 import { gateJobId, relayJobId } from '../core/ids.js';
 import { isFinal } from '../core/task-state.js';
+import { listGoals } from '../projections/goal-list.js';
 import type { Flows } from '../queues/flows.js';
 import { keepStreams } from '../queues/flows.js';
 import type { RedisClient } from '../queues/connection.js';
@@ -78,10 +79,36 @@ export class Reconciler {
     }
   }
 
+  /**
+   * Lets the claims that come be numbered above those that the log has. To be repeated for what was claimed and
+   * not yet recorded, before anybody may begin.
+   */
+  async raiseClaims(): Promise<void> {
+    const { recording, jobs } = this.parts;
+    for (const goal of recording.board.inState('OPEN', 'SETTLED')) {
+      for (const task of goal.tasks.values()) {
+        if (task.claims > 0 && !isFinal(task.state)) {
+          await jobs.raiseClaims(refOf(task), task.claims);
+        }
+      }
+    }
+  }
+
+  /** Goals that are done, of which a Redis that lost its last second may say otherwise. */
+  async repairDone(): Promise<void> {
+    const { recording, turns } = this.parts;
+    for (const { id } of listGoals(recording.log.db, { states: ['DONE'], evicted: false })) {
+      await this.effect(id, () => turns.take(id, () => this.repairFinished(id)));
+    }
+  }
+
   async reconcile(id: string): Promise<void> {
     await this.effect(id, async () => {
       const goal = this.parts.recording.board.goal(id);
-      if (goal) await this.submitMissing(goal);
+      if (goal) {
+        await this.restore(goal);
+        await this.submitMissing(goal);
+      }
       await this.parts.turns.take(id, async () => {
         await this.repairFinished(id);
         await this.openLooseGates(id);
@@ -138,17 +165,42 @@ export class Reconciler {
 
   /** @returns the goal with its new floor of claims */
   private async prepareRebuild(goal: GoalView, missing: ReadonlySet<string>): Promise<GoalView> {
-    const { recording, jobs } = this.parts;
+    const { recording } = this.parts;
     const highest = Math.max(0, ...[...goal.tasks.values()].map((task) => task.claims));
     const floor = (Math.floor(highest / CLAIM_GAP) + 1) * CLAIM_GAP;
+    await this.restoreJournals(goal, missing);
+    await recording.commit([eventOf(goal, { type: 'goal.resubmitted', floor })]);
+    return recording.board.goal(goal.id)!;
+  }
+
+  /** Gives the jobs of open tasks back what a Redis that lost its last second forgot about them. */
+  private async restore(goal: GoalView): Promise<void> {
+    const { jobs } = this.parts;
+    const open = [...goal.tasks.values()].filter((task) => !isFinal(task.state));
+    await this.restoreJournals(goal, new Set(open.map((task) => task.spec.id)));
+    // A task that waits for tasks that it added takes their results from their jobs, which may be gone.
+    const added = [...goal.tasks.values()].filter((task) => task.batch > 0 && task.released);
+    const found = await jobs.exist(added.map(refOf));
+    const lost = added.filter((_, index) => !found[index]);
+    await jobs.supplyResults(
+      lost.flatMap((child) =>
+        goal.dependents
+          .get(child.spec.id)!
+          .map((dependent) => goal.tasks.get(dependent)!)
+          .filter((parent) => parent.batch < child.batch && !isFinal(parent.state))
+          .map((parent) => ({ parent: refOf(parent), child: refOf(child), result: child.result })),
+      ),
+    );
+  }
+
+  private async restoreJournals(goal: GoalView, tasks: ReadonlySet<string>): Promise<void> {
+    const { recording, jobs } = this.parts;
     const steps = [];
-    for (const { task, event } of recording.log.events({ goal: goal.id })) {
-      if (event.type !== 'step.done' || task === undefined || !missing.has(task)) continue;
+    for (const { task, event } of recording.log.events({ goal: goal.id, type: 'step.done' })) {
+      if (event.type !== 'step.done' || task === undefined || !tasks.has(task)) continue;
       steps.push({ task, step: event.step, result: event.result });
     }
     await jobs.restoreJournals(steps);
-    await recording.commit([eventOf(goal, { type: 'goal.resubmitted', floor })]);
-    return recording.board.goal(goal.id)!;
   }
 
   /** Where Redis lost its last second, jobs may have fallen back behind what the log knows. */
@@ -161,6 +213,14 @@ export class Reconciler {
       .map((task) => goal.tasks.get(task)!)
       .filter(({ claims, state }) => claims > 0 || isFinal(state));
     const states = await jobs.states(tasks.map(refOf));
+    const undone = tasks.filter(
+      ({ state }, index) =>
+        state === 'DONE' && states[index] !== 'completed' && states[index] !== 'missing',
+    );
+    if (undone.length > 0) {
+      const ids = undone.map((task) => task.spec.id);
+      await recording.commit([eventOf(goal, { type: 'goal.repaired', tasks: ids })]);
+    }
     for (const [index, task] of tasks.entries()) {
       const state = states[index]!;
       if (state === 'missing') continue;
@@ -234,16 +294,12 @@ export class Reconciler {
   }
 }
 
-/**
- * Adopts outcomes that BullMQ has and the log lacks: entries of a stream were cut before they were read.
- * @returns true where something was adopted.
- */
-export async function adoptOutcomes(
-  { recording, jobs }: ReconcileParts,
+/** Outcomes that BullMQ has and the log lacks: entries of a stream were cut before they were read. */
+export async function findOutcomes(
+  { jobs }: ReconcileParts,
   goal: GoalView,
   queue: string,
-  cursor: string,
-): Promise<boolean> {
+): Promise<NewEvent[]> {
   const open = [...goal.tasks.values()].filter(
     (task) => task.spec.capability === queue && !isFinal(task.state),
   );
@@ -257,9 +313,7 @@ export async function adoptOutcomes(
         : { type: 'task.failed', reason: outcome.failed };
     events.push({ ...eventOf(goal, event), task: task.spec.id });
   }
-  if (events.length === 0) return false;
-  await recording.commit([eventOf(goal, { type: 'stream.gap', queue, after: cursor }), ...events]);
-  return true;
+  return events;
 }
 
 export const refOf = ({ spec }: TaskView): JobRef => ({ queue: spec.capability, id: spec.id });

@@ -9,7 +9,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { createBirpc } from 'birpc';
 import { type Answer, answered } from '../core/answer.js';
 import type { NewEvent } from '../core/events.js';
-import type { GoalState } from '../core/task-state.js';
+import { type GoalState, isFinal } from '../core/task-state.js';
 import { Log } from '../log/log.js';
 import {
   connect,
@@ -55,8 +55,8 @@ export interface RecordingListener {
   committed(changes: readonly ChangedGoal[]): void;
   trouble(about: 'log' | 'files', reason: string | null): void;
   error(message: string): void;
-  /** Entries of a stream were cut: states are to be taken from the jobs. */
-  gap(queue: string, cursor: string): Promise<void>;
+  /** Entries of a stream were cut: what have the jobs of open tasks come to? */
+  gap(queue: string): Promise<readonly NewEvent[]>;
 }
 
 export interface ChangedGoal {
@@ -94,7 +94,8 @@ class Recording implements RecordingCalls {
           return goal && { project: goal.project, goal: goal.id, task: job };
         },
         commit: (events, cursors) => this.ledger.commit(events, { cursors }),
-        onGap: (queue, cursor) => main.gap(queue, cursor),
+        onGap: (queue) => main.gap(queue),
+        adopt: (queue, cursor, outcomes) => this.adopt(queue, cursor, outcomes),
         onTrouble: (reason) => void main.trouble.asEvent('log', reason),
       });
       this.ledger.onCommit(({ events, changed }) => {
@@ -116,6 +117,19 @@ class Recording implements RecordingCalls {
       });
       return null;
     });
+  }
+
+  private adopt(queue: string, cursor: string, outcomes: readonly NewEvent[]): void {
+    const lacking = outcomes.filter(({ goal, task }) => {
+      const view = this.ledger.board.goal(goal)?.tasks.get(task!);
+      return view !== undefined && !isFinal(view.state);
+    });
+    const goals = new Map(
+      lacking.map(({ goal, project, time }) => [goal, { goal, project, time }]),
+    );
+    const event = { type: 'stream.gap', queue, after: cursor } as const;
+    const gaps = [...goals.values()].map((envelope) => ({ ...envelope, event }));
+    if (gaps.length > 0) this.ledger.commit([...gaps, ...lacking]);
   }
 
   decide(request: Request): Promise<Answer<Decision>> {

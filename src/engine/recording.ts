@@ -81,7 +81,7 @@ export class Recording implements Records {
       committed: (changes) => recording?.notify(changes),
       trouble: onTrouble,
       error: (message) => onError(new Error(message)),
-      gap: async (queue, cursor) => recording?.onGap(queue, cursor),
+      gap: async (queue) => recording?.onGap(queue) ?? [],
     };
     const calls = createBirpc<RecordingCalls, RecordingListener>(listener, {
       post: (message) => thread.postMessage(message),
@@ -106,8 +106,8 @@ export class Recording implements Records {
     }
   }
 
-  /** Takes states from the jobs where entries of a stream were cut; set by the supervisor. */
-  onGap: (queue: string, cursor: string) => Promise<void> = async () => undefined;
+  /** Looks at the jobs where entries of a stream were cut; set by the supervisor. */
+  onGap: (queue: string) => Promise<readonly NewEvent[]> = async () => [];
 
   /** Records what a request leads to, or refuses it. */
   async decide(request: Request): Promise<Decision> {

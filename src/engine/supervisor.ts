@@ -7,6 +7,7 @@
  */
 import { type Answer, answered } from '../core/answer.js';
 import { DroverError, messageOf } from '../core/errors.js';
+import type { NewEvent } from '../core/events.js';
 import type { GoalView } from '../core/goal.js';
 import { ENGINE_QUEUES } from '../core/ids.js';
 import { type Json, jsonSchema } from '../core/plan.js';
@@ -16,7 +17,7 @@ import { Flows, keepStreams } from '../queues/flows.js';
 import { Gates, startEngineWorkers } from '../queues/gates.js';
 import { Jobs } from '../queues/jobs.js';
 import type { WorkerTiming } from '../queues/worker.js';
-import { adoptOutcomes, Reconciler, type ReconcileParts, refOf } from './reconcile.js';
+import { findOutcomes, Reconciler, type ReconcileParts, refOf } from './reconcile.js';
 import type { Recording } from './recording.js';
 import type { ChangedGoal } from './recording-thread.js';
 import type { Enqueued } from './requests.js';
@@ -64,7 +65,7 @@ export class Supervisor {
       prefix,
       logId: recording.log.id(),
       queues: () => recording.watched(),
-      recover: () => this.reconciler.reconcileAll(),
+      recover: () => this.recover(),
       sweep: async () => {
         await this.reconciler.reconcileOwed();
         await this.retention.sweep(Date.now());
@@ -72,7 +73,7 @@ export class Supervisor {
       onTrouble,
       onError,
     });
-    recording.onGap = (queue, cursor) => this.adopt(queue, cursor);
+    recording.onGap = (queue) => this.outcomes(queue);
     this.unsubscribe = recording.onCommit((changes) => this.follow(changes));
   }
 
@@ -94,6 +95,7 @@ export class Supervisor {
     // Cancels whose effects were lost with the process that recorded them, or that nobody was there to have.
     await this.retention.sweep(Date.now());
     await this.reconciler.reconcileAll();
+    await this.upkeep.compare();
     await recording.start();
     this.workers.push(
       startEngineWorkers(client, prefix, this.parts.gates, timing, onError),
@@ -211,10 +213,28 @@ export class Supervisor {
     }
   }
 
-  private async adopt(queue: string, cursor: string): Promise<void> {
+  /** What a queue's jobs came to that the log takes for open. */
+  private async outcomes(queue: string): Promise<NewEvent[]> {
+    const found: NewEvent[] = [];
     for (const goal of this.options.recording.board.inState('OPEN', 'SETTLED')) {
-      await adoptOutcomes(this.parts, goal, queue, cursor);
+      found.push(...(await findOutcomes(this.parts, goal, queue)));
     }
+    return found;
+  }
+
+  /**
+   * Brings a Redis in step with the log that was started again and may have lost its last second, or that lost
+   * everything. The log catches up first: what it does not know yet looks as if Redis had gone astray.
+   */
+  private async recover(): Promise<void> {
+    const { recording } = this.options;
+    await recording.catchUp();
+    await this.reconciler.reconcileAll();
+    await this.reconciler.repairDone();
+    // Twice, because of what was claimed in between and is not recorded yet.
+    await this.reconciler.raiseClaims();
+    await recording.catchUp();
+    await this.reconciler.raiseClaims();
   }
 }
 

@@ -6,6 +6,7 @@ import { DroverError, messageOf } from '../core/errors.js';
 import type { Connection } from '../queues/connection.js';
 import { keepStreams } from '../queues/flows.js';
 import { ownerKey } from '../queues/keys.js';
+import { Vouch } from '../queues/vouch.js';
 
 export interface UpkeepOptions {
   readonly connection: Connection;
@@ -31,8 +32,11 @@ export class Upkeep {
   private swept = 0;
   private away = false;
   private stopped = false;
+  private readonly vouch: Vouch;
 
-  constructor(private readonly options: UpkeepOptions) {}
+  constructor(private readonly options: UpkeepOptions) {
+    this.vouch = new Vouch(options.connection.client, options.prefix);
+  }
 
   /**
    * Takes the prefix: two logs that took turns on one would each miss what the other read.
@@ -49,6 +53,15 @@ export class Upkeep {
       `The keys ‘${prefix}:*’ of this Redis belong to another log (${owner}).`,
       'Use that log’s data directory, another Redis, or another prefix (--prefix).',
     );
+  }
+
+  /** Recovers, and vouches for the Redis then, where that was not done since it was started or emptied. */
+  async compare(): Promise<void> {
+    const run = await this.vouch.unvouched();
+    if (run === undefined) return;
+    await this.claimPrefix();
+    await this.options.recover();
+    await this.vouch.vouch(run, this.options.logId);
   }
 
   start(): void {
@@ -85,14 +98,11 @@ export class Upkeep {
   }
 
   private async look(): Promise<void> {
-    const { connection, prefix, queues, recover, sweep } = this.options;
+    const { connection, prefix, queues, sweep } = this.options;
     if (connection.client.status !== 'ready') return;
     // Somebody's own Queue object sets the limit back; this takes it away again.
     await keepStreams(connection.client, prefix, queues());
-    if ((await connection.client.get(ownerKey(prefix))) === null) {
-      await this.claimPrefix();
-      await recover();
-    }
+    await this.compare();
     if (Date.now() - this.swept < SWEEP_EVERY) return;
     await sweep();
     this.swept = Date.now();
@@ -107,11 +117,7 @@ export class Upkeep {
     if (!this.away) return;
     this.away = false;
     this.options.onTrouble(null);
-    // It may have lost its last second, or everything.
-    this.run(async () => {
-      await this.claimPrefix();
-      await this.options.recover();
-    });
+    this.run(() => this.compare());
   };
 }
 

@@ -7,7 +7,13 @@
 import { randomUUID } from 'node:crypto';
 import { and, asc, count, eq, gt, lte, max, sql, type SQL } from 'drizzle-orm';
 import { DroverError } from '../core/errors.js';
-import { EVENT_VERSION, eventSchema, type LoggedEvent, type NewEvent } from '../core/events.js';
+import {
+  EVENT_VERSION,
+  type Event,
+  eventSchema,
+  type LoggedEvent,
+  type NewEvent,
+} from '../core/events.js';
 import type { Json } from '../core/plan.js';
 import { type Database, openDatabase } from './database.js';
 import { commands, cursors, events, goals, meta, tasks } from './schema.js';
@@ -17,6 +23,7 @@ export interface EventFilter {
   readonly goal?: string;
   readonly task?: string;
   readonly project?: string;
+  readonly type?: Event['type'];
   /** Events after this sequence number. */
   readonly after?: number;
   /** Events up to and including this sequence number. */
@@ -183,6 +190,7 @@ function conditions(filter: EventFilter): SQL[] {
   const all: SQL[] = [];
   if (filter.goal !== undefined) all.push(eq(events.goal, filter.goal));
   if (filter.task !== undefined) all.push(eq(events.task, filter.task));
+  if (filter.type !== undefined) all.push(eq(events.type, filter.type));
   if (filter.project !== undefined) all.push(eq(events.project, filter.project));
   if (filter.until !== undefined) all.push(lte(events.seq, filter.until));
   if (filter.untilTime !== undefined) all.push(lte(events.time, filter.untilTime));

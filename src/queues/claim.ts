@@ -5,14 +5,16 @@
  * job's lock; a claim that lost it is refused and has written nothing), 4 (a finished step is journaled in the
  * script that announces it, so both are there or neither).
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { DroverError } from '../core/errors.js';
 import type { AgentEvent } from '../core/events.js';
 import type { Json, TaskSpec } from '../core/plan.js';
-import { cancelledKey, jobKey, journalKey, streamKey } from './keys.js';
+import { cancelledKey, jobKey, journalKey, streamKey, vouchKey } from './keys.js';
 import { defineScript } from './script.js';
+import { RUN_ID } from './vouch.js';
 
 const taskIdSchema = z.object({ id: z.string(), name: z.string(), needs: z.array(z.string()) });
 
@@ -43,6 +45,9 @@ export type Write =
   /** The agent will not take the task; counted with its job. */
   | { readonly declined: string; readonly agent: string };
 
+/** Milliseconds between two looks whether the supervisor has vouched for Redis. */
+const UNREADY = 100;
+
 /** Lines of log kept with a job in Redis, for Bull Board. */
 const LOG_LINES = 1_000;
 
@@ -56,8 +61,14 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('HGET', KEYS[2], 'ats') ~
 end
 `;
 
-/** KEYS lock, job, stream, values, ignored failures, journal, cancelled; ARGV token, claims, job, goal, events… */
-const OPEN = `${FENCE}
+/**
+ * KEYS lock, job, stream, values, ignored failures, journal, cancelled, vouch; ARGV token, claims, job, goal,
+ * events…
+ */
+const OPEN = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'stale'} end
+if redis.call('HGET', KEYS[2], 'ats') ~= ARGV[2] then return {'renumbered'} end
+if redis.call('GET', KEYS[8]) ~= ${RUN_ID} then return {'unready'} end
 if redis.call('SISMEMBER', KEYS[7], ARGV[4]) == 1 then return {'cancelled'} end
 for i = 5, #ARGV do
   redis.call('XADD', KEYS[3], '*', 'event', 'drover', 'jobId', ARGV[3], 'data', ARGV[i])
@@ -100,6 +111,14 @@ export interface Opened {
   readonly declines: number;
 }
 
+/**
+ * The claim got its number from a Redis that had lost claims which the log has: the task goes back and is claimed
+ * again, under the next number.
+ */
+export class Renumbered extends Error {
+  override readonly name = 'Renumbered';
+}
+
 export class Claims {
   private readonly openScript;
   private readonly writeScript;
@@ -108,7 +127,7 @@ export class Claims {
     client: Redis,
     readonly prefix: string,
   ) {
-    this.openScript = defineScript(client, 'droverOpenClaim', 7, OPEN);
+    this.openScript = defineScript(client, 'droverOpenClaim', 8, OPEN);
     this.writeScript = defineScript(client, 'droverWriteClaim', 5, WRITE);
   }
 
@@ -150,24 +169,18 @@ export class Claim {
   }
 
   /**
-   * Announces the claim's first events and reads what the task may see, in one round trip.
-   * @throws DroverError `stale-claim` or `cancelled`.
+   * Announces the claim's first events and reads what the task may see, in one round trip. Where Redis has just
+   * been started, it waits until the supervisor has vouched for it.
+   * @throws the signal's reason, `Renumbered`, or DroverError `stale-claim` or `cancelled`.
    */
-  async open(events: readonly AgentEvent[]): Promise<Opened> {
-    const reply = await this.openScript(
-      `${this.key}:lock`,
-      this.key,
-      streamKey(this.prefix, this.job.queueName),
-      `${this.key}:processed`,
-      `${this.key}:failed`,
-      journalKey(this.prefix, this.data.task.id),
-      cancelledKey(this.prefix),
-      this.token,
-      this.job.attemptsStarted,
-      this.jobId,
-      this.data.goal,
-      ...events.map((event) => this.encode(event)),
-    );
+  async open(events: readonly AgentEvent[], signal: AbortSignal): Promise<Opened> {
+    let reply = await this.tryOpen(events);
+    while (answerOf(reply) === 'unready') {
+      signal.throwIfAborted();
+      await delay(UNREADY);
+      reply = await this.tryOpen(events);
+    }
+    if (answerOf(reply) === 'renumbered') throw new Renumbered();
     const parsed = openedSchema.safeParse(reply);
     if (!parsed.success) throw this.refused(reply);
     const [, processed, failed, journal, declines] = parsed.data;
@@ -217,13 +230,30 @@ export class Claim {
     if (!Array.isArray(reply) || reply[0] !== 'written') throw this.refused(reply);
   }
 
+  private tryOpen(events: readonly AgentEvent[]): Promise<unknown> {
+    return this.openScript(
+      `${this.key}:lock`,
+      this.key,
+      streamKey(this.prefix, this.job.queueName),
+      `${this.key}:processed`,
+      `${this.key}:failed`,
+      journalKey(this.prefix, this.data.task.id),
+      cancelledKey(this.prefix),
+      vouchKey(this.prefix),
+      this.token,
+      this.job.attemptsStarted,
+      this.jobId,
+      this.data.goal,
+      ...events.map((event) => this.encode(event)),
+    );
+  }
+
   private encode(event: AgentEvent): string {
     return JSON.stringify({ claim: this.number, ...event });
   }
 
   private refused(reply: unknown): DroverError {
-    const [why] = Array.isArray(reply) ? (reply as unknown[]) : [];
-    return why === 'cancelled'
+    return answerOf(reply) === 'cancelled'
       ? new DroverError('cancelled', `${this.data.goal} is cancelled.`)
       : new DroverError(
           'stale-claim',
@@ -231,6 +261,8 @@ export class Claim {
         );
   }
 }
+
+const answerOf = (reply: unknown): unknown => (Array.isArray(reply) ? reply[0] : undefined);
 
 function pairs(list: readonly string[]): [string, string][] {
   return Array.from({ length: list.length / 2 }, (_, index) => [

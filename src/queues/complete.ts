@@ -12,7 +12,7 @@ export const OUTCOME = 'outcome';
 
 /**
  * KEYS delayed, waiting, prioritized, active, the queue's first part of keys; ARGV outcome, jobs. Takes them out
- * of whatever set they wait in, and leaves the outcome with them.
+ * of whatever set they wait in, and leaves the outcome with them. Whoever holds one of them has lost it.
  */
 const TAKE = `
 for index = 2, #ARGV do
@@ -22,6 +22,7 @@ for index = 2, #ARGV do
     redis.call('LPUSH', KEYS[4], job)
     redis.call('HSET', KEYS[5] .. job, '${OUTCOME}', ARGV[1])
   end
+  redis.call('DEL', KEYS[5] .. job .. ':lock')
 end
 `;
 

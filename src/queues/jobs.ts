@@ -103,6 +103,23 @@ export class Jobs {
     await this.raise(key, claims - floor);
   }
 
+  /** Hands jobs the results of children that Redis lost after the log had recorded them as done. */
+  async supplyResults(
+    results: readonly { parent: JobRef; child: JobRef; result: Json }[],
+  ): Promise<void> {
+    for (const chunk of chunks(results)) {
+      const pipeline = this.client.pipeline();
+      for (const { parent, child, result } of chunk) {
+        pipeline.hsetnx(
+          `${jobKey(this.prefix, parent.queue, parent.id)}:processed`,
+          jobKey(this.prefix, child.queue, child.id),
+          JSON.stringify(result),
+        );
+      }
+      await pipeline.exec();
+    }
+  }
+
   /**
    * Moves a failed job back into its queue with all its attempts; false where it had not failed.
    * @param released its dependents have gone on without it, so that they must not wait for it again: BullMQ

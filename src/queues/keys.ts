@@ -16,6 +16,9 @@ export const cancelledKey = (prefix: string): string => `${prefix}:cancelled`;
 /** Id of the log that owns this prefix; gone when Redis lost everything. */
 export const ownerKey = (prefix: string): string => `${prefix}:log`;
 
+/** Run id of the Redis that the supervisor has compared with the log; see vouch.ts. */
+export const vouchKey = (prefix: string): string => `${prefix}:vouch`;
+
 /** Pub/sub channel on which workers hear that a goal was cancelled. */
 export const cancelChannel = (prefix: string): string => `${prefix}:cancel`;
 

@@ -24,7 +24,9 @@ export type Outcome =
   | { readonly kind: 'declined'; readonly delay: number }
   /** Waits for tasks that it added; it is claimed again when they are done. */
   | { readonly kind: 'suspended' }
-  /** Its agent has to go: back into the queue at once, no attempt used. */
+  /** Another claim holds the task by now, or nobody: nothing is written. */
+  | { readonly kind: 'lost' }
+  /** Its agent has to go, or the claim was numbered wrongly: back into the queue at once, no attempt used. */
   | { readonly kind: 'stopped' };
 
 export interface WorkerTiming {
@@ -85,6 +87,9 @@ export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
           break;
         case 'stopped':
           await job.moveToWait(token);
+          throw new WaitingError();
+        case 'lost':
+          // The one of BullMQ's errors that makes it leave the job alone.
           throw new WaitingError();
         default:
           return outcome satisfies never;

@@ -17,8 +17,13 @@ export interface RecorderOptions {
   readonly locate: Locate;
   /** Appends the events, moves the cursors and stores the projections, all or nothing. */
   readonly commit: (events: readonly NewEvent[], cursors: ReadonlyMap<string, string>) => void;
-  /** Entries were cut before they were read. */
-  readonly onGap: (queue: string, cursor: string) => Promise<void>;
+  /**
+   * Entries were cut before they were read: looks at the jobs. What it finds is adopted once everything that
+   * stands in the streams by then is recorded, because what is told there needs no adopting.
+   */
+  readonly onGap: (queue: string, cursor: string) => Promise<readonly NewEvent[]>;
+  /** Records those of the outcomes that the log still lacks. */
+  readonly adopt: (queue: string, cursor: string, outcomes: readonly NewEvent[]) => void;
   /** Recording stands still for this reason; null when it goes on. */
   readonly onTrouble: (reason: string | null) => void;
 }
@@ -42,6 +47,8 @@ export class Recorder {
   private running: Promise<void> | undefined;
   private housekept = 0;
   private troubled = false;
+  /** Those who want to be told when everything is recorded. */
+  private readonly waiting: { resolve: () => void; reject: (error: unknown) => void }[] = [];
   /** Gaps that were dealt with, by their cursors. */
   private readonly known = new Map<string, string>();
 
@@ -56,15 +63,33 @@ export class Recorder {
     if (this.running) await this.options.streams.wake();
   }
 
-  /** Records everything that is in the streams by now. */
+  /** Records everything that is in the streams by now; while it records, between two reads. */
   async catchUp(): Promise<void> {
+    if (!this.running) return this.catchUpNow();
+    const caughtUp = new Promise<void>((resolve, reject) => this.waiting.push({ resolve, reject }));
+    await this.options.streams.wake();
+    return caughtUp;
+  }
+
+  private async catchUpNow(): Promise<void> {
+    const { onGap, adopt } = this.options;
     const gaps = await this.gaps();
+    const found: (readonly NewEvent[])[] = [];
+    for (const [queue, cursor] of gaps) found.push(await onGap(queue, cursor));
+    await this.drain();
+    for (const [index, [queue, cursor]] of gaps.entries()) {
+      adopt(queue, cursor, found[index]!);
+      this.known.set(queue, cursor);
+    }
+  }
+
+  private async drain(): Promise<void> {
     for (;;) {
       const entries = await this.options.streams.read(this.cursors, 1);
-      if (entries.length === 0) break;
-      this.record(entries);
+      if (entries.length > 0) this.record(entries);
+      // Less than a page: that was all there was. Waiting for a lull could take for ever.
+      if (entries.length < MANY) return;
     }
-    for (const [queue, cursor] of gaps) await this.options.onGap(queue, cursor);
   }
 
   start(): void {
@@ -76,6 +101,18 @@ export class Recorder {
     this.stopped = true;
     await this.options.streams.wake().catch(() => undefined);
     await this.running;
+    for (const { reject } of this.waiting.splice(0)) reject(new Error('Recording has ended.'));
+  }
+
+  private async catchUpForThem(): Promise<void> {
+    const waiting = this.waiting.splice(0);
+    try {
+      await this.catchUpNow();
+      for (const { resolve } of waiting) resolve();
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+      throw error;
+    }
   }
 
   private async loop(): Promise<void> {
@@ -83,6 +120,7 @@ export class Recorder {
       try {
         const entries = await this.options.streams.read(this.cursors, BLOCK);
         if (entries.length > 0) await this.recordAtPace(entries);
+        if (this.waiting.length > 0) await this.catchUpForThem();
         if (Date.now() - this.housekept >= HOUSEKEEPING) await this.housekeep();
         this.trouble(null);
       } catch (error) {
@@ -116,9 +154,8 @@ export class Recorder {
   }
 
   private async housekeep(): Promise<void> {
-    const { streams, onGap } = this.options;
-    for (const [queue, cursor] of await this.gaps()) await onGap(queue, cursor);
-    await streams.trim(this.cursors);
+    if ((await this.gaps()).length > 0) await this.catchUpNow();
+    await this.options.streams.trim(this.cursors);
     this.housekept = Date.now();
   }
 
@@ -128,7 +165,6 @@ export class Recorder {
     for (const queue of await this.options.streams.gaps(this.cursors)) {
       const cursor = this.cursors.get(queue)!;
       if (this.known.get(queue) !== cursor) found.push([queue, cursor]);
-      this.known.set(queue, cursor);
     }
     return found;
   }

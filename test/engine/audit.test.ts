@@ -135,7 +135,7 @@ test('a finished task that runs again is found, and so is a second completion', 
     append(db, 'task.assigned', {}, { task: 'task-2' });
     append(db, 'task.completed', { result: { name: 'flaky' } }, { task: 'task-2' });
   });
-  expect(fieldsOf(afterRun)).toEqual(['task.assigned task-2', 'task.completed task-2']);
+  expect(fieldsOf(afterRun)).toEqual(['task.completed task-2', 'task.assigned task-2']);
 });
 
 test('telling BullMQ a result again that it had forgotten is no second completion', async () => {

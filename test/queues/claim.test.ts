@@ -3,12 +3,15 @@ import { Queue, Worker } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import { taskSpecSchema } from '../../src/core/plan.js';
 import { type Claim, Claims, type Write } from '../../src/queues/claim.js';
-import { connect } from '../../src/queues/connection.js';
+import { connect, type RedisClient } from '../../src/queues/connection.js';
+import { ownerKey, vouchKey } from '../../src/queues/keys.js';
 import { announceCancel } from '../../src/queues/notices.js';
+import { Vouch } from '../../src/queues/vouch.js';
 import { backoffDelay } from '../../src/queues/worker.js';
 import { testBed } from '../support/redis.js';
 
 const bed = testBed();
+const UNENDING = new AbortController().signal;
 
 /** Takes one job by hand, as a worker would, and gives its claim to the test. */
 async function claimed(test: (claim: Claim, prefix: string) => Promise<void>): Promise<void> {
@@ -33,6 +36,7 @@ async function claimed(test: (claim: Claim, prefix: string) => Promise<void>): P
     floor: 3_000,
   };
   await queue.add('a', data, { jobId: 'task-1' });
+  await vouchFor(connection.client, prefix);
   const worker = new Worker('developer', null, { connection: connection.client, prefix });
   try {
     const job = await worker.getNextJob('token');
@@ -42,6 +46,14 @@ async function claimed(test: (claim: Claim, prefix: string) => Promise<void>): P
     await queue.close();
     await connection.close();
   }
+}
+
+/** As the supervisor does once it has compared this Redis with the log. */
+async function vouchFor(client: RedisClient, prefix: string): Promise<void> {
+  await client.set(ownerKey(prefix), 'log');
+  const vouch = new Vouch(client, prefix);
+  await vouch.vouch((await vouch.unvouched())!, 'log');
+  expect(await vouch.unvouched()).toBeUndefined();
 }
 
 const stream = async (prefix: string): Promise<string[]> => {
@@ -54,7 +66,7 @@ const stream = async (prefix: string): Promise<string[]> => {
 describe('a claim', () => {
   it('is numbered above the goal’s floor, and its writes carry the number', async () => {
     await claimed(async (claim, prefix) => {
-      await claim.open([{ type: 'context.built', needs: [] }]);
+      await claim.open([{ type: 'context.built', needs: [] }], UNENDING);
       await claim.write([{ step: 's', result: { deep: [1] } }, { progress: 50 }, { log: 'line' }]);
       expect(claim.number).toBe(3_001);
       expect((await stream(prefix)).map((text) => JSON.parse(text) as unknown)).toEqual([
@@ -62,7 +74,7 @@ describe('a claim', () => {
         { claim: 3_001, type: 'step.done', step: 's', result: { deep: [1] } },
         { claim: 3_001, type: 'task.progressed', progress: 50 },
       ]);
-      const { journal } = await claim.open([]);
+      const { journal } = await claim.open([], UNENDING);
       expect(journal).toEqual(new Map([['s', { deep: [1] }]]));
     });
   });
@@ -82,7 +94,9 @@ describe('a claim', () => {
         if (other === undefined) await client.del(`${prefix}:developer:task-1:lock`);
         else await client.set(`${prefix}:developer:task-1:lock`, other);
         await expect(claim.write(everything)).rejects.toMatchObject({ code: 'stale-claim' });
-        await expect(claim.open([{ type: 'context.built', needs: [] }])).rejects.toMatchObject({
+        await expect(
+          claim.open([{ type: 'context.built', needs: [] }], UNENDING),
+        ).rejects.toMatchObject({
           code: 'stale-claim',
         });
       }
@@ -97,11 +111,35 @@ describe('a claim', () => {
     });
   });
 
+  it('does not begin in a Redis that nobody has compared with the log', async () => {
+    await claimed(async (claim, prefix) => {
+      const { client, close } = await connect(bed.redis().connection);
+      // As after a restart: the vouch came back with the data, and is of another run.
+      await client.set(vouchKey(prefix), 'f'.repeat(40));
+      const before = await stream(prefix);
+      const stop = new AbortController();
+      const opening = claim.open([{ type: 'context.built', needs: [] }], stop.signal);
+      stop.abort(new Error('enough'));
+      await expect(opening).rejects.toThrow('enough');
+      expect(await stream(prefix)).toEqual(before);
+      await vouchFor(client, prefix);
+      await claim.open([{ type: 'context.built', needs: [] }], UNENDING);
+      expect(await stream(prefix)).not.toEqual(before);
+      // A vouch for data that were lost meanwhile is not given.
+      await client.flushall();
+      const vouch = new Vouch(client, prefix);
+      const run = (await vouch.unvouched())!;
+      await vouch.vouch(run, 'log');
+      expect(await vouch.unvouched()).toBe(run);
+      await close();
+    });
+  });
+
   it('of a cancelled goal does not begin', async () => {
     await claimed(async (claim, prefix) => {
       const { client, close } = await connect(bed.redis().connection);
       await announceCancel(client, prefix, 'goal-1');
-      await expect(claim.open([])).rejects.toMatchObject({ code: 'cancelled' });
+      await expect(claim.open([], UNENDING)).rejects.toMatchObject({ code: 'cancelled' });
       await close();
     });
   });

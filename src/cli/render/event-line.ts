@@ -72,6 +72,11 @@ export function wordsOf(event: Event, time: number): Words {
       };
     case 'task.retried':
       return { text: `retried by a person${because(event.why)}`, style: 'yellow' };
+    case 'goal.repaired':
+      return {
+        text: `Redis had lost its last writes: ${event.tasks.join(', ')} completed there once more`,
+        style: 'yellow',
+      };
     case 'task.stalled':
       return { text: 'its agent is gone; it will be claimed again', style: 'yellow' };
     case 'task.suspended':
