@@ -1,0 +1,99 @@
+/** A full disk: nothing acknowledged is lost, the reason is shown, and it goes on when there is room. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { judge, PLANS } from './oracle.js';
+import { type Child, QUICK, type Scene, stage, until } from './support.js';
+
+const set = stage();
+const mounts: string[] = [];
+afterEach(() => {
+  for (const mount of mounts.splice(0)) spawnSync('umount', ['--lazy', mount]);
+});
+
+/** A file system of that many bytes, or undefined where this user may not mount one. */
+function mountSmall(folder: string, bytes: number): string | undefined {
+  mkdirSync(folder, { recursive: true });
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder]);
+  if (status !== 0) return undefined;
+  mounts.push(folder);
+  return folder;
+}
+
+async function throughAFullDisk(
+  scene: Scene,
+  supervisor: Child,
+  fill: () => Promise<void> | void,
+  free: () => Promise<void> | void,
+): Promise<void> {
+  const plan = PLANS.chain(8, { ms: 50 });
+  const { ok } = await supervisor.ask('enqueue', { title: 'Acknowledged', tasks: plan });
+  expect(ok).toEqual({ goal: 'goal-1', created: true });
+  await fill();
+  const refused = await supervisor.ask('enqueue', {
+    title: 'x'.repeat(400),
+    tasks: PLANS.chain(40),
+  });
+  expect(refused).toMatchObject({ failed: 'log-unwritable' });
+  expect(refused.message).toMatch(/SQLITE_(FULL|IOERR)/);
+  expect(refused.remedy).toContain('Make room');
+  const agent = await scene.agent({ timing: QUICK });
+  await supervisor.line(({ trouble }) => trouble?.includes('cannot be written') ?? false);
+  // Redis keeps what happens meanwhile, and the work goes on.
+  await until(() => scene.traces().filter(({ what }) => what === 'returning').length === 8);
+  expect(supervisor.lines.filter(({ ended }) => ended === 'goal-1')).toEqual([]);
+  await free();
+  await supervisor.line(({ ended }) => ended === 'goal-1');
+  await supervisor.line(({ trouble }) => trouble === null);
+  const again = await supervisor.ask('enqueue', { title: 'With room', tasks: PLANS.chain(2) });
+  expect(again).toMatchObject({ ok: { goal: 'goal-2', created: true } });
+  await supervisor.line(({ ended }) => ended === 'goal-2');
+  await agent.kill();
+  await supervisor.end();
+  await judge(
+    scene,
+    new Map([
+      ['goal-1', plan],
+      ['goal-2', PLANS.chain(2)],
+    ]),
+  );
+}
+
+it('SQLite says that its file is full', async () => {
+  const scene = await set();
+  const supervisor = await scene.supervisor({ timing: QUICK });
+  await throughAFullDisk(
+    scene,
+    supervisor,
+    async () => void (await supervisor.ask('limitPages', 1)),
+    async () => void (await supervisor.ask('limitPages', 1_000_000_000)),
+  );
+});
+
+it('the file system of the log is full', async (context) => {
+  const scene = await set();
+  const small = mountSmall(join(scene.dir, 'small'), 4 * 1024 * 1024);
+  if (small === undefined) {
+    context.skip('mounting a small file system needs root');
+    return;
+  }
+  const supervisor = await scene.supervisor({ timing: QUICK, dataDir: small });
+  const filler = join(small, 'filler');
+  await throughAFullDisk(
+    { ...scene, dataDir: small },
+    supervisor,
+    () => {
+      for (let chunk = 4 * 1024 * 1024; chunk >= 512; chunk /= 2) {
+        for (;;) {
+          try {
+            writeFileSync(filler, Buffer.alloc(chunk), { flag: 'a' });
+          } catch {
+            break;
+          }
+        }
+      }
+    },
+    () => rmSync(filler),
+  );
+});

@@ -1,0 +1,113 @@
+/** Processes that die at named points: nothing is lost, and what is finished does not run again. */
+import { describe, expect, it } from 'vitest';
+import { judge, type Plan, PLANS } from './oracle.js';
+import { type CrashPlan, QUICK, stage } from './support.js';
+
+const set = stage();
+const diamond = PLANS.diamond(3);
+
+describe('the supervisor, between recording a goal and submitting it', () => {
+  const points: [string, CrashPlan][] = [
+    ['before the log has the goal', { point: 'before:commit' }],
+    ['when the log has the goal', { point: 'after:commit' }],
+    ['before the flow is submitted', { point: 'before:addBulk' }],
+    ['when the flow is submitted', { point: 'after:addBulk' }],
+  ];
+  it.each(points)(
+    'dies %s: the request repeated with its key is one goal, which runs once',
+    async (_, crash) => {
+      const scene = await set();
+      const first = await scene.supervisor();
+      const request = { title: 'Survive', tasks: diamond, key: 'once' };
+      await first.ask('crashAt', crash);
+      first.send({ ask: -1, action: 'enqueue', input: request });
+      await first.exited;
+      expect(first.signalCode).toBe('SIGKILL');
+      const second = await scene.supervisor({ agents: {} });
+      const { ok } = await second.ask('enqueue', request);
+      expect(ok).toEqual({ goal: 'goal-1', created: crash.point === 'before:commit' });
+      await second.line(({ ended }) => ended === 'goal-1');
+      await second.end();
+      const { events } = await judge(scene, new Map([['goal-1', diamond]]));
+      expect(events.filter(({ event }) => event.type === 'task.assigned')).toHaveLength(5);
+    },
+  );
+});
+
+describe('the supervisor, at work', () => {
+  const points: [string, Plan, CrashPlan][] = [
+    ['in the middle of a batch', diamond, { point: 'before:commit', skip: 3 }],
+    ['when a batch is recorded', diamond, { point: 'after:commit', skip: 3 }],
+    ['before it trims what is recorded', PLANS.chain(6, { ms: 200 }), { point: 'before:xtrim' }],
+    ['when it has trimmed', PLANS.chain(6, { ms: 200 }), { point: 'after:xtrim' }],
+    ['before a relay opens its gates', diamond, { point: 'before:droverTake' }],
+    ['when a relay has taken its gates', diamond, { point: 'after:droverTake' }],
+    [
+      'before a relay is completed',
+      diamond,
+      { point: 'before:moveToFinished', matching: ':relays:' },
+    ],
+    ['when a relay is completed', diamond, { point: 'after:moveToFinished', matching: ':relays:' }],
+    ['before added tasks are recorded', PLANS.growth(), { point: 'before:commit', skip: 4 }],
+    ['before added tasks are submitted', PLANS.growth(), { point: 'before:addBulk' }],
+    ['when added tasks are submitted', PLANS.growth(), { point: 'after:addBulk' }],
+    [
+      'before the last commit',
+      PLANS.chain(1),
+      { point: 'before:moveToFinished', matching: ':goals:' },
+    ],
+  ];
+  it.each(points)('dies %s: the next one goes on', async (_, plan, crash) => {
+    const scene = await set();
+    const first = await scene.supervisor({ timing: QUICK });
+    await first.ask('enqueue', { title: 'Survive', tasks: plan });
+    await first.ask('crashAt', crash);
+    const agent = await scene.agent({ timing: QUICK });
+    await first.exited;
+    expect(first.signalCode).toBe('SIGKILL');
+    const second = await scene.supervisor({ timing: QUICK });
+    await second.ask('follow', 'goal-1');
+    await second.line(({ ended }) => ended === 'goal-1');
+    await agent.kill();
+    await second.end();
+    await judge(scene, new Map([['goal-1', plan]]));
+  });
+});
+
+describe('an agent', () => {
+  const points: [string, Plan, CrashPlan][] = [
+    ['when it has claimed a task', PLANS.chain(2), { point: 'after:moveToActive', skip: 1 }],
+    ['when it has announced its claim', PLANS.chain(2), { point: 'after:droverOpenClaim' }],
+    [
+      'before a step is journaled',
+      PLANS.chain(2),
+      { point: 'before:droverWriteClaim', matching: 'step-1' },
+    ],
+    [
+      'when a step is journaled',
+      PLANS.chain(2),
+      { point: 'after:droverWriteClaim', matching: 'step-1' },
+    ],
+    ['before it hands in a result', PLANS.chain(2), { point: 'before:moveToFinished' }],
+    ['when its result is accepted', PLANS.chain(2), { point: 'after:moveToFinished' }],
+    ['before it puts an attempt off', PLANS.retries(), { point: 'before:moveToDelayed' }],
+    ['when it has put an attempt off', PLANS.retries(), { point: 'after:moveToDelayed' }],
+    ['before it waits for added tasks', PLANS.growth(), { point: 'before:moveToWaitingChildren' }],
+    ['when it waits for added tasks', PLANS.growth(), { point: 'after:moveToWaitingChildren' }],
+    ['before it asks for more tasks', PLANS.growth(), { point: 'before:addStandardJob' }],
+    ['when it has asked for more tasks', PLANS.growth(), { point: 'after:addStandardJob' }],
+  ];
+  it.each(points)('dies %s: the next one goes on', async (_, plan, crash) => {
+    const scene = await set();
+    const supervisor = await scene.supervisor({ timing: QUICK });
+    await supervisor.ask('enqueue', { title: 'Survive', tasks: plan });
+    const victim = scene.launch('agent', { timing: QUICK, crash });
+    await victim.exited;
+    expect(victim.signalCode).toBe('SIGKILL');
+    const agent = await scene.agent({ timing: QUICK });
+    await supervisor.line(({ ended }) => ended === 'goal-1');
+    await agent.kill();
+    await supervisor.end();
+    await judge(scene, new Map([['goal-1', plan]]));
+  });
+});
