@@ -65,7 +65,7 @@ export async function run({ tasks, size, keep, samples, concurrency }) {
       { title: 'growth per 10,000 tasks over the second half', rows: [{ '': 'slope', ...slopes }] },
     ],
     notes: [
-      'Heap is taken after a collection; RSS and Redis’ used_memory as they are. The log keeps the history, so it grows.',
+      'Heap is that of the main thread after a collection; RSS, with the recording thread in it, and Redis’ used_memory are as they are. The log keeps the history, so it grows.',
       `${TOGETHER} goals run at a time; what is finished leaves Redis in sweeps of a few seconds, so jobs go up and down between them.`,
       'Not measured: large results, goals that stay open, days of running.',
     ],
