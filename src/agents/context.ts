@@ -196,6 +196,8 @@ export class Context implements TaskContext {
     { wait = false }: AddTasksOptions = {},
   ): Promise<Record<string, Json>> {
     this.growths += 1;
+    // The log learns a moment later that another claim has begun; Redis knows at once.
+    await this.write([]);
     const ids = await this.grow({
       goal: this.goal.id,
       task: this.id,
@@ -227,6 +229,8 @@ export class Context implements TaskContext {
 
   /** Writes under the claim; a claim that lost its task aborts the attempt. */
   async write(writes: readonly Write[]): Promise<void> {
+    // Nothing is written before the claim is open, which may have to wait for the supervisor.
+    await this.opened;
     try {
       await this.held.write(writes);
     } catch (error) {

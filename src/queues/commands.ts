@@ -14,6 +14,9 @@ import type { WorkerTiming } from './worker.js';
 /** Seconds that answered commands stay in Redis, where Bull Board shows them. */
 const KEEP = 3_600;
 
+/** Milliseconds between two looks whether a command has been answered. */
+const LOOK = 500;
+
 /** Milliseconds to the next try after trouble. */
 const AGAIN = 1_000;
 
@@ -87,16 +90,22 @@ export class CommandSender {
   }
 
   private async answered(job: Job, name: string, timeout: number): Promise<unknown> {
-    try {
-      return await job.waitUntilFinished(this.events!, timeout);
-    } catch (error) {
-      if (!/timed out/.test(messageOf(error))) throw error;
-      throw new DroverError(
-        'no-supervisor',
-        `Nobody has answered the command ‘${name}’ within ${timeout / 1_000} s; it stays in its queue.`,
-        'Start the supervisor with `drover up`; it will carry the command out.',
-        { cause: error },
-      );
+    const end = Date.now() + timeout;
+    for (;;) {
+      const left = end - Date.now();
+      try {
+        // Each call begins with a look at the job: an event can be missed, the stored answer cannot.
+        return await job.waitUntilFinished(this.events!, Math.max(1, Math.min(LOOK, left)));
+      } catch (error) {
+        if (!/timed out/.test(messageOf(error))) throw error;
+        if (left > LOOK) continue;
+        throw new DroverError(
+          'no-supervisor',
+          `Nobody has answered the command ‘${name}’ within ${timeout / 1_000} s; it stays in its queue.`,
+          'Start the supervisor with `drover up`; it will carry the command out.',
+          { cause: error },
+        );
+      }
     }
   }
 }
