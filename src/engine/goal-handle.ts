@@ -24,10 +24,9 @@ export class GoalHandle {
     for (;;) {
       // The listener stands before the look: what is committed in between is not missed.
       const { promise, cancel } = this.nextChange((state) => state !== 'OPEN');
-      const report = this.report();
-      if (report.state !== 'OPEN') {
+      if (!this.isOpen()) {
         cancel();
-        return report;
+        return this.report();
       }
       await promise;
     }
@@ -41,7 +40,7 @@ export class GoalHandle {
   async *events({ after = 0 } = {}): AsyncGenerator<LoggedEvent> {
     let seen = after;
     for (;;) {
-      const open = this.view().state === 'OPEN';
+      const open = this.isOpen();
       // The listener stands before the log is read: what is committed in between is not missed.
       const { promise, cancel } = this.nextChange();
       try {
@@ -50,11 +49,15 @@ export class GoalHandle {
           yield event;
         }
         if (!open) return;
-        if (this.view().state === 'OPEN') await promise;
+        if (this.isOpen()) await promise;
       } finally {
         cancel();
       }
     }
+  }
+
+  private isOpen(): boolean {
+    return this.ledger.board.state(this.id) === 'OPEN';
   }
 
   private view(): GoalView {

@@ -88,17 +88,17 @@ export class Recording implements Records {
       on: (receive) => thread.on('message', receive),
       timeout: -1,
     });
+    thread.on('exit', (code) => {
+      if (recording?.closing) return;
+      const error = new Error(`The recording thread has ended (${code}).`);
+      // Who waits for it would wait for ever.
+      calls.$close(error);
+      if (recording) onError(error);
+    });
     try {
       unwrap(await calls.open());
       const log = Log.read(dataDir);
       recording = new Recording(thread, calls, log, new GoalReader(log.db));
-      thread.on('exit', (code) => {
-        if (recording!.closing) return;
-        const error = new Error(`The recording thread has ended (${code}).`);
-        // Who waits for it would wait for ever.
-        calls.$close(error);
-        onError(error);
-      });
       return recording;
     } catch (error) {
       await thread.terminate();

@@ -39,8 +39,8 @@ export const DEFAULT_RETENTION: RetentionPolicy = { age: 3_600_000, tasks: 5_000
  */
 const AT_ONCE = 1_000;
 
-/** Goals removed in one sweep at most, so that other work is not held up. */
-const SWEEP = 50;
+/** Milliseconds that one sweep may take; with one a second, removing keeps up with what a machine finishes. */
+const SWEEP = 400;
 
 export class Retention {
   constructor(
@@ -58,7 +58,9 @@ export class Retention {
       kept += size;
       return kept > this.policy.tasks || (finishedAt ?? now) < now - this.policy.age;
     });
-    for (const { id } of due.slice(-SWEEP)) {
+    const began = performance.now();
+    for (const { id } of due.toReversed()) {
+      if (performance.now() - began > SWEEP) return;
       try {
         await this.clear(board.goal(id)!);
       } catch (error) {

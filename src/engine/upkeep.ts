@@ -23,13 +23,10 @@ export interface UpkeepOptions {
 
 /** Milliseconds between two looks. */
 const EVERY = 1_000;
-/** Milliseconds between two sweeps of finished goals. */
-const SWEEP_EVERY = 5_000;
 
 export class Upkeep {
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
-  private swept = 0;
   private away = false;
   private stopped = false;
   private readonly vouch: Vouch;
@@ -103,9 +100,7 @@ export class Upkeep {
     // Somebody's own Queue object sets the limit back; this takes it away again.
     await keepStreams(connection.client, prefix, queues());
     await this.compare();
-    if (Date.now() - this.swept < SWEEP_EVERY) return;
     await sweep();
-    this.swept = Date.now();
   }
 
   private readonly onAway = (): void => {

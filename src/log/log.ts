@@ -36,6 +36,8 @@ export interface EventFilter {
 export class Log {
   private readonly insertEvent;
   private readonly upsertCursor;
+  /** The next free numbers, once they were counted; a rollback makes them doubtful. */
+  private next: { goal: number; task: number } | undefined;
 
   private constructor(
     readonly db: Database,
@@ -97,11 +99,20 @@ export class Log {
 
   /** Runs `work` in one transaction; what it throws rolls everything back. */
   transaction<T>(work: () => T): T {
-    return this.db.transaction(() => work(), { behavior: 'immediate' });
+    try {
+      return this.db.transaction(() => work(), { behavior: 'immediate' });
+    } catch (error) {
+      this.next = undefined;
+      throw error;
+    }
   }
 
   append(entry: NewEvent): LoggedEvent {
     const { type, ...payload } = entry.event;
+    if (this.next && type === 'goal.created') this.next.goal += 1;
+    if (this.next && (type === 'goal.planned' || type === 'plan.grown')) {
+      this.next.task += entry.event.tasks.length;
+    }
     const { lastInsertRowid } = this.insertEvent.run({
       time: entry.time,
       project: entry.project,
@@ -180,9 +191,11 @@ export class Log {
 
   /** The next free numbers. Neither goals nor tasks are ever deleted, so counting them is enough. */
   nextNumbers(): { goal: number; task: number } {
-    const goal = this.db.select({ rows: count() }).from(goals).get();
-    const task = this.db.select({ rows: count() }).from(tasks).get();
-    return { goal: (goal?.rows ?? 0) + 1, task: (task?.rows ?? 0) + 1 };
+    this.next ??= {
+      goal: 1 + (this.db.select({ rows: count() }).from(goals).get()?.rows ?? 0),
+      task: 1 + (this.db.select({ rows: count() }).from(tasks).get()?.rows ?? 0),
+    };
+    return { ...this.next };
   }
 }
 

@@ -15,6 +15,11 @@ export class GoalReader {
     return this.db.transaction(() => loadGoal(this.db, id), { behavior: 'deferred' });
   }
 
+  /** Its state alone, which costs less than its tasks. */
+  state(id: string): GoalState | undefined {
+    return this.db.select({ state: goals.state }).from(goals).where(eq(goals.id, id)).get()?.state;
+  }
+
   /** The goal that a task belongs to. */
   goalOf(task: string): GoalView | undefined {
     const row = this.db.select({ goal: tasks.goal }).from(tasks).where(eq(tasks.id, task)).get();

@@ -5,7 +5,8 @@
  * is staged stays staged, and no branch, tag or file is moved, changed or removed.
  */
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, mkdtemp, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join, sep } from 'node:path';
 import { DroverError, messageOf } from '../core/errors.js';
 import { isName, NAME_RULE } from '../core/ids.js';
@@ -112,17 +113,19 @@ async function createRepository(dir: string, name: string, options: GitOptions):
  */
 export function commitFiles(
   { git }: Project,
-  paths: readonly string[],
+  files: readonly string[],
   message: string,
   author?: Author,
 ): Promise<Committed> {
   return git.exclusive(async () => {
-    const { head, changed } = await headOf(git, paths);
+    const { head, changed } = await headOf(git, files);
     if (changed.length === 0) return {};
     const skipped = await reasonNotTo(git, head);
     if (skipped !== undefined) return { skipped };
-    // `commit --only` knows tracked files alone, so new ones are added first.
-    await git.run(['add', '--', ...changed]);
+    // By file: so many paths as a goal has tasks do not fit into a command's arguments.
+    const folder = await mkdtemp(join(tmpdir(), 'drover-paths-'));
+    const list = join(folder, 'paths');
+    const paths = [`--pathspec-from-file=${list}`, '--pathspec-file-nul'];
     const commit = [
       'commit',
       '--only',
@@ -132,7 +135,14 @@ export function commitFiles(
       '-m',
       message,
     ];
-    await git.run([...commit, '--', ...changed], author);
+    try {
+      await writeFile(list, changed.join('\0'));
+      // `commit --only` knows tracked files alone, so new ones are added first.
+      await git.run(['add', ...paths]);
+      await git.run([...commit, ...paths], author);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
     return { commit: (await git.run(['rev-parse', 'HEAD'])).trim() };
   });
 }
