@@ -5,6 +5,7 @@
  * Invariants kept here: 8 (nothing of an unfinished goal is removed, and a removal is in the log).
  */
 import { messageOf } from '../core/errors.js';
+import type { NewEvent } from '../core/events.js';
 import type { GoalView } from '../core/goal.js';
 import { topologicalOrder } from '../core/graph.js';
 import { gateJobId, relayJobId } from '../core/ids.js';
@@ -41,6 +42,8 @@ const AT_ONCE = 1_000;
 
 /** Milliseconds that one sweep may take; with one a second, removing keeps up with what a machine finishes. */
 const SWEEP = 400;
+/** Goals that are removed side by side. */
+const BATCH = 20;
 
 export class Retention {
   constructor(
@@ -59,14 +62,11 @@ export class Retention {
       return kept > this.policy.tasks || (finishedAt ?? now) < now - this.policy.age;
     });
     const began = performance.now();
-    for (const { id } of due.toReversed()) {
+    const oldest = due.toReversed();
+    for (let start = 0; start < oldest.length; start += BATCH) {
       if (performance.now() - began > SWEEP) return;
-      try {
-        await this.clear(board.goal(id)!);
-      } catch (error) {
-        // One goal that cannot be cleared keeps no other in Redis.
-        this.parts.onError(error instanceof Error ? error : new Error(messageOf(error)));
-      }
+      const goals = oldest.slice(start, start + BATCH).map(({ id }) => board.goal(id)!);
+      await this.evict(goals);
     }
   }
 
@@ -75,20 +75,35 @@ export class Retention {
    * left for the next sweep.
    */
   async clear(goal: GoalView): Promise<void> {
-    await this.parts.turns.take(goal.id, () => this.clearNow(goal));
+    await this.evict([goal]);
   }
 
-  private async clearNow(goal: GoalView): Promise<void> {
+  /** One commit for all of them: the disk is waited for once. */
+  private async evict(goals: readonly GoalView[]): Promise<void> {
+    const { recording, turns, onError } = this.parts;
+    const outcomes = await Promise.allSettled(
+      goals.map((goal) => turns.take(goal.id, () => this.remove(goal))),
+    );
+    const events: NewEvent[] = [];
+    for (const [index, outcome] of outcomes.entries()) {
+      const { id, project } = goals[index]!;
+      if (outcome.status === 'rejected') {
+        // One goal that cannot be cleared keeps no other in Redis.
+        onError(new Error(`The jobs of ${id} could not be removed: ${messageOf(outcome.reason)}`));
+      } else if (outcome.value) {
+        events.push({ time: Date.now(), project, goal: id, event: { type: 'goal.evicted' } });
+      }
+    }
+    if (events.length > 0) await recording.commit(events);
+  }
+
+  /** False where something of the goal is left, or has to be. */
+  private async remove(goal: GoalView): Promise<boolean> {
     const { client, prefix, jobs, recording } = this.parts;
     // A retry may have come first.
-    const { state } = recording.board.goal(goal.id)!;
-    if (state !== goal.state) return;
+    if (recording.board.state(goal.id) !== goal.state) return false;
     if (goal.state === 'CANCELLED') await announceCancel(client, prefix, goal.id);
-    if (!(await removeJobs(jobs, goal))) return;
-    const { project, id } = goal;
-    await this.parts.recording.commit([
-      { time: Date.now(), project, goal: id, event: { type: 'goal.evicted' } },
-    ]);
+    return removeJobs(jobs, goal);
   }
 }
 
