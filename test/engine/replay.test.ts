@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import type { LoggedEvent } from '../../src/core/events.js';
 import type { GoalReport } from '../../src/projections/report.js';
+import { Ledger } from '../../src/engine/ledger.js';
 import { replay, replayEvents } from '../../src/engine/replay.js';
 import { Log } from '../../src/log/log.js';
 import { loadGoal } from '../../src/projections/board.js';
@@ -48,6 +49,24 @@ test('at every event that ended a commit, the replay shows what the stored rows 
       expect(replay(log, { goal: 'goal-1', at: { seq } }).view).toEqual(report);
     }
   });
+});
+
+test('at every event, the replay shows what a ledger that was given the events so far stores', () => {
+  const ledger = new Ledger(Log.open(bed.folder('again')));
+  const consequences = new Set(['goal.settled', 'goal.reopened', 'goal.completed']);
+  let commits = 0;
+  for (const { seq: _seq, ...entry } of all) {
+    // The ledger adds these by itself.
+    if (consequences.has(entry.event.type)) continue;
+    const seq = ledger.commit([entry]).events.at(-1)!.seq;
+    const goal = loadGoal(ledger.log.db, 'goal-1')!;
+    expect(onLog((log) => replay(log, { goal: 'goal-1', at: { seq } }).view)).toEqual(
+      reportOf(goal),
+    );
+    commits += 1;
+  }
+  expect(commits).toBeGreaterThan(10);
+  ledger.log.close();
 });
 
 test('without a moment, the whole history is told', () => {
