@@ -5,7 +5,7 @@
  * Invariants kept here: 4, 5 (through the claim), 7 (a task with a check is done only if the check ran here and
  * passed; a check that could not run is a failure), 9.
  */
-import { DroverError, messageOf } from '../core/errors.js';
+import { asError, DroverError } from '../core/errors.js';
 import type { AgentEvent } from '../core/events.js';
 import type { Json } from '../core/plan.js';
 import { type Claim, type Opened, Renumbered } from '../queues/claim.js';
@@ -178,9 +178,6 @@ const timeoutError = ({ data: { task } }: Claim): DroverError =>
 /** Nobody's fault: the task goes back into its queue as if it had not been claimed. */
 const wasStopped = ({ reason }: AbortSignal): boolean =>
   reason instanceof AgentStopped || reason instanceof Renumbered;
-
-const asError = (error: unknown): Error =>
-  error instanceof Error ? error : new Error(messageOf(error));
 
 const lastLines = (output: string): string =>
   output.trim().split('\n').slice(-3).join(' | ').slice(-500);

@@ -4,7 +4,7 @@
  * Invariants kept here: 1 and 3 (events, cursors, a command's outcome and the projections change in one
  * transaction, or not at all), 6 (this is the only writer).
  */
-import { DroverError, messageOf } from '../core/errors.js';
+import { asError, DroverError, messageOf } from '../core/errors.js';
 import type { Event, LoggedEvent, NewEvent } from '../core/events.js';
 import type { GoalView } from '../core/goal.js';
 import type { Json } from '../core/plan.js';
@@ -94,7 +94,7 @@ function tell(listener: (commit: Commit) => void, commit: Commit): void {
   try {
     listener(commit);
   } catch (error) {
-    process.emitWarning(error instanceof Error ? error : new Error(messageOf(error)));
+    process.emitWarning(asError(error));
   }
 }
 

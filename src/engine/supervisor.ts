@@ -6,7 +6,7 @@
  * start repeats them).
  */
 import { type Answer, answered } from '../core/answer.js';
-import { DroverError, messageOf } from '../core/errors.js';
+import { asError, DroverError } from '../core/errors.js';
 import type { NewEvent } from '../core/events.js';
 import type { GoalView } from '../core/goal.js';
 import { ENGINE_QUEUES } from '../core/ids.js';
@@ -207,7 +207,7 @@ export class Supervisor {
   private follow(changes: readonly ChangedGoal[]): void {
     for (const { goal, state, tasks } of changes) {
       this.reconciler.opened(goal, tasks).catch((error: unknown) => {
-        this.options.onError(error instanceof Error ? error : new Error(messageOf(error)));
+        this.options.onError(asError(error));
       });
       if (state === 'DONE' || state === 'CANCELLED') this.reconciler.forget(goal);
     }

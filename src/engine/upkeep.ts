@@ -2,7 +2,7 @@
  * What a supervisor looks after beside its requests: that the prefix is its own, that streams are not cut, that
  * Redis is rebuilt when it was away or emptied, and that finished goals leave it.
  */
-import { DroverError, messageOf } from '../core/errors.js';
+import { asError, DroverError } from '../core/errors.js';
 import type { Connection } from '../queues/connection.js';
 import { keepStreams } from '../queues/flows.js';
 import { ownerKey } from '../queues/keys.js';
@@ -115,6 +115,3 @@ export class Upkeep {
     this.run(() => this.compare());
   };
 }
-
-const asError = (error: unknown): Error =>
-  error instanceof Error ? error : new Error(messageOf(error));

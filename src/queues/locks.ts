@@ -7,7 +7,7 @@
  *
  * Invariants kept here: 5 (one attempt of this process at most holds a job; the others are aborted).
  */
-import { DroverError, messageOf } from '../core/errors.js';
+import { asError, DroverError } from '../core/errors.js';
 
 /** Renews locks; returns the jobs for which that failed. */
 export type Renew = (jobs: string[], tokens: string[]) => Promise<string[]>;
@@ -65,7 +65,7 @@ export class Locks {
         if (failed.has(job) && this.held.get(job) === held) held.lost.abort(lockLost(job));
       }
     } catch (error) {
-      this.onError(error instanceof Error ? error : new Error(messageOf(error)));
+      this.onError(asError(error));
     } finally {
       this.renewing = false;
     }
