@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import { compile } from '../dist/compile/compile.js';
 import { checkPlan } from '../dist/core/plan-check.js';
-import { Recording } from '../dist/engine/recording.js';
+import { Recording } from '../dist/engine/recording/recording.js';
 import { Flows } from '../dist/queues/flows.js';
 import { median, round, withDrover, withRedis } from './harness.mjs';
 import { chain, layers } from './plans.mjs';

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { DroverError } from '../core/errors.js';
 import type { DroverClient } from '../engine/drover.js';
 import { cancelOffline, enqueueOffline, retryOffline } from '../engine/offline.js';
-import type { Enqueued, GoalRequest } from '../engine/requests.js';
+import type { Enqueued, GoalRequest } from '../engine/decisions/requests.js';
 import type { Globals } from './globals.js';
 import { requireReachable, type RunningSupervisor, runningSupervisor } from './presence.js';
 

@@ -1,6 +1,6 @@
 /** A moment on the command line: an event's number, a date and time, or how long ago. */
 import { DroverError } from '../core/errors.js';
-import type { Moment } from '../engine/replay.js';
+import type { Moment } from '../engine/history/replay.js';
 
 const UNITS: Readonly<Record<string, number>> = {
   ms: 1,

@@ -21,10 +21,10 @@ import { startRedisServer } from '../queues/redis-server.js';
 import { openProject } from '../workspace/project.js';
 import { DEFAULT_TIMING, type WorkerTiming } from '../queues/worker.js';
 import { AgentHost, type AgentOptions } from './agent-host.js';
-import { noGoal } from './changes.js';
+import { noGoal } from './decisions/changes.js';
 import { GoalHandle } from './goal-handle.js';
-import { Recording, type Records } from './recording.js';
-import type { Enqueued, GoalRequest } from './requests.js';
+import { Recording, type Records } from './recording/recording.js';
+import type { Enqueued, GoalRequest } from './decisions/requests.js';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './retention.js';
 import { Supervisor } from './supervisor.js';
 

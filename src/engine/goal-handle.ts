@@ -4,7 +4,7 @@ import { DroverError } from '../core/errors.js';
 import type { GoalView } from '../core/goal.js';
 import type { GoalState } from '../core/task-state.js';
 import { type GoalReport, reportOf } from '../projections/report.js';
-import type { Records } from './recording.js';
+import type { Records } from './recording/recording.js';
 
 export class GoalHandle {
   constructor(

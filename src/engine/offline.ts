@@ -10,9 +10,9 @@ import { DroverError } from '../core/errors.js';
 import { logFile } from '../log/database.js';
 import { Log } from '../log/log.js';
 import { acquireWriterLock } from '../log/writer-lock.js';
-import { decide } from './decide.js';
-import { Ledger } from './ledger.js';
-import type { Enqueued, GoalRequest } from './requests.js';
+import { decide } from './decisions/decide.js';
+import { Ledger } from './recording/ledger.js';
+import type { Enqueued, GoalRequest } from './decisions/requests.js';
 
 /** @throws DroverError `bad-input`, `bad-plan`, `log-locked` where a supervisor runs after all */
 export function enqueueOffline(dataDir: string, input: GoalRequest): Enqueued {

@@ -19,7 +19,7 @@ import { keepStreams } from '../queues/flows.js';
 import type { RedisClient } from '../queues/connection.js';
 import type { Gates } from '../queues/gates.js';
 import type { Jobs, JobRef } from '../queues/jobs.js';
-import type { Recording } from './recording.js';
+import type { Recording } from './recording/recording.js';
 import type { Turns } from './turns.js';
 
 /**

@@ -13,7 +13,7 @@ import { finishedInRedis } from '../projections/goal-queries.js';
 import type { JobRef, Jobs } from '../queues/jobs.js';
 import type { RedisClient } from '../queues/connection.js';
 import { announceCancel } from '../queues/notices.js';
-import type { Recording } from './recording.js';
+import type { Recording } from './recording/recording.js';
 import type { Turns } from './turns.js';
 
 export interface RetentionPolicy {

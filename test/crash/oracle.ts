@@ -1,6 +1,6 @@
 /** What has to be true after any crash, asked of the log, of BullMQ and of the traces that the work left. */
 import { expect } from 'vitest';
-import { audit } from '../../src/engine/audit.js';
+import { audit } from '../../src/engine/audit/audit.js';
 import type { LoggedEvent } from '../../src/core/events.js';
 import type { GoalView } from '../../src/core/goal.js';
 import type { PlannedTaskInput } from '../../src/core/plan.js';

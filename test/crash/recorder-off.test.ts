@@ -2,7 +2,7 @@
 import { Worker } from 'bullmq';
 import { expect, it } from 'vitest';
 import { Log } from '../../src/log/log.js';
-import { audit } from '../../src/engine/audit.js';
+import { audit } from '../../src/engine/audit/audit.js';
 import { PREFIX, stage, until } from './support.js';
 
 const set = stage();

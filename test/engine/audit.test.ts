@@ -1,8 +1,8 @@
 import SqliteDatabase from 'better-sqlite3';
 import { beforeAll, expect, test } from 'vitest';
 import type { LoggedEvent } from '../../src/core/events.js';
-import { auditHistory } from '../../src/engine/audit-history.js';
-import { audit, type AuditReport } from '../../src/engine/audit.js';
+import { auditHistory } from '../../src/engine/audit/history.js';
+import { audit, type AuditReport } from '../../src/engine/audit/audit.js';
 import { logFile } from '../../src/log/database.js';
 import { Log } from '../../src/log/log.js';
 import { testBed } from '../support/redis.js';

@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Event, NewEvent } from '../../src/core/events.js';
 import { createGoal, evolve, type GoalView } from '../../src/core/goal.js';
 import { taskSpecSchema } from '../../src/core/plan.js';
-import { Ledger } from '../../src/engine/ledger.js';
+import { Ledger } from '../../src/engine/recording/ledger.js';
 import { Log } from '../../src/log/log.js';
 import { loadGoal } from '../../src/projections/board.js';
 

@@ -1,8 +1,8 @@
 import { beforeAll, expect, test } from 'vitest';
 import type { LoggedEvent } from '../../src/core/events.js';
 import type { GoalReport } from '../../src/projections/report.js';
-import { Ledger } from '../../src/engine/ledger.js';
-import { replay, replayEvents } from '../../src/engine/replay.js';
+import { Ledger } from '../../src/engine/recording/ledger.js';
+import { replay, replayEvents } from '../../src/engine/history/replay.js';
 import { Log } from '../../src/log/log.js';
 import { loadGoal } from '../../src/projections/board.js';
 import { reportOf } from '../../src/projections/report.js';

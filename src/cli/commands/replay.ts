@@ -1,5 +1,5 @@
 /** `drover replay`: the history of a goal or a task, and how it stood at any moment. */
-import { replay } from '../../engine/replay.js';
+import { replay } from '../../engine/history/replay.js';
 import { Log } from '../../log/log.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';

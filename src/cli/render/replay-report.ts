@@ -1,7 +1,7 @@
 /** A replay as lines: the events, then what became of each task, then how it all stood. */
 import { plainText } from '../../agents/plain-text.js';
-import type { HistoryEntry, Replay } from '../../engine/replay.js';
-import type { CheckOutcome, ClaimHistory, TaskHistory } from '../../engine/task-history.js';
+import type { HistoryEntry, Replay } from '../../engine/history/replay.js';
+import type { CheckOutcome, ClaimHistory, TaskHistory } from '../../engine/history/task-history.js';
 import { formatDateTime, formatDuration, formatTime } from './duration.js';
 import { wordsOf } from './event-line.js';
 import { paint, type Style } from './paint.js';

@@ -7,24 +7,24 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { createBirpc } from 'birpc';
-import { type Answer, answered } from '../core/answer.js';
-import type { NewEvent } from '../core/events.js';
-import { type GoalState, isFinal } from '../core/task-state.js';
-import { Log } from '../log/log.js';
+import { type Answer, answered } from '../../core/answer.js';
+import type { NewEvent } from '../../core/events.js';
+import { type GoalState, isFinal } from '../../core/task-state.js';
+import { Log } from '../../log/log.js';
 import {
   connect,
   type Connection,
   type portableSource,
   type RedisClient,
   unlessAway,
-} from '../queues/connection.js';
-import { Streams } from '../queues/streams.js';
-import { Recorder } from '../recorder/recorder.js';
-import { decide, type Decision, type Request } from './decide.js';
+} from '../../queues/connection.js';
+import { Streams } from '../../queues/streams.js';
+import { Recorder } from '../../recorder/recorder.js';
+import { decide, type Decision, type Request } from '../decisions/decide.js';
 import { Ledger } from './ledger.js';
-import type { Environment } from '../workspace/git.js';
+import type { Environment } from '../../workspace/git.js';
 import { announce } from './notify.js';
-import { StateWriter } from './state-writer.js';
+import { StateWriter } from '../state/state-writer.js';
 
 export interface RecordingData {
   readonly dataDir: string;

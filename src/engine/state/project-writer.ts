@@ -6,19 +6,19 @@
  * and that before its commit: so a start finds what a crash left out by comparing the file with the log, and
  * the file with its last commit.
  */
-import type { LoggedEvent } from '../core/events.js';
-import type { GoalView } from '../core/goal.js';
-import { messageOf } from '../core/errors.js';
-import { commentsOf } from '../projections/state-comments.js';
-import { parseState, renderState, saySame, STATE_FILE } from '../projections/state-file.js';
-import type { Comments } from '../projections/state-lines.js';
-import type { GoalEntry, StateFile } from '../projections/state-schema.js';
-import { pagePath, renderTaskPage } from '../projections/task-page.js';
-import { committedFile, commitFiles, type Project } from '../workspace/project.js';
-import { readProjectFile, setAside, writeProjectFile } from '../workspace/project-files.js';
-import { type ProjectSettings, readProjectSettings } from '../workspace/project-settings.js';
+import type { LoggedEvent } from '../../core/events.js';
+import type { GoalView } from '../../core/goal.js';
+import { messageOf } from '../../core/errors.js';
+import { commentsOf } from '../../projections/state-comments.js';
+import { parseState, renderState, saySame, STATE_FILE } from '../../projections/state-file.js';
+import type { Comments } from '../../projections/state-lines.js';
+import type { GoalEntry, StateFile } from '../../projections/state-schema.js';
+import { pagePath, renderTaskPage } from '../../projections/task-page.js';
+import { committedFile, commitFiles, type Project } from '../../workspace/project.js';
+import { readProjectFile, setAside, writeProjectFile } from '../../workspace/project-files.js';
+import { type ProjectSettings, readProjectSettings } from '../../workspace/project-settings.js';
 import { commitMessage, type Moment } from './commit-message.js';
-import type { Ledger } from './ledger.js';
+import type { Ledger } from '../recording/ledger.js';
 import { ProjectState } from './project-state.js';
 
 export interface ProjectWriterOptions {

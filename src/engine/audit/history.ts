@@ -4,10 +4,10 @@
  * The rules come from the invariants: 4 (what is finished does not run again), 5 (a stale claim writes
  * nothing), 7 (DONE is proven).
  */
-import type { LoggedEvent } from '../core/events.js';
-import { createGoal, evolve, type GoalView, type TaskView } from '../core/goal.js';
-import type { TaskSpec } from '../core/plan.js';
-import type { GoalState, TaskState } from '../core/task-state.js';
+import type { LoggedEvent } from '../../core/events.js';
+import { createGoal, evolve, type GoalView, type TaskView } from '../../core/goal.js';
+import type { TaskSpec } from '../../core/plan.js';
+import type { GoalState, TaskState } from '../../core/task-state.js';
 import { Contradictions } from './disagreement.js';
 
 interface Witnessed {

@@ -4,11 +4,11 @@
  * Invariants kept here: 1 (the log leads: nothing here is needed to go on, so trouble with a disk or a
  * repository is reported and tried again, and never stops the supervisor), 8.
  */
-import { DroverError, messageOf } from '../core/errors.js';
-import { projectsOf } from '../projections/project-goals.js';
-import type { Environment } from '../workspace/git.js';
-import { openProject } from '../workspace/project.js';
-import type { Commit, Ledger } from './ledger.js';
+import { DroverError, messageOf } from '../../core/errors.js';
+import { projectsOf } from '../../projections/project-goals.js';
+import type { Environment } from '../../workspace/git.js';
+import { openProject } from '../../workspace/project.js';
+import type { Commit, Ledger } from '../recording/ledger.js';
 import { ProjectWriter } from './project-writer.js';
 
 export interface StateWriterOptions {

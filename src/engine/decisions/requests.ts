@@ -1,6 +1,6 @@
 /** What people and programs may ask of the supervisor; the same shapes in code, on the queue and on the wire. */
 import { z } from 'zod';
-import { nameSchema, planSchema, plannedTaskSchema, prioritySchema } from '../core/plan.js';
+import { nameSchema, planSchema, plannedTaskSchema, prioritySchema } from '../../core/plan.js';
 
 const goalIdSchema = z
   .string()

@@ -1,8 +1,8 @@
 /** What became of a task, gathered while its goal's events are folded. Pure. */
-import type { Event, LoggedEvent } from '../core/events.js';
-import type { GoalView, TaskView } from '../core/goal.js';
-import type { Json } from '../core/plan.js';
-import type { TaskState } from '../core/task-state.js';
+import type { Event, LoggedEvent } from '../../core/events.js';
+import type { GoalView, TaskView } from '../../core/goal.js';
+import type { Json } from '../../core/plan.js';
+import type { TaskState } from '../../core/task-state.js';
 
 /** A while in one state. Times are epoch milliseconds. */
 export interface Stage {

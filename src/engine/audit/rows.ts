@@ -1,7 +1,7 @@
 /** Compares the fold of a goal's events with its stored rows (invariant 1). Pure. */
 import { isDeepStrictEqual } from 'node:util';
-import type { GoalView } from '../core/goal.js';
-import type { Json } from '../core/plan.js';
+import type { GoalView } from '../../core/goal.js';
+import type { Json } from '../../core/plan.js';
 import type { Disagreement } from './disagreement.js';
 
 export function compareRows(

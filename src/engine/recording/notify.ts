@@ -1,8 +1,8 @@
 /** Tells outside programs, by pub/sub, what was just recorded. */
-import type { LoggedEvent } from '../core/events.js';
-import type { GoalView } from '../core/goal.js';
-import type { RedisClient } from '../queues/connection.js';
-import { publishTasks, TASKS_COMPLETE, TASKS_NEW } from '../queues/notices.js';
+import type { LoggedEvent } from '../../core/events.js';
+import type { GoalView } from '../../core/goal.js';
+import type { RedisClient } from '../../queues/connection.js';
+import { publishTasks, TASKS_COMPLETE, TASKS_NEW } from '../../queues/notices.js';
 
 const CHANNELS: Partial<
   Record<LoggedEvent['event']['type'], typeof TASKS_NEW | typeof TASKS_COMPLETE>

@@ -7,11 +7,11 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { z } from 'zod';
-import { DroverError, messageOf } from '../core/errors.js';
-import type { LoggedEvent } from '../core/events.js';
-import { buildLog, contentsOf } from '../log/build.js';
-import { lastEntries, leaveOrigins } from '../log/integrity.js';
-import type { Log } from '../log/log.js';
+import { DroverError, messageOf } from '../../core/errors.js';
+import type { LoggedEvent } from '../../core/events.js';
+import { buildLog, contentsOf } from '../../log/build.js';
+import { lastEntries, leaveOrigins } from '../../log/integrity.js';
+import type { Log } from '../../log/log.js';
 import {
   commandRowSchema,
   eventOf,
@@ -19,9 +19,9 @@ import {
   eventRowSchema,
   insertRow,
   knowsVersion,
-} from '../log/rows.js';
-import { acquireWriterLock } from '../log/writer-lock.js';
-import { Board } from '../projections/board.js';
+} from '../../log/rows.js';
+import { acquireWriterLock } from '../../log/writer-lock.js';
+import { Board } from '../../projections/board.js';
 import { EXPORT_VERSION, type ExportHeader, headerSchema, trailerSchema } from './export.js';
 import { type Line, readLines } from './lines.js';
 

@@ -3,17 +3,17 @@
  * against the fold up to there: what happened since makes it old, not wrong. Pure, given the folds.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { messageOf } from '../core/errors.js';
-import type { GoalView } from '../core/goal.js';
-import type { Json } from '../core/plan.js';
-import { SHOWN } from '../projections/project-goals.js';
-import { parseState } from '../projections/state-file.js';
+import { messageOf } from '../../core/errors.js';
+import type { GoalView } from '../../core/goal.js';
+import type { Json } from '../../core/plan.js';
+import { SHOWN } from '../../projections/project-goals.js';
+import { parseState } from '../../projections/state-file.js';
 import {
   describeGoal,
   type GoalEntry,
   type StateFile,
   summariseGoal,
-} from '../projections/state-schema.js';
+} from '../../projections/state-schema.js';
 import type { Disagreement } from './disagreement.js';
 
 export interface StateParts {

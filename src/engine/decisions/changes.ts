@@ -2,14 +2,14 @@
  * Decisions: what events a request leads to, given the goals as they are. No effects here; the supervisor
  * records the events first and acts on them afterwards (invariant 2).
  */
-import { DroverError } from '../core/errors.js';
-import type { NewEvent } from '../core/events.js';
-import type { GoalView, TaskView } from '../core/goal.js';
-import { findCycle } from '../core/graph.js';
-import { goalId, taskId } from '../core/ids.js';
-import type { PlannedTask, TaskSpec } from '../core/plan.js';
-import { isFinal } from '../core/task-state.js';
-import { checkPlan, MAX_TASKS } from '../core/plan-check.js';
+import { DroverError } from '../../core/errors.js';
+import type { NewEvent } from '../../core/events.js';
+import type { GoalView, TaskView } from '../../core/goal.js';
+import { findCycle } from '../../core/graph.js';
+import { goalId, taskId } from '../../core/ids.js';
+import type { PlannedTask, TaskSpec } from '../../core/plan.js';
+import { isFinal } from '../../core/task-state.js';
+import { checkPlan, MAX_TASKS } from '../../core/plan-check.js';
 import type { z } from 'zod';
 import type { goalRequestSchema, growthRequestSchema } from './requests.js';
 

@@ -1,6 +1,6 @@
 /** The messages of Drover's commits of STATE.yaml. Pure. */
-import { oneLine } from '../projections/one-line.js';
-import type { GoalEntry } from '../projections/state-schema.js';
+import { oneLine } from '../../projections/one-line.js';
+import type { GoalEntry } from '../../projections/state-schema.js';
 
 /** What happened to a goal that is still open; of others, their state says it. */
 export type Moment = 'created' | 'planned' | 'reopened' | 'changed';

@@ -6,11 +6,11 @@
  * command that is delivered twice is decided once).
  */
 import { z } from 'zod';
-import { DroverError } from '../core/errors.js';
-import type { NewEvent } from '../core/events.js';
-import type { GoalView } from '../core/goal.js';
-import type { Json } from '../core/plan.js';
-import { goalByKey } from '../projections/goal-list.js';
+import { DroverError } from '../../core/errors.js';
+import type { NewEvent } from '../../core/events.js';
+import type { GoalView } from '../../core/goal.js';
+import type { Json } from '../../core/plan.js';
+import { goalByKey } from '../../projections/goal-list.js';
 import {
   cancelEvents,
   createGoalEvents,
@@ -19,7 +19,7 @@ import {
   noTask,
   retryEvents,
 } from './changes.js';
-import type { Ledger } from './ledger.js';
+import type { Ledger } from '../recording/ledger.js';
 import {
   cancelRequestSchema,
   goalRequestSchema,

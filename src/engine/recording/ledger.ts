@@ -4,13 +4,13 @@
  * Invariants kept here: 1 and 3 (events, cursors, a command's outcome and the projections change in one
  * transaction, or not at all), 6 (this is the only writer).
  */
-import { asError, DroverError, messageOf } from '../core/errors.js';
-import type { Event, LoggedEvent, NewEvent } from '../core/events.js';
-import type { GoalView } from '../core/goal.js';
-import type { Json } from '../core/plan.js';
-import type { GoalState } from '../core/task-state.js';
-import type { Log } from '../log/log.js';
-import { Board, type Folded } from '../projections/board.js';
+import { asError, DroverError, messageOf } from '../../core/errors.js';
+import type { Event, LoggedEvent, NewEvent } from '../../core/events.js';
+import type { GoalView } from '../../core/goal.js';
+import type { Json } from '../../core/plan.js';
+import type { GoalState } from '../../core/task-state.js';
+import type { Log } from '../../log/log.js';
+import { Board, type Folded } from '../../projections/board.js';
 
 export interface CommitOptions {
   readonly cursors?: ReadonlyMap<string, string>;

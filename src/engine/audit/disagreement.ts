@@ -1,5 +1,5 @@
 /** What an audit finds. */
-import type { Json } from '../core/plan.js';
+import type { Json } from '../../core/plan.js';
 
 /** Who can be asked about a task: the log, the rows folded from it, BullMQ, STATE.yaml. */
 export type Witness = 'log' | 'projection' | 'redis' | 'state';

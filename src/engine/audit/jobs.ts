@@ -3,17 +3,17 @@
  * disagreement counts only if it stays the same while everything written before it is recorded.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type GoalView, isProven, type TaskView } from '../core/goal.js';
-import { gateJobId, relayJobId } from '../core/ids.js';
-import { isFinal, type GoalState, type TaskState } from '../core/task-state.js';
-import type { Log } from '../log/log.js';
-import { loadGoal } from '../projections/board.js';
-import type { RedisClient } from '../queues/connection.js';
-import { streamEnds } from '../queues/inventory.js';
-import { Jobs, type JobRef, type JobState } from '../queues/jobs.js';
-import { compareEntries } from '../queues/streams.js';
+import { type GoalView, isProven, type TaskView } from '../../core/goal.js';
+import { gateJobId, relayJobId } from '../../core/ids.js';
+import { isFinal, type GoalState, type TaskState } from '../../core/task-state.js';
+import type { Log } from '../../log/log.js';
+import { loadGoal } from '../../projections/board.js';
+import type { RedisClient } from '../../queues/connection.js';
+import { streamEnds } from '../../queues/inventory.js';
+import { Jobs, type JobRef, type JobState } from '../../queues/jobs.js';
+import { compareEntries } from '../../queues/streams.js';
 import type { Disagreement } from './disagreement.js';
-import { refOf } from './reconcile.js';
+import { refOf } from '../reconcile.js';
 
 export interface JobsAudit {
   readonly found: readonly Disagreement[];

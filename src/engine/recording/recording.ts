@@ -5,13 +5,13 @@
  */
 import { Worker } from 'node:worker_threads';
 import { type BirpcReturn, createBirpc } from 'birpc';
-import { unwrap } from '../core/answer.js';
-import type { NewEvent } from '../core/events.js';
-import { Log } from '../log/log.js';
-import { GoalReader } from '../projections/goal-reader.js';
-import { portableSource, type RedisSource } from '../queues/connection.js';
-import type { Environment } from '../workspace/git.js';
-import type { Decision, Request } from './decide.js';
+import { unwrap } from '../../core/answer.js';
+import type { NewEvent } from '../../core/events.js';
+import { Log } from '../../log/log.js';
+import { GoalReader } from '../../projections/goal-reader.js';
+import { portableSource, type RedisSource } from '../../queues/connection.js';
+import type { Environment } from '../../workspace/git.js';
+import type { Decision, Request } from '../decisions/decide.js';
 import type {
   ChangedGoal,
   RecordingCalls,
@@ -46,7 +46,7 @@ export interface Records {
 /** Source files are run by the tests only, which have built the project: a thread cannot load TypeScript. */
 const THREAD = new URL(
   import.meta.url.endsWith('.ts')
-    ? '../../dist/engine/recording-thread.js'
+    ? '../../../dist/engine/recording/recording-thread.js'
     : './recording-thread.js',
   import.meta.url,
 );

@@ -4,10 +4,15 @@
  *
  * Invariants kept here: 1 (entries are computed from the fold; a start reads the same from the rows).
  */
-import type { GoalView } from '../core/goal.js';
-import { finishedGoalsOf, openGoalsOf, SHOWN, SHOWN_FULL } from '../projections/project-goals.js';
-import { describeGoal, type GoalEntry, summariseGoal } from '../projections/state-schema.js';
-import type { Ledger } from './ledger.js';
+import type { GoalView } from '../../core/goal.js';
+import {
+  finishedGoalsOf,
+  openGoalsOf,
+  SHOWN,
+  SHOWN_FULL,
+} from '../../projections/project-goals.js';
+import { describeGoal, type GoalEntry, summariseGoal } from '../../projections/state-schema.js';
+import type { Ledger } from '../recording/ledger.js';
 
 interface OpenGoal {
   entry: GoalEntry | undefined;

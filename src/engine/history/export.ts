@@ -6,10 +6,10 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { z } from 'zod';
-import { EVENT_VERSION } from '../core/events.js';
-import { snapshot } from '../log/integrity.js';
-import type { Log } from '../log/log.js';
-import { commandRows, eventRows } from '../log/rows.js';
+import { EVENT_VERSION } from '../../core/events.js';
+import { snapshot } from '../../log/integrity.js';
+import type { Log } from '../../log/log.js';
+import { commandRows, eventRows } from '../../log/rows.js';
 
 /** Version of the file's shape; events have versions of their own. */
 export const EXPORT_VERSION = 1;

@@ -6,8 +6,8 @@
  * (see audit-history.ts).
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../core/errors.js';
-import { createGoal, evolve, type GoalView } from '../core/goal.js';
+import { messageOf } from '../../core/errors.js';
+import { createGoal, evolve, type GoalView } from '../../core/goal.js';
 import {
   goalIds,
   lastEntries,
@@ -16,17 +16,17 @@ import {
   snapshot,
   taskHomes,
   totals,
-} from '../log/integrity.js';
-import type { Log } from '../log/log.js';
-import { loadGoal } from '../projections/board.js';
-import type { RedisClient } from '../queues/connection.js';
-import { streamEnds, takeInventory } from '../queues/inventory.js';
-import { ownerKey } from '../queues/keys.js';
-import { compareEntries } from '../queues/streams.js';
-import { auditHistory } from './audit-history.js';
-import { auditJobs } from './audit-jobs.js';
-import { compareRows } from './audit-rows.js';
-import { auditState, type StateAudit, type StateParts } from './audit-state.js';
+} from '../../log/integrity.js';
+import type { Log } from '../../log/log.js';
+import { loadGoal } from '../../projections/board.js';
+import type { RedisClient } from '../../queues/connection.js';
+import { streamEnds, takeInventory } from '../../queues/inventory.js';
+import { ownerKey } from '../../queues/keys.js';
+import { compareEntries } from '../../queues/streams.js';
+import { auditHistory } from './history.js';
+import { auditJobs } from './jobs.js';
+import { compareRows } from './rows.js';
+import { auditState, type StateAudit, type StateParts } from './state.js';
 import type { Disagreement, Witness } from './disagreement.js';
 
 export interface AuditParts {

@@ -1,5 +1,5 @@
 /** Reads text line by line, with the bytes as they stood, so that a checksum can be made of them. */
-import { DroverError } from '../core/errors.js';
+import { DroverError } from '../../core/errors.js';
 
 export interface Line {
   /** From 1. */
