@@ -8,7 +8,7 @@ export {
 } from './engine/drover.js';
 export type { AgentOptions } from './engine/agent-host.js';
 export type { GoalHandle } from './engine/goal-handle.js';
-export type { Enqueued, GoalRequest } from './engine/decisions/requests.js';
+export type { Enqueued, GoalRequest } from './engine/decisions/enqueue.js';
 export type { TaskContext } from './agents/context.js';
 export type { Handler } from './agents/loop.js';
 export type { GoalReport, TaskReport } from './projections/report.js';

@@ -5,17 +5,16 @@
 import { existsSync } from 'node:fs';
 import { DroverError } from '../core/errors.js';
 import type { DroverClient } from '../engine/drover.js';
-import { cancelOffline, enqueueOffline, retryOffline } from '../engine/offline.js';
-import type { Enqueued, GoalRequest } from '../engine/decisions/requests.js';
+import { type Control, controlBy } from '../engine/control.js';
+import { askOffline, enqueueOffline } from '../engine/offline.js';
+import type { Enqueued, GoalRequest } from '../engine/decisions/enqueue.js';
 import type { Globals } from './globals.js';
 import { requireReachable, type RunningSupervisor, runningSupervisor } from './presence.js';
 
-export interface Desk {
+export interface Desk extends Control {
   /** False where the request is only recorded, for the next supervisor. */
   readonly live: boolean;
   readonly enqueue: (goal: GoalRequest) => Promise<Enqueued>;
-  readonly cancel: (goal: string, why?: string) => Promise<void>;
-  readonly retry: (task: string, why?: string) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -27,17 +26,15 @@ export async function openDesk(globals: Globals): Promise<Desk> {
     return {
       live: false,
       enqueue: async (goal) => enqueueOffline(dataDir, goal),
-      cancel: async (goal, why) => cancelOffline(dataDir, goal, why),
-      retry: async (task, why) => retryOffline(dataDir, task, why),
+      ...controlBy(askOffline(dataDir)),
       close: async () => undefined,
     };
   }
   const client = await join(globals, supervisor);
   return {
+    ...client,
     live: true,
     enqueue: (goal) => client.enqueue(goal),
-    cancel: (goal, why) => client.cancel(goal, why),
-    retry: (task, why) => client.retry(task, why),
     close: () => client.close(),
   };
 }

@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { DroverError } from '../core/errors.js';
 import { isName, NAME_RULE } from '../core/ids.js';
 import { PRIORITIES, type Priority } from '../core/plan.js';
-import type { GoalRequest } from '../engine/decisions/requests.js';
+import type { GoalRequest } from '../engine/decisions/enqueue.js';
 import { readFlow } from '../plan/flow-file.js';
 import { formatProblem } from '../plan/problems.js';
 import { parsePairs } from './arguments.js';

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { LoggedEvent } from '../core/events.js';
 import { isGoalId, isTaskId } from '../core/ids.js';
 import { DroverError } from '../core/errors.js';
-import { noGoal, noTask } from '../engine/decisions/changes.js';
+import { noGoal, noTask } from '../engine/decisions/rule.js';
 import type { Log } from '../log/log.js';
 import { loadGoal } from '../projections/board.js';
 import { goalOfTask } from '../projections/goal-list.js';

@@ -3,7 +3,7 @@
  * already, that one, with agents in this process for capabilities that nobody else offers.
  */
 import { createDrover, type DroverClient } from '../engine/drover.js';
-import type { GoalRequest } from '../engine/decisions/requests.js';
+import type { GoalRequest } from '../engine/decisions/enqueue.js';
 import { Log } from '../log/log.js';
 import { describeRedis } from '../queues/connection.js';
 import { join } from './desk.js';

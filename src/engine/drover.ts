@@ -21,10 +21,12 @@ import { startRedisServer } from '../queues/redis-server.js';
 import { openProject } from '../workspace/project.js';
 import { DEFAULT_TIMING, type WorkerTiming } from '../queues/worker.js';
 import { AgentHost, type AgentOptions } from './agent-host.js';
-import { noGoal } from './decisions/changes.js';
+import { type Ask, type Control, controlBy } from './control.js';
+import type { DecisionOn } from './decisions/decide.js';
+import { noGoal } from './decisions/rule.js';
 import { GoalHandle } from './goal-handle.js';
 import { Recording, type Records } from './recording/recording.js';
-import type { Enqueued, GoalRequest } from './decisions/requests.js';
+import type { Enqueued, GoalRequest } from './decisions/enqueue.js';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './retention.js';
 import { Supervisor } from './supervisor.js';
 
@@ -65,13 +67,9 @@ interface Settings {
 }
 
 /** What a process with a supervisor and one without have in common. */
-interface Common {
+interface Common extends Control {
   /** Offers a capability in this process: a function, or `'shell'` for tasks that are commands. */
   agent(capability: string, handler: Handler | 'shell', options?: AgentOptions): Promise<void>;
-  /** Cancels a goal; running tasks get their abort signal. */
-  cancel(goal: string, why?: string): Promise<void>;
-  /** Gives a failed task all its attempts again. */
-  retry(task: string, why?: string): Promise<void>;
   /** Takes nothing new and waits for what runs; with `force` what runs is aborted and left to the next start. */
   close(options?: { readonly force?: boolean }): Promise<void>;
 }
@@ -161,12 +159,13 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
     let closing: Promise<void> | undefined;
     const by = userInfo().username;
     return {
+      ...controlBy((name, input) => supervisor.request(name, input, by)),
       ledger: recording,
       connection,
       prefix,
       agent: (capability, handler, agentOptions) => host.start(capability, handler, agentOptions),
       async enqueue(goal) {
-        const { goal: id, created, waitingFor } = await supervisor.enqueue(goal, by);
+        const { goal: id, created, waitingFor } = await supervisor.request('enqueue', goal, by);
         return Object.assign(new GoalHandle(id, recording, closed.signal), { created, waitingFor });
       },
       goal(id) {
@@ -174,8 +173,6 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
         return new GoalHandle(id, recording, closed.signal);
       },
       queues: () => supervisor.queues(),
-      cancel: (goal, why) => supervisor.cancel({ goal, why }, by),
-      retry: (task, why) => supervisor.retry({ task, why }, by),
       async close({ force: now = false } = {}) {
         force ||= now;
         closed.abort();
@@ -201,20 +198,18 @@ export async function connectDrover(options: DroverOptions = {}): Promise<Drover
   const connection = await connect(settings.redis ?? { path: redisSocketOf(settings.dataDir) });
   await checkRedis(connection.client);
   const sender = new CommandSender(connection.client, settings.prefix, userInfo().username);
+  // What the supervisor answers was decided by the rule of this name.
+  const ask: Ask = async (name, input) =>
+    (await sender.send(name, input)) as unknown as DecisionOn<typeof name>;
   const host = startHost(settings, connection, (request) =>
     sender.send('grow', request, { id: growthId(request), timeout: 60_000 }),
   );
   return {
+    ...controlBy(ask),
     connection,
     agent: (capability, handler, agentOptions) => host.start(capability, handler, agentOptions),
     async enqueue(goal, sending = {}) {
       return (await sender.send('enqueue', goal, sending)) as unknown as Enqueued;
-    },
-    async cancel(goal, why) {
-      await sender.send('cancel', { goal, ...(why !== undefined && { why }) });
-    },
-    async retry(task, why) {
-      await sender.send('retry', { task, ...(why !== undefined && { why }) });
     },
     async close({ force = false } = {}) {
       await host.close(force);

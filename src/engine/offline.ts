@@ -10,14 +10,15 @@ import { DroverError } from '../core/errors.js';
 import { logFile } from '../log/database.js';
 import { Log } from '../log/log.js';
 import { acquireWriterLock } from '../log/writer-lock.js';
-import { decide } from './decisions/decide.js';
+import type { Ask } from './control.js';
+import { decide, type DecisionOn, type RequestName } from './decisions/decide.js';
 import { Ledger } from './recording/ledger.js';
-import type { Enqueued, GoalRequest } from './decisions/requests.js';
+import type { Enqueued, GoalRequest } from './decisions/enqueue.js';
 
 /** @throws DroverError `bad-input`, `bad-plan`, `log-locked` where a supervisor runs after all */
 export function enqueueOffline(dataDir: string, input: GoalRequest): Enqueued {
   return asWriter(dataDir, (ledger) => {
-    const { goal, created = true } = decide(ledger, { name: 'enqueue', input, by: user() });
+    const { goal, created } = record(ledger, 'enqueue', input);
     const tasks = [...ledger.board.goal(goal)!.tasks.values()];
     const ids = Object.fromEntries(tasks.map(({ spec }) => [spec.name, spec.id]));
     return { goal, created, tasks: ids, waitingFor: [] };
@@ -25,20 +26,16 @@ export function enqueueOffline(dataDir: string, input: GoalRequest): Enqueued {
 }
 
 /** @throws DroverError `bad-input`, `not-found`, `conflict`, `log-locked` */
-export function cancelOffline(dataDir: string, goal: string, why?: string): void {
-  requireLog(dataDir);
-  const input = { goal, why };
-  asWriter(dataDir, (ledger) => decide(ledger, { name: 'cancel', input, by: user() }));
+export function askOffline(dataDir: string): Ask {
+  return async (name, input) => {
+    requireLog(dataDir);
+    return asWriter(dataDir, (ledger) => record(ledger, name, input));
+  };
 }
 
-/** @throws DroverError `bad-input`, `not-found`, `conflict`, `log-locked` */
-export function retryOffline(dataDir: string, task: string, why?: string): void {
-  requireLog(dataDir);
-  const input = { task, why };
-  asWriter(dataDir, (ledger) => decide(ledger, { name: 'retry', input, by: user() }));
-}
-
-const user = (): string => userInfo().username;
+/** The rule of this name makes decisions of this shape. */
+const record = <N extends RequestName>(ledger: Ledger, name: N, input: unknown): DecisionOn<N> =>
+  decide(ledger, { name, input, by: userInfo().username }) as DecisionOn<N>;
 
 /** A mistyped directory must not become a new log. */
 function requireLog(dataDir: string): void {

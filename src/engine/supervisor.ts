@@ -8,7 +8,6 @@
 import { type Answer, answered } from '../core/answer.js';
 import { asError, DroverError } from '../core/errors.js';
 import type { NewEvent } from '../core/events.js';
-import type { GoalView } from '../core/goal.js';
 import { ENGINE_QUEUES } from '../core/ids.js';
 import { type Json, jsonSchema } from '../core/plan.js';
 import { startCommandWorker } from '../queues/commands.js';
@@ -17,10 +16,13 @@ import { Flows, keepStreams } from '../queues/flows.js';
 import { Gates, startEngineWorkers } from '../queues/gates.js';
 import { Jobs } from '../queues/jobs.js';
 import type { WorkerTiming } from '../queues/worker.js';
-import { findOutcomes, Reconciler, type ReconcileParts, refOf } from './reconcile.js';
+import { isRequest, noCommand, type RequestName } from './decisions/decide.js';
+import type { Decision } from './decisions/rule.js';
+import { capabilitiesOf, type Effect, type EffectParts } from './effects/effect.js';
+import { type AnswerTo, EFFECTS } from './effects/effects.js';
+import { findOutcomes, Reconciler, type ReconcileParts } from './reconcile.js';
 import type { Recording } from './recording/recording.js';
 import type { ChangedGoal } from './recording/recording-thread.js';
-import type { Enqueued } from './decisions/requests.js';
 import { Retention, type RetentionPolicy } from './retention.js';
 import { Turns } from './turns.js';
 import { Upkeep } from './upkeep.js';
@@ -38,7 +40,7 @@ export interface SupervisorOptions {
 }
 
 export class Supervisor {
-  private readonly parts: ReconcileParts;
+  private readonly parts: EffectParts;
   private readonly reconciler: Reconciler;
   private readonly retention: Retention;
   private readonly upkeep: Upkeep;
@@ -48,7 +50,7 @@ export class Supervisor {
   constructor(private readonly options: SupervisorOptions) {
     const { connection, prefix, recording, onTrouble, onError } = options;
     const { client } = connection;
-    this.parts = {
+    const parts: ReconcileParts = {
       client,
       prefix,
       recording,
@@ -58,8 +60,14 @@ export class Supervisor {
       turns: new Turns(),
       onError,
     };
-    this.reconciler = new Reconciler(this.parts);
-    this.retention = new Retention(this.parts, options.retention);
+    this.reconciler = new Reconciler(parts);
+    this.retention = new Retention(parts, options.retention);
+    this.parts = {
+      ...parts,
+      reconciler: this.reconciler,
+      retention: this.retention,
+      watch: (queues) => this.watch(queues),
+    };
     this.upkeep = new Upkeep({
       connection,
       prefix,
@@ -117,7 +125,10 @@ export class Supervisor {
 
   /** Carries a command out once, however often it is delivered, and answers it. */
   async carryOut(id: string, name: string, input: unknown, by: string): Promise<Answer<Json>> {
-    const answer = await answered(() => this.dispatch(name, input, by, id));
+    const answer = await answered(async () => {
+      if (!isRequest(name)) throw noCommand(name);
+      return jsonSchema.parse(await this.request(name, input, by, id));
+    });
     // A full disk passes: the command waits in its queue until it can be recorded.
     if ('refused' in answer && answer.refused.code === 'log-unwritable') {
       throw new DroverError('log-unwritable', answer.refused.message, answer.refused.remedy);
@@ -125,37 +136,17 @@ export class Supervisor {
     return answer;
   }
 
-  async enqueue(input: unknown, by: string, id?: string): Promise<Enqueued> {
-    const { recording } = this.options;
-    const decision = await recording.decide({ name: 'enqueue', input, by, id });
-    const goal = recording.board.goal(decision.goal)!;
-    if (decision.created) await this.submit(goal);
-    const waitingFor: string[] = [];
-    for (const capability of capabilitiesOf(goal)) {
-      if ((await this.parts.jobs.workers(capability)) === 0) waitingFor.push(capability);
-    }
-    const tasks = [...goal.tasks.values()].map(({ spec }) => [spec.name, spec.id]);
-    const { created = false } = decision;
-    return { goal: goal.id, created, tasks: Object.fromEntries(tasks), waitingFor };
-  }
-
-  async cancel(input: unknown, by: string, id?: string): Promise<void> {
-    const { recording } = this.options;
-    const { goal } = await recording.decide({ name: 'cancel', input, by, id });
-    await this.retention.clear(recording.board.goal(goal)!);
-  }
-
-  async retry(input: unknown, by: string, id?: string): Promise<void> {
-    const { recording } = this.options;
-    const decision = await recording.decide({ name: 'retry', input, by, id });
-    const goal = recording.board.goal(decision.goal)!;
-    const task = goal.tasks.get(decision.task!)!;
-    // A command that is delivered again finds the task further on.
-    if (task.state !== 'PENDING') return;
-    await this.reconciler.effect(goal.id, async () => {
-      const retried = await this.parts.jobs.retry(refOf(task), task.released);
-      if (!retried) await this.reconciler.submitMissing(goal);
-    });
+  /** Has a request recorded, carries it out and answers it. */
+  async request<N extends RequestName>(
+    name: N,
+    input: unknown,
+    by: string,
+    id?: string,
+  ): Promise<AnswerTo<N>> {
+    const decision = await this.options.recording.decide({ name, input, by, id });
+    // The effect of the rule that made the decision: the two tables have the same names.
+    const effect = EFFECTS[name] as Effect<Decision, AnswerTo<N>>;
+    return effect(this.parts, decision);
   }
 
   /** @param force leaves what runs to the next start. */
@@ -168,37 +159,7 @@ export class Supervisor {
     await Promise.all([flows.close(), jobs.close(), gates.close()]);
   }
 
-  private async dispatch(name: string, input: unknown, by: string, id: string): Promise<Json> {
-    switch (name) {
-      case 'enqueue':
-        return jsonSchema.parse(await this.enqueue(input, by, id));
-      case 'cancel':
-        await this.cancel(input, by, id);
-        return null;
-      case 'retry':
-        await this.retry(input, by, id);
-        return null;
-      default:
-        return this.grow(input, by, id);
-    }
-  }
-
-  /** Adds tasks to a running goal; answers with their ids by name. */
-  private async grow(input: unknown, by: string, id: string): Promise<Record<string, string>> {
-    const { recording } = this.options;
-    const { goal, added } = await recording.decide({ name: 'grow', input, by, id });
-    await this.submit(recording.board.goal(goal)!);
-    return { ...added };
-  }
-
-  private async submit(goal: GoalView): Promise<void> {
-    await this.reconciler.effect(goal.id, async () => {
-      await this.watch(capabilitiesOf(goal));
-      await this.reconciler.submitMissing(goal);
-    });
-  }
-
-  private async watch(capabilities: ReadonlySet<string>): Promise<void> {
+  private async watch(capabilities: Iterable<string>): Promise<void> {
     const { recording } = this.options;
     await Promise.all([...capabilities].map((capability) => recording.watch(capability)));
   }
@@ -237,6 +198,3 @@ export class Supervisor {
     await this.reconciler.raiseClaims();
   }
 }
-
-const capabilitiesOf = (goal: GoalView): Set<string> =>
-  new Set([...goal.tasks.values()].map((task) => task.spec.capability));

@@ -8,7 +8,8 @@
  */
 import { asc, eq, getTableColumns, inArray, type SQL, sql } from 'drizzle-orm';
 import type { NewEvent } from '../core/events.js';
-import { createGoal, evolve, type GoalView, type TaskView } from '../core/goal.js';
+import { evolve } from '../core/evolve.js';
+import { createGoal, type GoalView, type TaskView } from '../core/goal.js';
 import { dependentsOf } from '../core/graph.js';
 import { type GoalState, TASK_STATES, type TaskState } from '../core/task-state.js';
 import type { Database } from '../log/database.js';

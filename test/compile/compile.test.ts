@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../src/compile/compile.js';
-import { createGoal, evolve, type GoalView } from '../../src/core/goal.js';
+import { evolve } from '../../src/core/evolve.js';
+import { createGoal, type GoalView } from '../../src/core/goal.js';
 import { type TaskSpec, taskSpecSchema } from '../../src/core/plan.js';
 import type { JobTree } from '../../src/queues/flows.js';
 

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Event, NewEvent } from '../../src/core/events.js';
-import { blockedBy, createGoal, evolve, type GoalView } from '../../src/core/goal.js';
+import { evolve } from '../../src/core/evolve.js';
+import { blockedBy, createGoal, type GoalView } from '../../src/core/goal.js';
 import { type TaskSpec, taskSpecSchema } from '../../src/core/plan.js';
 import type { TaskState } from '../../src/core/task-state.js';
 

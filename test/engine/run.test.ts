@@ -1,7 +1,7 @@
 /** A goal runs through BullMQ to the log: the loop's ways to end, and what the log then says. */
 import { describe, expect, it } from 'vitest';
 import type { Drover } from '../../src/index.js';
-import type { GoalRequest } from '../../src/engine/decisions/requests.js';
+import type { GoalRequest } from '../../src/engine/decisions/enqueue.js';
 import type { TaskContext } from '../../src/agents/context.js';
 import { testBed } from '../support/redis.js';
 

@@ -1,6 +1,7 @@
 /** Goals made of events, as the recorder would fold them. */
 import type { Event, NewEvent } from '../../src/core/events.js';
-import { createGoal, evolve, type GoalView } from '../../src/core/goal.js';
+import { evolve } from '../../src/core/evolve.js';
+import { createGoal, type GoalView } from '../../src/core/goal.js';
 import { type PlannedTaskInput, plannedTaskSchema, type TaskSpec } from '../../src/core/plan.js';
 
 export const START = Date.UTC(2026, 6, 28, 10);

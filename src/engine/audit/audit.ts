@@ -7,7 +7,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../core/errors.js';
-import { createGoal, evolve, type GoalView } from '../../core/goal.js';
+import { evolve } from '../../core/evolve.js';
+import { createGoal, type GoalView } from '../../core/goal.js';
 import {
   goalIds,
   lastEntries,

@@ -5,7 +5,8 @@
  * nothing), 7 (DONE is proven).
  */
 import type { LoggedEvent } from '../../core/events.js';
-import { createGoal, evolve, type GoalView, type TaskView } from '../../core/goal.js';
+import { evolve } from '../../core/evolve.js';
+import { createGoal, type GoalView, type TaskView } from '../../core/goal.js';
 import type { TaskSpec } from '../../core/plan.js';
 import type { GoalState, TaskState } from '../../core/task-state.js';
 import { Contradictions } from './disagreement.js';

@@ -5,30 +5,29 @@
  * Invariants kept here: 2 (recording is all that happens; effects follow, and a start repeats them), 4 (a
  * command that is delivered twice is decided once).
  */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { DroverError } from '../../core/errors.js';
-import type { NewEvent } from '../../core/events.js';
-import type { GoalView } from '../../core/goal.js';
 import type { Json } from '../../core/plan.js';
 import { goalByKey } from '../../projections/goal-list.js';
-import {
-  cancelEvents,
-  createGoalEvents,
-  growEvents,
-  noGoal,
-  noTask,
-  retryEvents,
-} from './changes.js';
 import type { Ledger } from '../recording/ledger.js';
-import {
-  cancelRequestSchema,
-  goalRequestSchema,
-  growthRequestSchema,
-  retryRequestSchema,
-} from './requests.js';
+import { cancelRule } from './cancel.js';
+import { enqueueRule } from './enqueue.js';
+import { growRule } from './grow.js';
+import { retryRule } from './retry.js';
+import { type Decision, noGoal, noTask, type Situation } from './rule.js';
+
+/** Everything that can be asked, by name; what is done about it is in `../effects/effects.ts`. */
+const RULES = {
+  enqueue: enqueueRule,
+  cancel: cancelRule,
+  retry: retryRule,
+  grow: growRule,
+};
+export type RequestName = keyof typeof RULES;
+export type RequestInput<N extends RequestName> = z.input<(typeof RULES)[N]['schema']>;
+export type DecisionOn<N extends RequestName> = ReturnType<(typeof RULES)[N]['decide']>['decision'];
 
 export interface Request {
-  /** `enqueue`, `cancel`, `retry` or `grow`. */
   readonly name: string;
   readonly input: unknown;
   /** Who asks, for the log. */
@@ -37,85 +36,46 @@ export interface Request {
   readonly id?: string | undefined;
 }
 
-/** What a request led to; kept with its id, so that a repeated one gets the same. */
-export interface Decision {
-  readonly goal: string;
-  /** For `retry`: the task. */
-  readonly task?: string;
-  /** For `enqueue`: false where a goal with the same key was there already. */
-  readonly created?: boolean;
-  /** For `grow`: ids of the added tasks by name. */
-  readonly added?: Readonly<Record<string, string>>;
-}
-
 /** @throws DroverError where the request cannot be met; nothing is recorded then. */
-export function decide(ledger: Ledger, { name, input, by, ...request }: Request): Decision {
-  const id = name === 'grow' ? growthId(input) : request.id;
-  const known = id === undefined ? undefined : ledger.log.outcome(id);
-  // It was made here.
-  if (known !== undefined) return known as unknown as Decision;
-  const { events, decision } = decisionOn(ledger, name, input, by);
+export function decide(ledger: Ledger, { name, input, by, id: given }: Request): Decision {
+  if (!isRequest(name)) throw noCommand(name);
+  const { id, decideOn } = RULES[name].prepare(input);
+  const known = lookUp(ledger, id ?? given);
+  if (known) return known;
+  const { events, decision } = decideOn(situationOf(ledger, by));
+  const command = id ?? given;
   const outcome = { ...decision } as Record<string, Json>;
-  ledger.commit(events, id === undefined ? {} : { command: { id, outcome } });
+  ledger.commit(events, command === undefined ? {} : { command: { id: command, outcome } });
   return decision;
 }
 
-interface Decided {
-  readonly events: readonly NewEvent[];
-  readonly decision: Decision;
+export const noCommand = (name: string): DroverError =>
+  new DroverError('bad-input', `There is no command ‘${name}’.`);
+
+export const isRequest = (name: string): name is RequestName => Object.hasOwn(RULES, name);
+
+/** What the request led to when it was decided before. */
+function lookUp({ log }: Ledger, id: string | undefined): Decision | undefined {
+  // It was made here.
+  return id === undefined ? undefined : (log.outcome(id) as unknown as Decision | undefined);
 }
 
-function decisionOn(ledger: Ledger, name: string, input: unknown, by: string): Decided {
-  const now = Date.now();
-  switch (name) {
-    case 'enqueue': {
-      const request = parse(goalRequestSchema, input);
-      const { project, key } = request;
-      const existing = key === undefined ? undefined : goalByKey(ledger.log.db, project, key);
-      if (existing !== undefined)
-        return { events: [], decision: { goal: existing, created: false } };
-      const events = createGoalEvents(request, ledger.log.nextNumbers(), by, now);
-      return { events, decision: { goal: events[0]!.goal, created: true } };
-    }
-    case 'cancel': {
-      const { goal, why } = parse(cancelRequestSchema, input);
-      return { events: cancelEvents(goalOf(ledger, goal), by, why, now), decision: { goal } };
-    }
-    case 'retry': {
-      const { task, why } = parse(retryRequestSchema, input);
-      const goal = ledger.board.goalOf(task);
-      const view = goal?.tasks.get(task);
-      if (!goal || !view) throw noTask(task);
-      return { events: retryEvents(goal, view, by, why, now), decision: { goal: goal.id, task } };
-    }
-    case 'grow': {
-      const request = parse(growthRequestSchema, input);
-      const goal = goalOf(ledger, request.goal);
-      const { event, added } = growEvents(request, goal, ledger.log.nextNumbers(), now);
-      return { events: [event], decision: { goal: goal.id, added } };
-    }
-    default:
-      throw new DroverError('bad-input', `There is no command ‘${name}’.`);
-  }
-}
-
-/** One call of a handler is one request, whichever claim of its task makes it. */
-function growthId(input: unknown): string {
-  const { task, call } = parse(growthRequestSchema, input);
-  return `${task}.add.${call}`;
-}
-
-function goalOf(ledger: Ledger, id: string): GoalView {
-  const goal = ledger.board.goal(id);
-  if (!goal) throw noGoal(id);
-  return goal;
-}
-
-function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
-  const parsed = schema.safeParse(input);
-  if (parsed.success) return parsed.data;
-  throw new DroverError(
-    'bad-input',
-    `The request cannot be read: ${z.prettifyError(parsed.error)}.`,
-  );
+function situationOf({ board, log }: Ledger, by: string): Situation {
+  return {
+    by,
+    now: Date.now(),
+    next: () => log.nextNumbers(),
+    goal(id) {
+      const goal = board.goal(id);
+      if (!goal) throw noGoal(id);
+      return goal;
+    },
+    task(id) {
+      const goal = board.goalOf(id);
+      const task = goal?.tasks.get(id);
+      if (!goal || !task) throw noTask(id);
+      return { goal, task };
+    },
+    goalWithKey: (project, key) => goalByKey(log.db, project, key),
+  };
 }

@@ -1,11 +1,12 @@
 /** History: a goal's or a task's events told again, and the state they had led to at any moment. */
 import { DroverError } from '../../core/errors.js';
 import type { LoggedEvent } from '../../core/events.js';
-import { createGoal, evolve, type GoalView } from '../../core/goal.js';
+import { evolve } from '../../core/evolve.js';
+import { createGoal, type GoalView } from '../../core/goal.js';
 import type { Log } from '../../log/log.js';
 import { goalOfTask } from '../../projections/goal-list.js';
 import { type GoalReport, reportOf } from '../../projections/report.js';
-import { noGoal, noTask } from '../decisions/changes.js';
+import { noGoal, noTask } from '../decisions/rule.js';
 import { type TaskHistory, TaskHistories } from './task-history.js';
 
 export interface ReplayTarget {

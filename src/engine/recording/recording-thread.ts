@@ -20,7 +20,8 @@ import {
 } from '../../queues/connection.js';
 import { Streams } from '../../queues/streams.js';
 import { Recorder } from '../../recorder/recorder.js';
-import { decide, type Decision, type Request } from '../decisions/decide.js';
+import { decide, type Request } from '../decisions/decide.js';
+import type { Decision } from '../decisions/rule.js';
 import { Ledger } from './ledger.js';
 import type { Environment } from '../../workspace/git.js';
 import { announce } from './notify.js';

@@ -11,7 +11,8 @@ import { Log } from '../../log/log.js';
 import { GoalReader } from '../../projections/goal-reader.js';
 import { portableSource, type RedisSource } from '../../queues/connection.js';
 import type { Environment } from '../../workspace/git.js';
-import type { Decision, Request } from '../decisions/decide.js';
+import type { Request } from '../decisions/decide.js';
+import type { Decision } from '../decisions/rule.js';
 import type {
   ChangedGoal,
   RecordingCalls,

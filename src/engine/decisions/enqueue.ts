@@ -1,0 +1,70 @@
+/** `enqueue`: a goal with its plan. */
+import { z } from 'zod';
+import { goalId } from '../../core/ids.js';
+import { nameSchema, planSchema, prioritySchema } from '../../core/plan.js';
+import { checkPlan } from '../../core/plan-check.js';
+import { numberTasks } from './number.js';
+import { type Decision, defineRule } from './rule.js';
+
+/** Longest title, characters. */
+const MAX_TITLE = 500;
+
+const goalRequestSchema = z.strictObject({
+  title: z.string().trim().min(1).max(MAX_TITLE),
+  /** The project it belongs to; `default` unless given. */
+  project: nameSchema.default('default'),
+  priority: prioritySchema.default('normal'),
+  /** A second request with the same key in the same project is the first one again. */
+  key: z.string().min(1).max(200).optional(),
+  /** The file the plan came from. */
+  source: z.string().max(1_000).optional(),
+  tasks: planSchema.shape.tasks,
+});
+export type GoalRequest = z.input<typeof goalRequestSchema>;
+
+interface EnqueueDecision extends Decision {
+  /** False where a goal with the same key was there already. */
+  readonly created: boolean;
+}
+
+/** What `enqueue` answers. */
+export interface Enqueued extends EnqueueDecision {
+  /** Task ids by name. */
+  readonly tasks: Readonly<Record<string, string>>;
+  /** Capabilities of the plan that no running agent offers at the moment. */
+  readonly waitingFor: readonly string[];
+}
+
+export const enqueueRule = defineRule({
+  schema: goalRequestSchema,
+  decide(request, { by, now, next, goalWithKey }) {
+    const { project, title, priority, key, source } = request;
+    const existing = key === undefined ? undefined : goalWithKey(project, key);
+    if (existing !== undefined) {
+      return { events: [], decision: { goal: existing, created: false } };
+    }
+    const { tasks } = checkPlan({ tasks: request.tasks });
+    const numbers = next();
+    const goal = goalId(numbers.goal);
+    const envelope = { time: now, project, goal, by };
+    return {
+      events: [
+        {
+          ...envelope,
+          event: {
+            type: 'goal.created',
+            title,
+            priority,
+            ...(key !== undefined && { key }),
+            ...(source !== undefined && { source }),
+          },
+        },
+        {
+          ...envelope,
+          event: { type: 'goal.planned', tasks: numberTasks(tasks, numbers.task, priority) },
+        },
+      ],
+      decision: { goal, created: true },
+    };
+  },
+});

@@ -1,0 +1,24 @@
+/** Gives planned tasks their ids. */
+import type { GoalView } from '../../core/goal.js';
+import { taskId } from '../../core/ids.js';
+import type { PlannedTask, TaskSpec } from '../../core/plan.js';
+
+/**
+ * Gives planned tasks their ids, and their needs those of the tasks they name.
+ * @param known ids of the tasks that are there already, by name
+ */
+export function numberTasks(
+  tasks: readonly PlannedTask[],
+  first: number,
+  priority: GoalView['priority'],
+  known: ReadonlyMap<string, string> = new Map(),
+): TaskSpec[] {
+  const ids = new Map(known);
+  for (const [index, { name }] of tasks.entries()) ids.set(name, taskId(first + index));
+  return tasks.map((task) => ({
+    ...task,
+    id: ids.get(task.name)!,
+    needs: [...new Set(task.needs)].map((need) => ids.get(need)!),
+    priority: task.priority ?? priority,
+  }));
+}

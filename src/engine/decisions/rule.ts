@@ -1,0 +1,105 @@
+/**
+ * How a request is written: what it looks like, and what events it leads to. A rule reads the goals as they are and
+ * has no effects; what it returns is recorded before anything is done about it (invariant 2).
+ */
+import { z } from 'zod';
+import { DroverError } from '../../core/errors.js';
+import type { Event, NewEvent } from '../../core/events.js';
+import type { GoalView, TaskView } from '../../core/goal.js';
+import { isGoalId, isTaskId } from '../../core/ids.js';
+
+export const goalIdSchema = z.string().refine(isGoalId, { error: 'must be a goal such as goal-7' });
+export const taskIdSchema = z
+  .string()
+  .refine(isTaskId, { error: 'must be a task such as task-123' });
+/** Why somebody asks, for the log. */
+export const whySchema = z.string().optional();
+
+/** What a rule may look at. */
+export interface Situation {
+  /** Who asks, for the log. */
+  readonly by: string;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  /** The next free numbers. */
+  readonly next: () => { goal: number; task: number };
+  /** @throws DroverError `not-found` */
+  readonly goal: (id: string) => GoalView;
+  /** @throws DroverError `not-found` */
+  readonly task: (id: string) => { goal: GoalView; task: TaskView };
+  /** The goal that was enqueued with this key. */
+  readonly goalWithKey: (project: string, key: string) => string | undefined;
+}
+
+/** What a request led to; kept with its id, so that a repeated one gets the same. JSON. */
+export interface Decision {
+  readonly goal: string;
+}
+
+export interface Decided<D extends Decision> {
+  readonly events: readonly NewEvent[];
+  readonly decision: D;
+}
+
+interface RuleSpec<S extends z.ZodType, D extends Decision> {
+  readonly schema: S;
+  /** @throws DroverError where the request cannot be met; the goals stay as they are */
+  readonly decide: (request: z.output<S>, situation: Situation) => Decided<D>;
+  /** Names requests that are the same one, where their senders do not. */
+  readonly idOf?: (request: z.output<S>) => string;
+}
+
+/** A request that can be read, and is to be decided on. */
+interface Prepared<D extends Decision> {
+  readonly id: string | undefined;
+  readonly decideOn: (situation: Situation) => Decided<D>;
+}
+
+export interface Rule<S extends z.ZodType, D extends Decision> extends RuleSpec<S, D> {
+  /** @throws DroverError `bad-input` */
+  readonly prepare: (input: unknown) => Prepared<D>;
+}
+
+export const defineRule = <S extends z.ZodType, D extends Decision>(
+  rule: RuleSpec<S, D>,
+): Rule<S, D> => ({
+  ...rule,
+  prepare(input) {
+    const parsed = rule.schema.safeParse(input);
+    if (!parsed.success) {
+      throw new DroverError(
+        'bad-input',
+        `The request cannot be read: ${z.prettifyError(parsed.error)}.`,
+      );
+    }
+    const request = parsed.data;
+    return {
+      id: rule.idOf?.(request),
+      decideOn: (situation) => rule.decide(request, situation),
+    };
+  },
+});
+
+/** An event on a goal, or on one of its tasks, that somebody asked for. */
+export function eventOn(
+  { project, id }: GoalView,
+  { by, now }: Pick<Situation, 'by' | 'now'>,
+  event: Event,
+  task?: string,
+): NewEvent {
+  return { time: now, project, goal: id, ...(task !== undefined && { task }), by, event };
+}
+
+/** `why` as an event carries it. */
+export const because = (why: string | undefined): { why?: string } =>
+  why === undefined ? {} : { why };
+
+export const noGoal = (id: string): DroverError =>
+  new DroverError('not-found', `There is no ${id}.`, 'List the goals with `drover goals`.');
+
+export const noTask = (id: string): DroverError =>
+  new DroverError(
+    'not-found',
+    `There is no ${id}.`,
+    'List the tasks of a goal with `drover status GOAL`.',
+  );

@@ -1,0 +1,29 @@
+/** What is done about a request once it is recorded. */
+import type { GoalView } from '../../core/goal.js';
+import type { Decision } from '../decisions/rule.js';
+import type { ReconcileParts, Reconciler } from '../reconcile.js';
+import type { Retention } from '../retention.js';
+
+export interface EffectParts extends ReconcileParts {
+  readonly reconciler: Reconciler;
+  readonly retention: Retention;
+  /** Has the streams of these queues read. */
+  readonly watch: (queues: Iterable<string>) => Promise<void>;
+}
+
+/**
+ * Carries a recorded decision out and answers it. It may be called again, for a command that is delivered twice;
+ * where it was never called, reconciling at the next start does the same.
+ */
+export type Effect<D extends Decision, A> = (parts: EffectParts, decision: D) => Promise<A>;
+
+/** Submits those of a goal's jobs that Redis does not hold. */
+export async function submit({ reconciler, watch }: EffectParts, goal: GoalView): Promise<void> {
+  await reconciler.effect(goal.id, async () => {
+    await watch(capabilitiesOf(goal));
+    await reconciler.submitMissing(goal);
+  });
+}
+
+export const capabilitiesOf = (goal: GoalView): Set<string> =>
+  new Set([...goal.tasks.values()].map((task) => task.spec.capability));
