@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { createDrover } from '../dist/index.js';
 import { connect } from '../dist/queues/connection.js';
 import { startRedisServer } from '../dist/queues/redis-server.js';
@@ -113,6 +114,14 @@ async function removeKeys(client, pattern) {
   }
 }
 
+/** A connection for BullMQ alone, as its users make it. @param {string | { path: string }} redis */
+export const plainConnection = (redis) => {
+  const options = /** @type {const} */ ({ maxRetriesPerRequest: null });
+  return typeof redis === 'string'
+    ? new Redis(redis, options)
+    : new Redis({ ...redis, ...options });
+};
+
 /**
  * Waits until everything in the streams of these queues is in the log, with its projections and cursors.
  * @param {import('../dist/index.js').Drover} drover
@@ -154,6 +163,15 @@ export async function redisUsage(client) {
 export function cpuMs() {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1_000;
+}
+
+/** Resolves when this process does next to nothing any more: what follows a run counts for none. */
+export async function quiet() {
+  const [look, idle] = [200, 0.1];
+  for (let before = cpuMs(); ; before = cpuMs()) {
+    await pause(look);
+    if (cpuMs() - before < look * idle) return;
+  }
 }
 
 /** @param {number} ms @returns {Promise<void>} */

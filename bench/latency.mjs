@@ -6,6 +6,7 @@ import {
   CAPABILITY,
   pause,
   percentile,
+  plainConnection,
   range,
   round,
   spread,
@@ -66,7 +67,8 @@ async function oneDependent(place, goals) {
     for (const capability of [CAPABILITY, OTHER])
       await drover.agent(capability, handle, { concurrency: CONCURRENCY });
 
-    const options = { connection: place.client, prefix: place.prefix() };
+    const connection = plainConnection(place.redis);
+    const options = { connection, prefix: place.prefix() };
     const flows = new FlowProducer(options);
     /** @type {() => void} */
     let finish = () => undefined;
@@ -115,6 +117,7 @@ async function oneDependent(place, goals) {
     }
     for (const worker of workers) await worker.close();
     await flows.close();
+    await connection.quit();
     return { plain, drover: ours };
   });
 }

@@ -1,6 +1,7 @@
 /** Connections to Redis: from a URL, from options, or like an instance of the caller's. */
 import { Redis, type RedisOptions } from 'ioredis';
 import { DroverError, messageOf } from '../core/errors.js';
+import { batchWrites } from './batched-writes.js';
 
 export type RedisSource = string | RedisOptions | Redis;
 export type RedisClient = Redis;
@@ -22,6 +23,7 @@ const FIRST_ANSWER = 5_000;
 export async function connect(source: RedisSource): Promise<Connection> {
   const client = open(source);
   client.on('error', ignore);
+  batchWrites(client);
   try {
     await answered(client);
   } catch (error) {
