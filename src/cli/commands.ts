@@ -22,6 +22,8 @@ export const COMMANDS: Readonly<Record<string, () => Promise<CommandDef>>> = {
   retry: async () => (await import('./commands/retry.js')).retryCommand,
   cancel: async () => (await import('./commands/cancel.js')).cancelCommand,
   validate: async () => (await import('./commands/validate.js')).validateCommand,
+  import: async () => (await import('./commands/import.js')).importCommand,
+  export: async () => (await import('./commands/export.js')).exportCommand,
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand,
 };
 

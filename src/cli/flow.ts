@@ -46,6 +46,28 @@ export async function readGoal(
   { flow: path, project, priority, key }: FlowValues,
   params: readonly string[],
 ): Promise<GoalRequest> {
+  const choices = readChoices({ project, priority });
+  const { flow, warnings } = await readFlow(path, { parameters: parsePairs('param', params) });
+  for (const warning of warnings) remark(`warning: ${formatProblem(warning)}`);
+  const chosen = choices.project ?? flow.project;
+  return {
+    title: flow.title,
+    tasks: flow.tasks,
+    priority: choices.priority ?? flow.priority,
+    source: relative('.', path),
+    ...(chosen !== undefined && { project: chosen }),
+    ...(key !== undefined && { key }),
+  };
+}
+
+/**
+ * The project and priority that somebody chose.
+ * @throws DroverError `bad-input`
+ */
+export function readChoices({ project, priority }: Pick<FlowValues, 'project' | 'priority'>): {
+  readonly project?: string;
+  readonly priority?: Priority;
+} {
   if (project !== undefined && !isName(project)) {
     throw new DroverError('bad-input', `The project ‘${project}’ must be ${NAME_RULE}.`);
   }
@@ -56,17 +78,7 @@ export async function readGoal(
       `Choose one of ${PRIORITIES.join(', ')}.`,
     );
   }
-  const { flow, warnings } = await readFlow(path, { parameters: parsePairs('param', params) });
-  for (const warning of warnings) remark(`warning: ${formatProblem(warning)}`);
-  const chosen = project ?? flow.project;
-  return {
-    title: flow.title,
-    tasks: flow.tasks,
-    priority: priority ?? flow.priority,
-    source: relative('.', path),
-    ...(chosen !== undefined && { project: chosen }),
-    ...(key !== undefined && { key }),
-  };
+  return { ...(project !== undefined && { project }), ...(priority !== undefined && { priority }) };
 }
 
 const isPriority = (text: string): text is Priority => PRIORITIES.some((known) => known === text);

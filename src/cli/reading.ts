@@ -1,6 +1,7 @@
 /** Reads goals from the log's file, beside a supervisor or without one. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LoggedEvent } from '../core/events.js';
+import type { GoalView } from '../core/goal.js';
 import { isGoalId, isTaskId } from '../core/ids.js';
 import { DroverError } from '../core/errors.js';
 import { noGoal, noTask } from '../engine/decisions/rule.js';
@@ -22,10 +23,15 @@ export interface WatchedGoal {
 
 /** @throws DroverError `not-found` */
 export function readReport(log: Log, id: string): GoalReport {
+  return reportOf(readGoalView(log, id));
+}
+
+/** @throws DroverError `not-found` */
+export function readGoalView(log: Log, id: string): GoalView {
   // One transaction, so that goal and tasks are of one moment.
   const goal = log.db.transaction(() => loadGoal(log.db, id), { behavior: 'deferred' });
   if (!goal) throw noGoal(id);
-  return reportOf(goal);
+  return goal;
 }
 
 /**

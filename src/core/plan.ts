@@ -82,6 +82,8 @@ export const plannedTaskSchema = workSchema.extend({
   optional: z.boolean().default(false),
   /** The goal's unless given. */
   priority: prioritySchema.optional(),
+  /** Milliseconds that it is expected to take, for estimates; what was learned from the log otherwise. */
+  expected: milliseconds.optional(),
 });
 export type PlannedTask = z.infer<typeof plannedTaskSchema>;
 /** What authors write: everything with a default may be left out. */

@@ -4,8 +4,6 @@
  * aliases are bounded, so a file from anywhere may be read.
  */
 import { Buffer } from 'node:buffer';
-import { readFile, stat } from 'node:fs/promises';
-import { DroverError, messageOf } from '../core/errors.js';
 import { type Plan, type PlannedTask, plannedTaskSchema, type Priority } from '../core/plan.js';
 import { addIssues } from './issues.js';
 import { resolveParameters } from './parameters.js';
@@ -14,6 +12,7 @@ import { flowSchema } from './schema.js';
 import { referencesIn, substitute, substituteJson, substituteTexts } from './substitute.js';
 import { nearest } from './suggest.js';
 import { isRecord, mistakeIn, readTasks, type References } from './task-source.js';
+import { readTextFile, tooLarge } from './text-file.js';
 import { expandTasks, type Variant } from './variants.js';
 import { parseSyntax } from './yaml-syntax.js';
 import { buildValue, type LocatedValue } from './yaml-value.js';
@@ -49,7 +48,7 @@ export interface ParsedFlow {
  * @throws FlowProblems with everything that is wrong; DroverError `too-large` beyond 4 MiB
  */
 export function parseFlow(text: string, options: FlowOptions): ParsedFlow {
-  if (Buffer.byteLength(text) > MAX_SIZE) throw tooLarge(options.file);
+  if (Buffer.byteLength(text) > MAX_SIZE) throw tooLarge(options.file, MAX_SIZE);
   const problems = new ProblemList();
   const warnings = new ProblemList();
   const syntax = parseSyntax(text.replace(/^\uFEFF/, ''), problems);
@@ -72,7 +71,7 @@ export async function readFlow(
   path: string,
   options: Partial<FlowOptions> = {},
 ): Promise<ParsedFlow> {
-  return parseFlow(await readText(path), { file: path, ...options });
+  return parseFlow(await readTextFile(path, MAX_SIZE), { file: path, ...options });
 }
 
 function readValue(
@@ -174,62 +173,3 @@ function warnOfCapability(
     `${likely ? `Did you mean ${quote(likely)}? ` : ''}The goal waits until such an agent is started.`,
   );
 }
-
-async function readText(path: string): Promise<string> {
-  const bytes = await readBytes(path);
-  try {
-    if (bytes.includes(0)) throw new TypeError('it contains a zero byte');
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (error) {
-    throw new DroverError(
-      'bad-input',
-      `${path} is not a text file in UTF-8`,
-      'Name a flow file in YAML, or save this one as UTF-8.',
-      { cause: error },
-    );
-  }
-}
-
-async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    // Asked before it is opened: opening a pipe waits for somebody to write to it.
-    const stats = await stat(path);
-    if (!stats.isFile()) {
-      throw new DroverError('bad-input', `${path} is not a file`, 'Name a flow file in YAML.');
-    }
-    if (stats.size > MAX_SIZE) throw tooLarge(path);
-    return await readFile(path);
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-}
-
-function unreadable(path: string, error: unknown): DroverError {
-  if (error instanceof DroverError) return error;
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOENT' || code === 'ENOTDIR') {
-    return new DroverError(
-      'not-found',
-      `there is no file ${path}`,
-      'Check the path; it is relative to the current folder.',
-      {
-        cause: error,
-      },
-    );
-  }
-  return new DroverError(
-    'bad-input',
-    `${path} cannot be read: ${messageOf(error)}`,
-    'Check the permissions of the file.',
-    {
-      cause: error,
-    },
-  );
-}
-
-const tooLarge = (file: string): DroverError =>
-  new DroverError(
-    'too-large',
-    `${file} is larger than ${MAX_SIZE / 1024 / 1024} MiB`,
-    'Split the flow into several goals, or move large input into files of the project.',
-  );

@@ -118,6 +118,9 @@ export const taskSchema = z.strictObject({
   priority: prioritySchema
     .optional()
     .meta({ description: "urgent, high, normal or low; the goal's unless given." }),
+  expected: duration(
+    'How long the task usually takes, for estimates; learned from the log unless given.',
+  ),
   matrix: matrixSchema.optional().meta({
     description:
       'A map of variables, each with a list of values. The task runs once for every combination; `${{ matrix.NAME }}` stands for the value.',

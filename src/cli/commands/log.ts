@@ -13,7 +13,7 @@ import { outputGone, print, printJson } from '../output.js';
 
 const exportCommand = defineDroverCommand({
   name: 'export',
-  description: 'Write the log as JSON Lines',
+  description: 'Write the log as JSON Lines (the plan of one goal: `drover export`)',
   args: {
     file: {
       type: 'positional',
@@ -46,7 +46,8 @@ const exportCommand = defineDroverCommand({
 
 const importCommand = defineDroverCommand({
   name: 'import',
-  description: 'Rebuild the log in an empty data directory from an export',
+  description:
+    'Rebuild the log in an empty data directory from an export (a plan of another system: `drover import`)',
   args: {
     file: {
       type: 'positional',

@@ -1,0 +1,193 @@
+/**
+ * beads' `issues.jsonl`: one issue a line, with typed dependencies. `blocks` (and what waits in the same way) is a
+ * need. An issue with children, an epic, comes after them, and they wait for what it waits for; the other
+ * links (related, discovered-from…) order nothing.
+ */
+import { z } from 'zod';
+import { idSchema, inputOf, isMap, listOf, readAs, readState, textSchema } from './fields.js';
+import type { Draft, Finding, Item, ItemNeed, ReadOptions } from './item.js';
+
+const dependencySchema = z.looseObject({
+  issue_id: idSchema.nullish(),
+  depends_on_id: idSchema,
+  type: z
+    .string()
+    .nullish()
+    .transform((type) => type ?? 'blocks'),
+});
+
+const issueSchema = z.looseObject({
+  id: idSchema,
+  title: textSchema,
+  description: textSchema,
+  design: textSchema,
+  acceptance_criteria: textSchema,
+  notes: textSchema,
+  status: textSchema,
+  priority: z.number().nullish(),
+  issue_type: textSchema,
+  estimated_minutes: z.number().min(0).nullish(),
+  labels: listOf(z.string()),
+  dependencies: listOf(dependencySchema),
+});
+type Issue = z.output<typeof issueSchema>;
+
+/** A line of the file. */
+export interface JsonLine {
+  readonly number: number;
+  readonly value: unknown;
+}
+
+const STATES = {
+  open: 'open',
+  pending: 'open',
+  blocked: 'open',
+  closed: 'done',
+  tombstone: 'dropped',
+  deferred: 'restart',
+  'in-progress': 'restart',
+  hooked: 'restart',
+} as const;
+
+const NEEDS: ReadonlySet<string> = new Set(['blocks', 'conditional-blocks', 'waits-for']);
+const MINUTE = 60_000;
+
+export function readBeads(lines: readonly JsonLine[], { fallbackTitle }: ReadOptions): Draft {
+  const findings: Finding[] = [];
+  const issues = lines.map(({ number, value }) => ({
+    where: `line ${number}`,
+    issue: readAs(issueSchema, value, `line ${number}`),
+  }));
+  const byId = new Map(issues.map(({ issue }) => [issue.id, issue]));
+  const family = familyOf(issues, byId, findings);
+  const items = issues.map(({ issue, where }): Item => {
+    const needs = [
+      ...blockersOf(issue, where),
+      ...inherited(issue, where, byId, family.parents),
+      ...(family.children.get(issue.id) ?? []).map((name) => ({ name, where })),
+    ];
+    return {
+      name: issue.id,
+      where,
+      title: issue.title ?? issue.id,
+      needs,
+      state: readState(issue.status, STATES, where, issue.id, findings),
+      work: {
+        with: inputOf({
+          title: issue.title,
+          type: issue.issue_type,
+          description: issue.description,
+          design: issue.design,
+          acceptanceCriteria: issue.acceptance_criteria,
+          notes: issue.notes,
+          labels: issue.labels,
+        }),
+      },
+      priority: priorityOf(issue, where, findings),
+      expected: issue.estimated_minutes ? Math.round(issue.estimated_minutes * MINUTE) : undefined,
+    };
+  });
+  return { title: fallbackTitle, items, findings };
+}
+
+const blockersOf = (issue: Issue, where: string): ItemNeed[] =>
+  issue.dependencies
+    .filter(({ type }) => NEEDS.has(type))
+    .map((dependency) => ({ name: dependency.depends_on_id, where: `${where}, dependencies` }));
+
+interface Family {
+  /** Names of the issues below an issue. */
+  readonly children: ReadonlyMap<string, readonly string[]>;
+  readonly parents: ReadonlyMap<string, string>;
+}
+
+function familyOf(
+  issues: readonly { issue: Issue; where: string }[],
+  byId: ReadonlyMap<string, Issue>,
+  findings: Finding[],
+): Family {
+  const children = new Map<string, string[]>();
+  const parents = new Map<string, string>();
+  const upwards = upwardNeeds(issues.map(({ issue }) => issue));
+  for (const { issue, where } of issues) {
+    for (const { type, depends_on_id: parent } of issue.dependencies) {
+      if (type !== 'parent-child') continue;
+      const place = `${where}, dependencies`;
+      if (!byId.has(parent)) {
+        const message = `‘${issue.id}’ belongs to ‘${parent}’, which is not in the file`;
+        findings.push({ kind: 'dangling', where: place, message, done: 'It stands alone.' });
+      } else if (parent === issue.id || upwards(issue.id).has(parent)) {
+        const message = `‘${issue.id}’ belongs to ‘${parent}’ and waits for it as well`;
+        const done = 'The need counts; that it belongs there is left out.';
+        findings.push({ kind: 'circular', where: place, message, done });
+      } else {
+        children.set(parent, [...(children.get(parent) ?? []), issue.id]);
+        parents.set(issue.id, parent);
+      }
+    }
+  }
+  return { children, parents };
+}
+
+/** For an issue, everything that it waits for by its own links, however indirectly. */
+function upwardNeeds(issues: readonly Issue[]): (id: string) => ReadonlySet<string> {
+  const needs = new Map(
+    issues.map((issue) => [issue.id, blockersOf(issue, '').map(({ name }) => name)]),
+  );
+  return (id) => {
+    const seen = new Set<string>(needs.get(id) ?? []);
+    for (const need of seen) for (const next of needs.get(need) ?? []) seen.add(next);
+    return seen;
+  };
+}
+
+/** What blocks the issues above it. */
+function inherited(
+  issue: Issue,
+  where: string,
+  byId: ReadonlyMap<string, Issue>,
+  parents: ReadonlyMap<string, string>,
+): ItemNeed[] {
+  const needs: ItemNeed[] = [];
+  const seen = new Set([issue.id]);
+  for (let above = parents.get(issue.id); above !== undefined; above = parents.get(above)) {
+    if (seen.has(above)) break;
+    seen.add(above);
+    // An epic may wait for one of its own: its other children do not.
+    for (const need of blockersOf(byId.get(above)!, where)) {
+      if (!belongsTo(need.name, above, parents)) needs.push(need);
+    }
+  }
+  return needs;
+}
+
+function belongsTo(id: string, ancestor: string, parents: ReadonlyMap<string, string>): boolean {
+  const seen = new Set<string>();
+  for (let at: string | undefined = id; at !== undefined && !seen.has(at); at = parents.get(at)) {
+    if (at === ancestor) return true;
+    seen.add(at);
+  }
+  return false;
+}
+
+function priorityOf({ priority }: Issue, where: string, findings: Finding[]): Item['priority'] {
+  const words = ['urgent', 'high', undefined, 'low', 'low'] as const;
+  if (priority == null) return undefined;
+  if (Number.isInteger(priority) && priority >= 0 && priority < words.length)
+    return words[priority];
+  const message = `the priority ${priority} is not one of 0 to 4`;
+  findings.push({
+    kind: 'value',
+    where,
+    message,
+    done: 'The issue gets the priority of its goal.',
+  });
+  return undefined;
+}
+
+/** Whether a value looks like an issue. */
+export const isIssue = (value: unknown): boolean =>
+  isMap(value) &&
+  typeof value['id'] === 'string' &&
+  typeof value['title'] === 'string' &&
+  ('issue_type' in value || 'dependencies' in value || 'priority' in value);

@@ -1,0 +1,125 @@
+/** Reading values that other programs wrote, which are often nearly what their format says. */
+import { z } from 'zod';
+import { DroverError } from '../../core/errors.js';
+import type { Json, Priority } from '../../core/plan.js';
+import type { Finding, Item } from './item.js';
+
+/** An id as a number or as text. */
+export const idSchema = z.union([z.string().trim().min(1), z.number()]).transform(String);
+
+/** Text that may be missing, in any of the ways in which programs leave it out. */
+export const textSchema = z
+  .string()
+  .nullish()
+  .transform((text) => (text?.trim() ? text : undefined));
+
+/** A list that may be missing. */
+export const listOf = <T extends z.ZodType>(item: T) =>
+  z
+    .array(item)
+    .nullish()
+    .transform((list) => list ?? []);
+
+/**
+ * Checks a value against what its format says.
+ * @throws DroverError `bad-input` naming the place
+ */
+export function readAs<T extends z.ZodType>(schema: T, value: unknown, where: string): z.output<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.slice(0, 5).map(({ path, message }) => {
+    const place = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`));
+    return `${`${where}${place.join('')}`.replace(/^\./, '')}: ${message}`;
+  });
+  throw new DroverError(
+    'bad-input',
+    `The file cannot be read: ${problems.join('; ')}.`,
+    'Correct it there; nothing was imported.',
+  );
+}
+
+/** On one line, without control characters; names and titles are printed. */
+export const oneLine = (text: string): string =>
+  text
+    // eslint-disable-next-line no-control-regex -- they would garble terminals and STATE.yaml
+    .replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, ' ')
+    .trim();
+
+/** The entries that have a value, as input for an agent. */
+export function inputOf(entries: Readonly<Record<string, unknown>>): Record<string, Json> {
+  const kept = Object.entries(entries).filter(
+    ([, value]) =>
+      value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0),
+  );
+  // Everything an importer reads comes from JSON or YAML.
+  return Object.fromEntries(kept) as Record<string, Json>;
+}
+
+/** A state word as its format knows it: `In Progress`, `in-progress` and `in_progress` are one. */
+export const stateWord = (text: string): string =>
+  text
+    .trim()
+    .toLowerCase()
+    .replace(/[\s_]+/g, '-');
+
+/** Reads a state; one that is not known counts as open, because work must not get lost. */
+export function readState(
+  text: string | undefined,
+  known: Readonly<Record<string, Item['state'] | 'restart'>>,
+  where: string,
+  name: string,
+  findings: Finding[],
+): Item['state'] {
+  const word = text === undefined ? 'pending' : stateWord(text);
+  const state = Object.hasOwn(known, word) ? known[word] : undefined;
+  if (state === 'restart') {
+    const message = `‘${name}’ is ${word}: somebody has begun it elsewhere, or wants to see it`;
+    findings.push({
+      kind: 'state',
+      where,
+      message,
+      done: 'It is imported as open, from its start.',
+    });
+    return 'open';
+  }
+  if (state !== undefined) return state;
+  if (text !== undefined) {
+    const message = `‘${name}’ has the unknown state ‘${oneLine(text).slice(0, 40)}’`;
+    findings.push({ kind: 'state', where, message, done: 'It is imported as open.' });
+  }
+  return 'open';
+}
+
+const PRIORITY_WORDS: Readonly<Record<string, Priority>> = {
+  critical: 'urgent',
+  urgent: 'urgent',
+  highest: 'urgent',
+  high: 'high',
+  medium: 'normal',
+  normal: 'normal',
+  low: 'low',
+  lowest: 'low',
+};
+
+/** A priority in words; `normal` is the goal's own and needs no mention. */
+export function readPriority(
+  text: string | undefined,
+  where: string,
+  findings: Finding[],
+): Priority | undefined {
+  if (text === undefined) return undefined;
+  const priority = PRIORITY_WORDS[text.trim().toLowerCase()];
+  if (priority === undefined) {
+    const message = `the priority ‘${oneLine(text).slice(0, 40)}’ is not known`;
+    findings.push({
+      kind: 'value',
+      where,
+      message,
+      done: 'The task gets the priority of its goal.',
+    });
+  }
+  return priority === 'normal' ? undefined : priority;
+}
+
+export const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,68 @@
+/** `drover import` and `drover export`: files of other systems, flow files and goals. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { taskStates, places } from './support.js';
+
+const place = places();
+
+const TASKS = JSON.stringify({
+  tasks: [
+    { id: 1, title: 'First', status: 'done', dependencies: [] },
+    { id: 2, title: 'Second', status: 'pending', dependencies: [1] },
+    { id: 3, title: 'Third', status: 'pending', dependencies: [2, 7] },
+  ],
+});
+
+it('writes a flow file and names what does not add up; the flow file is the same plan', async () => {
+  const here = await place();
+  const file = await here.flow(TASKS, 'tasks.json');
+  const out = join(here.dir, 'plan.yaml');
+  const written = await here.drover(['import', file, '--out', out, '--capability', 'writer']);
+  expect(written).toMatchObject({ code: 0, out: expect.stringContaining('2 tasks') });
+  expect(written.err).toMatch(/dangling .*tasks\[2\]\.dependencies.*‘7’/);
+  expect(written.err).toContain('taskmaster: 2 tasks to do, 1 done before, 1 remarks.');
+  const text = await readFile(out, 'utf8');
+  expect((await here.drover(['import', out])).out).toBe(text);
+  expect((await here.drover(['export', out])).out).toBe(text);
+  const checked = await here.drover(['import', file, '--check', '--json']);
+  expect(JSON.parse(checked.out)).toMatchObject({
+    format: 'taskmaster',
+    tasks: 2,
+    satisfied: [{ name: '1' }],
+  });
+});
+
+it('enqueues a plan, and exports the goal as the plan that it was', async () => {
+  const here = await place();
+  const file = await here.flow(TASKS, 'tasks.json');
+  const { out } = await here.drover(['import', file, '--enqueue', '--title', 'Work', '--json']);
+  expect(JSON.parse(out)).toMatchObject({
+    live: false,
+    enqueued: { goal: 'goal-1', created: true },
+  });
+  expect(taskStates(here, 'goal-1')).toEqual(['PENDING', 'BACKLOG']);
+  const exported = JSON.parse((await here.drover(['export', 'goal-1', '--json'])).out) as object;
+  expect(exported).toMatchObject({
+    flow: {
+      title: 'Work',
+      tasks: [
+        { name: '2', needs: [] },
+        { name: '3', needs: ['2'] },
+      ],
+    },
+  });
+  expect(await here.drover(['export', 'goal-9'])).toMatchObject({ code: 2 });
+});
+
+it('refuses what it cannot read with the place and a remedy', async () => {
+  const here = await place();
+  const file = join(here.dir, 'issues.jsonl');
+  await writeFile(file, '{"id":"b-1","title":"One","priority":1}\n{"id":\n');
+  const broken = await here.drover(['import', file]);
+  expect(broken).toMatchObject({ code: 2, out: '', err: expect.stringContaining('line 2') });
+  const unknown = await here.drover(['import', file, '--format', 'bead']);
+  expect(unknown.err).toContain('Did you mean beads?');
+  expect(await here.drover(['import', file, '--enqueue', '--check'])).toMatchObject({ code: 2 });
+  expect((await here.drover(['import', join(here.dir, 'none.json')])).err).toContain('no file');
+});

@@ -1,0 +1,111 @@
+/** Plans as flow files: what is written is read back as the same plan. */
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { type PlannedTask, plannedTaskSchema } from '../../src/core/plan.js';
+import { exportFlow } from '../../src/plan/export-flow.js';
+import { parseFlow } from '../../src/plan/flow-file.js';
+import { parsePlan } from '../../src/plan/import/import-plan.js';
+
+/** Texts that mean something in YAML, in a flow file or to a terminal. */
+const text = fc.oneof(
+  fc.string({ unit: 'grapheme' }),
+  fc.constantFrom(
+    '${{ matrix.os }}',
+    '${{',
+    'a ${{ github.sha }} b',
+    '# no',
+    '- 1',
+    'null',
+    '1.10',
+    '<<',
+    '*a',
+    'a\n\tb\n',
+    ' x ',
+  ),
+);
+const name = text
+  .map((value) => value.replace(/\p{Cc}/gu, '_').slice(0, 60))
+  .filter((value) => value !== '' && value !== '__proto__' && value !== '<<');
+
+const work = fc.oneof(
+  fc.record({ run: text.filter((value) => value !== '') }),
+  fc.record({
+    with: fc.dictionary(
+      fc.constantFrom('a', 'b', '1'),
+      fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null), fc.array(text)),
+    ),
+  }),
+);
+const extras = fc.record(
+  {
+    title: text,
+    env: fc.dictionary(fc.constantFrom('A', 'B_1'), text),
+    timeout: fc.integer({ min: 1, max: 2_147_483_647 }),
+    expected: fc.integer({ min: 0, max: 2_147_483_647 }),
+    optional: fc.boolean(),
+    priority: fc.constantFrom('urgent' as const, 'low' as const),
+    check: fc.record({
+      run: text.filter((value) => value !== ''),
+      timeout: fc.integer({ min: 1, max: 1_000 }),
+    }),
+    retry: fc.record({ attempts: fc.integer({ min: 1, max: 9 }) }),
+  },
+  { requiredKeys: [] },
+);
+
+const plan = fc
+  .uniqueArray(name, { minLength: 1, maxLength: 10 })
+  .chain((names) =>
+    fc.tuple(
+      ...names.map((own, index) =>
+        fc
+          .tuple(
+            work,
+            extras,
+            fc.constantFrom('shell', 'developer'),
+            fc.subarray(names.slice(0, index)),
+          )
+          .map(([does, more, capability, needs]): PlannedTask =>
+            plannedTaskSchema.parse({ name: own, capability, needs, ...does, ...more }),
+          ),
+      ),
+    ),
+  );
+
+test('export, import and export give the same plan and the same text', () => {
+  fc.assert(
+    fc.property(
+      plan,
+      text.filter((value) => value !== ''),
+      (tasks, title) => {
+        const flow = {
+          title: title.slice(0, 500),
+          priority: 'high' as const,
+          project: 'web',
+          tasks,
+        };
+        const written = exportFlow(flow);
+        const { flow: read } = parsePlan(written, 'flow.yaml', { format: 'flow' });
+        expect(read).toEqual(flow);
+        expect(exportFlow(read)).toBe(written);
+      },
+    ),
+  );
+});
+
+test('defaults are left out, so that the file stays short', () => {
+  const { flow } = parseFlow(
+    'name: a\ntasks: { b: { run: ls, timeout: 5s }, c: { needs: b, with: { x: 1 }, capability: d } }',
+    { file: 'a' },
+  );
+  expect(exportFlow(flow)).toBe(
+    'name: a\ntasks:\n  b:\n    run: ls\n    timeout: 5000\n  c:\n    capability: d\n    needs:\n      - b\n    with:\n      x: 1\n',
+  );
+});
+
+test('a task that says what to do in two ways cannot be written', () => {
+  const task = plannedTaskSchema.parse({ name: 'a', capability: 'developer', run: 'ls', with: {} });
+  expect(() => exportFlow({ title: 't', priority: 'normal', tasks: [task] })).toThrow(
+    /both `run` and `with`/,
+  );
+});
