@@ -16,7 +16,8 @@ import { startRedisServer } from '../dist/queues/redis-server.js';
  * @typedef {object} Result
  * @property {Table[]} tables for people
  * @property {Record<string, unknown>} figures for programs
- * @property {number} [ratio] Drover's figure divided by plain BullMQ's
+ * @property {number} [ratio] Drover's figure divided by what it is compared with
+ * @property {string} [ratioOf] what is divided by what; Drover by plain BullMQ unless given
  * @property {string[]} notes how it was measured, and what was not
  *
  * @typedef {object} Place
@@ -238,7 +239,7 @@ export async function machine() {
  * @param {Result} result
  * @param {Awaited<ReturnType<typeof machine>>} where
  */
-export function print(name, { tables, ratio, notes }, where) {
+export function print(name, { tables, ratio, ratioOf, notes }, where) {
   const { date, cpu, cores, memoryGB, node, redis, redisIs } = where;
   console.log(
     `${name}: ${date}, ${cpu}, ${cores} cores, ${memoryGB} GB, Node ${node}, Redis ${redis} (${redisIs})`,
@@ -247,7 +248,7 @@ export function print(name, { tables, ratio, notes }, where) {
     console.log(`\n${title}`);
     for (const line of format(rows)) console.log(`  ${line}`);
   }
-  if (ratio !== undefined) console.log(`\nratio to plain BullMQ: ${ratio}`);
+  if (ratio !== undefined) console.log(`\nratio (${ratioOf ?? 'to plain BullMQ'}): ${ratio}`);
   console.log('');
   for (const note of notes) console.log(`- ${note}`);
 }

@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME [--json] [options]`: runs one benchmark and prints its figures. */
 import { parseArgs } from 'node:util';
 import { machine, print } from './harness.mjs';
+import * as fairness from './fairness.mjs';
 import * as latency from './latency.mjs';
 import * as memory from './memory.mjs';
 import * as planSize from './plan-size.mjs';
@@ -8,7 +9,15 @@ import * as recorder from './recorder.mjs';
 import * as restart from './restart.mjs';
 import * as throughput from './throughput.mjs';
 
-const benchmarks = { throughput, latency, recorder, restart, memory, 'plan-size': planSize };
+const benchmarks = {
+  throughput,
+  latency,
+  recorder,
+  restart,
+  memory,
+  'plan-size': planSize,
+  fairness,
+};
 
 function usage() {
   const lines = Object.entries(benchmarks).flatMap(([name, { about, defaults }]) => [

@@ -1,6 +1,7 @@
 /** Milliseconds that large plans take until they are submitted. */
 import { performance } from 'node:perf_hooks';
 import { compile } from '../dist/compile/compile.js';
+import { FairOrder } from '../dist/compile/fair-order.js';
 import { checkPlan } from '../dist/core/plan-check.js';
 import { Recording } from '../dist/engine/recording/recording.js';
 import { Flows } from '../dist/queues/flows.js';
@@ -55,7 +56,8 @@ async function enqueuePlan(place, tasks) {
     /** @type {import('../dist/queues/flows.js').JobTree[]} */
     let trees = [];
     const compiling = timed(() => {
-      trees = compile(view, new Set(view.tasks.keys()), true);
+      const priorities = new FairOrder().place(view, new Map());
+      trees = compile(view, new Set(view.tasks.keys()), priorities, true);
     });
     return {
       jobs: size(trees),

@@ -5,16 +5,12 @@
  *
  * Invariants kept here: 2 (deterministic ids), 4 (every task is one job; nothing of it is submitted twice).
  */
-import { ranks, topologicalOrder } from '../core/graph.js';
+import { topologicalOrder } from '../core/graph.js';
 import type { GoalView, TaskView } from '../core/goal.js';
 import { gateJobId, relayJobId } from '../core/ids.js';
-import { PRIORITIES } from '../core/plan.js';
 import { isFinal } from '../core/task-state.js';
 import type { TaskData } from '../queues/claim.js';
 import type { JobOptions, JobTree } from '../queues/flows.js';
-
-/** Ranks told apart within one level of urgency: a plan has 20,000 tasks at most. */
-const RANKS = 25_000;
 
 /**
  * Milliseconds until a gate would open by itself: ten years. BullMQ keeps a delayed job's time times 4,096 in
@@ -25,21 +21,20 @@ const NEVER = 10 * 365 * 24 * 3_600_000;
 /**
  * @param goal the goal as the log knows it
  * @param missing ids of the tasks that Redis does not hold; every other task that is not final is there
+ * @param priorities BullMQ's, of the missing tasks by id
  * @param withRoot true where Redis lacks the goal's own job as well
  * @returns trees to submit together; roots other than the goal's name the job they are attached to
  */
 export function compile(
   goal: GoalView,
   missing: ReadonlySet<string>,
+  priorities: ReadonlyMap<string, number>,
   withRoot: boolean,
 ): JobTree[] {
   const included = [...goal.tasks.values()].filter((task) => missing.has(task.spec.id));
   const nodes = included.map((task) => ({ id: task.spec.id, needs: task.spec.needs }));
-  const rank = ranks(
-    [...goal.tasks.values()].map((task) => ({ id: task.spec.id, needs: task.spec.needs })),
-  );
   const jobs = new Map(
-    included.map((task) => [task.spec.id, taskJob(goal, task, rank.get(task.spec.id)!)]),
+    included.map((task) => [task.spec.id, taskJob(goal, task, priorities.get(task.spec.id)!)]),
   );
   const root = withRoot ? goalJob(goal) : undefined;
   const trees: JobTree[] = root ? [root] : [];
@@ -107,7 +102,7 @@ function goalJob(goal: GoalView): JobTree {
   };
 }
 
-function taskJob(goal: GoalView, { spec, claims }: TaskView, rank: number): JobTree {
+function taskJob(goal: GoalView, { spec, claims }: TaskView, priority: number): JobTree {
   const needs = spec.needs.map((id) => goal.tasks.get(id)!);
   const data: TaskData = {
     goal: goal.id,
@@ -128,7 +123,7 @@ function taskJob(goal: GoalView, { spec, claims }: TaskView, rank: number): JobT
     name: spec.title ?? spec.name,
     data,
     options: {
-      priority: PRIORITIES.indexOf(spec.priority) * RANKS + RANKS - Math.min(rank, RANKS - 1),
+      priority,
       attempts,
       backoff: { type: backoff.type, delay: backoff.delay, jitter: backoff.jitter },
       ...(spec.optional && { ignoreDependencyOnFailure: true }),

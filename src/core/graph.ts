@@ -60,15 +60,24 @@ export function findCycle(nodes: readonly GraphNode[]): string[] | undefined {
   return [...path.slice(seen.get(current)), current];
 }
 
-/** For each id, the length of the longest path from it to the end of the plan; 0 for a task nobody needs. */
-export function ranks(nodes: readonly GraphNode[]): Map<string, number> {
-  const needs = new Map(nodes.map((node) => [node.id, node.needs]));
+/**
+ * For each id, the length of the longest path from its beginning to the end of the plan: its own length and
+ * that of the longest way behind it.
+ * @param length of one node, in any unit
+ */
+export function ranks<T extends GraphNode>(
+  nodes: readonly T[],
+  length: (node: T) => number,
+): Map<string, number> {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  /** The longest way behind a node; then, its own length included, its rank. */
   const rank = new Map<string, number>();
   for (const id of topologicalOrder(nodes).toReversed()) {
-    const own = rank.get(id) ?? 0;
+    const node = byId.get(id)!;
+    const own = (rank.get(id) ?? 0) + length(node);
     rank.set(id, own);
-    for (const need of needs.get(id)!) {
-      if (needs.has(need)) rank.set(need, Math.max(rank.get(need) ?? 0, own + 1));
+    for (const need of node.needs) {
+      if (byId.has(need)) rank.set(need, Math.max(rank.get(need) ?? 0, own));
     }
   }
   return rank;

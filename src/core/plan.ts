@@ -82,7 +82,7 @@ export const plannedTaskSchema = workSchema.extend({
   optional: z.boolean().default(false),
   /** The goal's unless given. */
   priority: prioritySchema.optional(),
-  /** Milliseconds that it is expected to take, for estimates; what was learned from the log otherwise. */
+  /** Milliseconds that an attempt is expected to take; learned from the log unless given. */
   expected: milliseconds.optional(),
 });
 export type PlannedTask = z.infer<typeof plannedTaskSchema>;
@@ -93,7 +93,10 @@ export const planSchema = z.strictObject({ tasks: z.array(plannedTaskSchema) });
 export type Plan = z.infer<typeof planSchema>;
 export type PlanInput = z.input<typeof planSchema>;
 
-/** A planned task once the supervisor has numbered it; `needs` are task ids. */
+/**
+ * A planned task once the supervisor has numbered it; `needs` are task ids. What it is expected to take is recorded
+ * with it, so that whatever is learned later changes nothing about it.
+ */
 export const taskSpecSchema = plannedTaskSchema.extend({
   id: z.string().regex(/^task-[1-9]\d*$/),
   priority: prioritySchema,

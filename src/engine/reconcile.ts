@@ -7,6 +7,7 @@
  * earlier ones).
  */
 import { compile } from '../compile/compile.js';
+import type { FairOrder } from '../compile/fair-order.js';
 import { messageOf } from '../core/errors.js';
 import type { Event, NewEvent } from '../core/events.js';
 import type { GoalView, TaskView } from '../core/goal.js';
@@ -36,6 +37,7 @@ export interface ReconcileParts {
   readonly jobs: Jobs;
   readonly gates: Gates;
   readonly turns: Turns;
+  readonly order: FairOrder;
   readonly onError: (error: Error) => void;
 }
 
@@ -129,19 +131,28 @@ export class Reconciler {
   }
 
   private async submit(goal: GoalView): Promise<void> {
-    const { jobs, flows, client, prefix } = this.parts;
+    const { jobs, flows, order, client, prefix } = this.parts;
     if (goal.state === 'DONE' || goal.state === 'CANCELLED') return;
     const open = [...goal.tasks.values()].filter((task) => !isFinal(task.state));
-    const [root, ...found] = await jobs.exist([
+    const [root, ...found] = await jobs.priorities([
       { queue: 'goals', id: goal.id },
       ...open.map(refOf),
     ]);
-    const missing = new Set(open.filter((_, index) => !found[index]).map((task) => task.spec.id));
-    if (root && missing.size === 0) return;
-    const lost = !root && goal.submitted;
+    const present = new Map<string, number>();
+    for (const [index, { spec }] of open.entries()) {
+      const priority = found[index];
+      if (priority !== undefined) present.set(spec.id, priority);
+    }
+    const missing = new Set(open.map(({ spec }) => spec.id).filter((id) => !present.has(id)));
+    if (root !== undefined && missing.size === 0) {
+      if (!order.knows(goal.id)) order.place(goal, present);
+      return;
+    }
+    const lost = root === undefined && goal.submitted;
     const current = lost ? await this.prepareRebuild(goal, missing) : goal;
     await keepStreams(client, prefix, new Set(open.map((task) => task.spec.capability)));
-    await flows.submit(compile(current, missing, !root));
+    const priorities = order.place(current, present);
+    await flows.submit(compile(current, missing, priorities, root === undefined));
     // A need that was released since the goal was read has looked for its gates too early.
     await this.openLooseGates(goal.id, current);
   }
@@ -159,7 +170,14 @@ export class Reconciler {
     }
   }
 
+  /** Tasks of a goal began: others may have to wait a little longer for that. */
+  async began(goal: string, tasks: readonly string[]): Promise<void> {
+    const moves = this.parts.order.began(goal, tasks);
+    if (moves.length > 0) await this.parts.jobs.reprioritise(moves);
+  }
+
   forget(goal: string): void {
+    this.parts.order.forget(goal);
     for (const [id, loose] of this.looseGates) if (loose.goal === goal) this.looseGates.delete(id);
   }
 

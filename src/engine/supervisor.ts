@@ -5,6 +5,7 @@
  * Invariants kept here: 1, 2 (every request is recorded before it has an effect; effects can be repeated, and a
  * start repeats them).
  */
+import { FairOrder } from '../compile/fair-order.js';
 import { type Answer, answered } from '../core/answer.js';
 import { asError, DroverError } from '../core/errors.js';
 import type { NewEvent } from '../core/events.js';
@@ -58,6 +59,7 @@ export class Supervisor {
       jobs: new Jobs(client, prefix),
       gates: new Gates(client, prefix),
       turns: new Turns(),
+      order: new FairOrder(),
       onError,
     };
     this.reconciler = new Reconciler(parts);
@@ -166,10 +168,10 @@ export class Supervisor {
 
   /** Effects of what was recorded, by whomever. */
   private follow(changes: readonly ChangedGoal[]): void {
-    for (const { goal, state, tasks } of changes) {
-      this.reconciler.opened(goal, tasks).catch((error: unknown) => {
-        this.options.onError(asError(error));
-      });
+    const failed = (error: unknown): void => this.options.onError(asError(error));
+    for (const { goal, state, tasks, began } of changes) {
+      this.reconciler.opened(goal, tasks).catch(failed);
+      if (began.length > 0) this.reconciler.began(goal, began).catch(failed);
       if (state === 'DONE' || state === 'CANCELLED') this.reconciler.forget(goal);
     }
   }

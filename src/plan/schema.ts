@@ -119,7 +119,7 @@ export const taskSchema = z.strictObject({
     .optional()
     .meta({ description: "urgent, high, normal or low; the goal's unless given." }),
   expected: duration(
-    'How long the task usually takes, for estimates; learned from the log unless given.',
+    'How long an attempt is expected to take: the longest way through the plan goes first; learned from the log unless given.',
   ),
   matrix: matrixSchema.optional().meta({
     description:

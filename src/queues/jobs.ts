@@ -32,6 +32,16 @@ if redis.call('EXISTS', KEYS[1]) == 1 and tonumber(redis.call('HGET', KEYS[1], '
 end
 `;
 
+/** KEYS job, prioritized; ARGV id, priority. The lower half of a score is the order among equal priorities. */
+const MOVE = `
+if redis.call('EXISTS', KEYS[1]) == 0 then return end
+redis.call('HSET', KEYS[1], 'priority', ARGV[2])
+local score = redis.call('ZSCORE', KEYS[2], ARGV[1])
+if score then
+  redis.call('ZADD', KEYS[2], ARGV[2] * 0x100000000 + score % 0x100000000, ARGV[1])
+end
+`;
+
 /** Commands sent in one pipeline at most. */
 const CHUNK = 1_000;
 
@@ -39,6 +49,7 @@ export class Jobs {
   private readonly queues = new Map<string, Queue>();
   private readonly finish: Finish;
   private readonly raise;
+  private readonly move;
 
   constructor(
     private readonly client: Redis,
@@ -46,6 +57,7 @@ export class Jobs {
   ) {
     this.finish = finisher(client);
     this.raise = defineScript(client, 'droverRaiseClaims', 1, RAISE);
+    this.move = defineScript(client, 'droverMoveJob', 2, MOVE);
   }
 
   /** Whether Redis holds each job, in the same order. */
@@ -58,6 +70,35 @@ export class Jobs {
       found.push(...replies.map(([, count]) => count === 1));
     }
     return found;
+  }
+
+  /** BullMQ's priority of each job, in the same order; undefined for jobs that Redis does not hold. */
+  async priorities(refs: readonly JobRef[]): Promise<(number | undefined)[]> {
+    const found: (number | undefined)[] = [];
+    for (const chunk of chunks(refs)) {
+      const pipeline = this.client.pipeline();
+      for (const { queue, id } of chunk) {
+        pipeline.hget(jobKey(this.prefix, queue, id), 'priority');
+      }
+      const replies = (await pipeline.exec()) ?? [];
+      found.push(...replies.map(([, value]) => (value === null ? undefined : Number(value))));
+    }
+    return found;
+  }
+
+  /** Gives jobs other priorities, wherever they are; those that Redis does not hold are left out. */
+  async reprioritise(moves: readonly (JobRef & { readonly priority: number })[]): Promise<void> {
+    for (const chunk of chunks(moves)) {
+      const moved = chunk.map(({ queue, id, priority }) =>
+        this.move(
+          jobKey(this.prefix, queue, id),
+          jobKey(this.prefix, queue, 'prioritized'),
+          id,
+          priority,
+        ),
+      );
+      await Promise.all(moved);
+    }
   }
 
   async states(refs: readonly JobRef[]): Promise<JobState[]> {

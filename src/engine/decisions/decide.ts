@@ -8,6 +8,7 @@
 import type { z } from 'zod';
 import { DroverError } from '../../core/errors.js';
 import type { Json } from '../../core/plan.js';
+import { kindOf } from '../../projections/durations.js';
 import { goalByKey } from '../../projections/goal-list.js';
 import type { Ledger } from '../recording/ledger.js';
 import { cancelRule } from './cancel.js';
@@ -60,7 +61,7 @@ function lookUp({ log }: Ledger, id: string | undefined): Decision | undefined {
   return id === undefined ? undefined : (log.outcome(id) as unknown as Decision | undefined);
 }
 
-function situationOf({ board, log }: Ledger, by: string): Situation {
+function situationOf({ board, durations, log }: Ledger, by: string): Situation {
   return {
     by,
     now: Date.now(),
@@ -77,5 +78,6 @@ function situationOf({ board, log }: Ledger, by: string): Situation {
       return { goal, task };
     },
     goalWithKey: (project, key) => goalByKey(log.db, project, key),
+    expectIn: (goal) => (task) => durations.expected(kindOf(goal, task)),
   };
 }

@@ -37,7 +37,7 @@ export interface Enqueued extends EnqueueDecision {
 
 export const enqueueRule = defineRule({
   schema: goalRequestSchema,
-  decide(request, { by, now, next, goalWithKey }) {
+  decide(request, { by, now, next, goalWithKey, expectIn }) {
     const { project, title, priority, key, source } = request;
     const existing = key === undefined ? undefined : goalWithKey(project, key);
     if (existing !== undefined) {
@@ -46,6 +46,7 @@ export const enqueueRule = defineRule({
     const { tasks } = checkPlan({ tasks: request.tasks });
     const numbers = next();
     const goal = goalId(numbers.goal);
+    const expect = expectIn({ project, title, source: source ?? null });
     const envelope = { time: now, project, goal, by };
     return {
       events: [
@@ -61,7 +62,10 @@ export const enqueueRule = defineRule({
         },
         {
           ...envelope,
-          event: { type: 'goal.planned', tasks: numberTasks(tasks, numbers.task, priority) },
+          event: {
+            type: 'goal.planned',
+            tasks: numberTasks(tasks, numbers.task, priority, expect),
+          },
         },
       ],
       decision: { goal, created: true },

@@ -42,7 +42,8 @@ export const growRule = defineRule({
     }
     const known = new Map([...goal.tasks.values()].map(({ spec }) => [spec.name, spec.id]));
     const { tasks } = checkPlan({ tasks: request.tasks }, new Set(known.keys()));
-    const specs = numberTasks(tasks, situation.next().task, goal.priority, known);
+    const { next, expectIn } = situation;
+    const specs = numberTasks(tasks, next().task, goal.priority, expectIn(goal), known);
     if (awaited) refuseCycle(goal, adder, specs);
     const event = { type: 'plan.grown', tasks: specs, addedBy, awaited } as const;
     return {

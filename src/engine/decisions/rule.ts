@@ -7,6 +7,7 @@ import { DroverError } from '../../core/errors.js';
 import type { Event, NewEvent } from '../../core/events.js';
 import type { GoalView, TaskView } from '../../core/goal.js';
 import { isGoalId, isTaskId } from '../../core/ids.js';
+import type { Expect } from './number.js';
 
 export const goalIdSchema = z.string().refine(isGoalId, { error: 'must be a goal such as goal-7' });
 export const taskIdSchema = z
@@ -29,6 +30,8 @@ export interface Situation {
   readonly task: (id: string) => { goal: GoalView; task: TaskView };
   /** The goal that was enqueued with this key. */
   readonly goalWithKey: (project: string, key: string) => string | undefined;
+  /** How long tasks of a goal may take, as far as the log knows such tasks. */
+  readonly expectIn: (goal: Pick<GoalView, 'project' | 'source' | 'title'>) => Expect;
 }
 
 /** What a request led to; kept with its id, so that a repeated one gets the same. JSON. */

@@ -11,6 +11,7 @@ import type { Json } from '../../core/plan.js';
 import type { GoalState } from '../../core/task-state.js';
 import type { Log } from '../../log/log.js';
 import { Board, type Folded } from '../../projections/board.js';
+import { Durations } from '../../projections/durations.js';
 
 export interface CommitOptions {
   readonly cursors?: ReadonlyMap<string, string>;
@@ -30,10 +31,12 @@ export interface Commit {
 
 export class Ledger {
   readonly board: Board;
+  readonly durations: Durations;
   private readonly listeners = new Set<(commit: Commit) => void>();
 
   constructor(readonly log: Log) {
     this.board = new Board(log.db);
+    this.durations = new Durations(log.db);
   }
 
   /** @throws DroverError `log-unwritable` where the disk refuses; nothing is recorded then. */
@@ -65,6 +68,11 @@ export class Ledger {
     return () => this.listeners.delete(listener);
   }
 
+  private learn(goal: GoalView, task: string): void {
+    const view = goal.tasks.get(task);
+    if (view?.state === 'DONE') this.durations.learn(goal, view);
+  }
+
   private record(
     entry: NewEvent,
     logged: LoggedEvent[],
@@ -74,6 +82,7 @@ export class Ledger {
     const folded = this.board.fold(entry);
     if (!folded) return;
     const { goal, touched } = folded;
+    if (entry.event.type === 'task.completed') this.learn(goal, entry.task!);
     const known = changed.get(goal.id) ?? { goal, tasks: new Set() };
     for (const task of touched) known.tasks.add(task);
     changed.set(goal.id, known);

@@ -8,7 +8,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { createBirpc } from 'birpc';
 import { type Answer, answered } from '../../core/answer.js';
-import type { NewEvent } from '../../core/events.js';
+import type { LoggedEvent, NewEvent } from '../../core/events.js';
 import { type GoalState, isFinal } from '../../core/task-state.js';
 import { Log } from '../../log/log.js';
 import {
@@ -65,6 +65,8 @@ export interface ChangedGoal {
   readonly state: GoalState;
   /** The tasks that changed. */
   readonly tasks: readonly string[];
+  /** Those of them that were claimed. */
+  readonly began: readonly string[];
 }
 
 const { dataDir, projectsDir, prefix, redis, environment } = workerData as RecordingData;
@@ -100,10 +102,12 @@ class Recording implements RecordingCalls {
         onTrouble: (reason) => void main.trouble.asEvent('log', reason),
       });
       this.ledger.onCommit(({ events, changed }) => {
+        const began = claimedIn(events);
         const changes = [...changed.values()].map(({ goal, tasks }) => ({
           goal: goal.id,
           state: goal.state,
           tasks: [...tasks],
+          began: began.get(goal.id) ?? [],
         }));
         void main.committed.asEvent(changes);
         announce(connection.client, prefix, events, changed).catch((error: unknown) => {
@@ -164,6 +168,18 @@ class Recording implements RecordingCalls {
     await this.connection.close();
     this.log.close();
   }
+}
+
+/** The tasks that were claimed, by goal. */
+function claimedIn(events: readonly LoggedEvent[]): Map<string, string[]> {
+  const claimed = new Map<string, string[]>();
+  for (const { event, goal, task } of events) {
+    if (event.type !== 'task.assigned' || task === undefined) continue;
+    const known = claimed.get(goal);
+    if (known) known.push(task);
+    else claimed.set(goal, [task]);
+  }
+  return claimed;
 }
 
 const main = createBirpc<RecordingListener, RecordingCalls>(new Recording(), {
