@@ -13,10 +13,15 @@ export async function answered<T>(work: () => T | Promise<T>): Promise<Answer<T>
   try {
     return { ok: await work() };
   } catch (error) {
-    if (!(error instanceof DroverError)) throw error;
-    const { code, message, remedy } = error;
-    return { refused: { code, message, ...(remedy !== undefined && { remedy }) } };
+    return refusal(error);
   }
+}
+
+/** A DroverError as an answer; anything else is thrown. */
+export function refusal(error: unknown): { refused: Refusal } {
+  if (!(error instanceof DroverError)) throw error;
+  const { code, message, remedy } = error;
+  return { refused: { code, message, ...(remedy !== undefined && { remedy }) } };
 }
 
 /** The answer's value, or its error thrown. */

@@ -14,7 +14,7 @@ import { DroverError, messageOf } from '../core/errors.js';
 import * as schema from './schema.js';
 import { openSqlite, type Sqlite } from './sqlite.js';
 
-export type Database = BetterSQLite3Database<typeof schema>;
+export type Database = BetterSQLite3Database<typeof schema> & { readonly $client: Sqlite };
 export interface OpenDatabase {
   readonly db: Database;
   readonly close: () => void;

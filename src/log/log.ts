@@ -5,7 +5,7 @@
  * of queue and entry is unique, and cursors move in the transaction that appends).
  */
 import { randomUUID } from 'node:crypto';
-import { and, asc, count, eq, gt, lte, max, sql, type SQL } from 'drizzle-orm';
+import { and, asc, count, eq, gt, lte, max, sql } from 'drizzle-orm';
 import { DroverError } from '../core/errors.js';
 import {
   EVENT_VERSION,
@@ -17,6 +17,7 @@ import {
 import type { Json } from '../core/plan.js';
 import { type Database, openDatabase } from './database.js';
 import { commands, cursors, events, goals, meta, tasks } from './schema.js';
+import { prepareChange, prepareRead, type Read } from './statement.js';
 
 /** Which events to read; what is left out does not restrict. */
 export interface EventFilter {
@@ -36,6 +37,7 @@ export interface EventFilter {
 export class Log {
   private readonly insertEvent;
   private readonly upsertCursor;
+  private readonly reads = new Map<string, Read<typeof events.$inferSelect>>();
   /** The next free numbers, once they were counted; a rollback makes them doubtful. */
   private next: { goal: number; task: number } | undefined;
 
@@ -43,9 +45,9 @@ export class Log {
     readonly db: Database,
     readonly close: () => void,
   ) {
-    this.insertEvent = db
-      .insert(events)
-      .values({
+    this.insertEvent = prepareChange(
+      db,
+      db.insert(events).values({
         time: sql.placeholder('time'),
         project: sql.placeholder('project'),
         goal: sql.placeholder('goal'),
@@ -57,13 +59,15 @@ export class Log {
         queue: sql.placeholder('queue'),
         entry: sql.placeholder('entry'),
         payload: sql.placeholder('payload'),
-      })
-      .prepare();
-    this.upsertCursor = db
-      .insert(cursors)
-      .values({ queue: sql.placeholder('queue'), entry: sql.placeholder('entry') })
-      .onConflictDoUpdate({ target: cursors.queue, set: { entry: sql`excluded.entry` } })
-      .prepare();
+      }),
+    );
+    this.upsertCursor = prepareChange(
+      db,
+      db
+        .insert(cursors)
+        .values({ queue: sql.placeholder('queue'), entry: sql.placeholder('entry') })
+        .onConflictDoUpdate({ target: cursors.queue, set: { entry: sql`excluded.entry` } }),
+    );
   }
 
   /** Opens for writing, creating and migrating the file as needed. The caller holds the writer's lock. */
@@ -113,7 +117,7 @@ export class Log {
     if (this.next && (type === 'goal.planned' || type === 'plan.grown')) {
       this.next.task += entry.event.tasks.length;
     }
-    const { lastInsertRowid } = this.insertEvent.run({
+    const row = this.insertEvent({
       time: entry.time,
       project: entry.project,
       goal: entry.goal,
@@ -125,27 +129,44 @@ export class Log {
       entry: entry.origin?.entry ?? null,
       payload,
     });
-    return { ...entry, seq: Number(lastInsertRowid) };
+    return { ...entry, seq: Number(row) };
   }
 
   /** The events that match, oldest first; rows are read as the caller takes them, a page at a time. */
   *events(filter: EventFilter = {}): Generator<LoggedEvent> {
     const pageSize = 1_000;
+    const read = this.readOf(filter);
     let after = filter.after ?? 0;
     let left = filter.limit ?? Number.POSITIVE_INFINITY;
     for (;;) {
-      const rows = this.db
-        .select()
-        .from(events)
-        .where(and(gt(events.seq, after), ...conditions(filter)))
-        .orderBy(asc(events.seq))
-        .limit(Math.min(pageSize, left))
-        .all();
+      const rows = read({ ...filter, after, limit: Math.min(pageSize, left) });
       for (const row of rows) yield toLogged(row);
       left -= rows.length;
       if (rows.length < pageSize || left <= 0) return;
       after = rows.at(-1)!.seq;
     }
+  }
+
+  /** Prepared once for each kind of filter: building a query costs more than finding a task's events. */
+  private readOf(filter: EventFilter): Read<typeof events.$inferSelect> {
+    const given = CONDITION_NAMES.filter((name) => filter[name] !== undefined);
+    const kind = given.join();
+    const known = this.reads.get(kind);
+    if (known) return known;
+    const read = prepareRead(
+      this.db,
+      events,
+      this.db
+        .select()
+        .from(events)
+        .where(
+          and(gt(events.seq, sql.placeholder('after')), ...given.map((name) => CONDITIONS[name])),
+        )
+        .orderBy(asc(events.seq))
+        .limit(sql.placeholder('limit')),
+    );
+    this.reads.set(kind, read);
+    return read;
   }
 
   lastSeq(): number {
@@ -173,7 +194,7 @@ export class Log {
   }
 
   moveCursor(queue: string, entry: string): void {
-    this.upsertCursor.run({ queue, entry });
+    this.upsertCursor({ queue, entry });
   }
 
   /** What a command's first delivery led to, or undefined where it was not carried out yet. */
@@ -199,16 +220,16 @@ export class Log {
   }
 }
 
-function conditions(filter: EventFilter): SQL[] {
-  const all: SQL[] = [];
-  if (filter.goal !== undefined) all.push(eq(events.goal, filter.goal));
-  if (filter.task !== undefined) all.push(eq(events.task, filter.task));
-  if (filter.type !== undefined) all.push(eq(events.type, filter.type));
-  if (filter.project !== undefined) all.push(eq(events.project, filter.project));
-  if (filter.until !== undefined) all.push(lte(events.seq, filter.until));
-  if (filter.untilTime !== undefined) all.push(lte(events.time, filter.untilTime));
-  return all;
-}
+/** What each part of a filter asks for, besides `after` and `limit`. */
+const CONDITIONS = {
+  goal: eq(events.goal, sql.placeholder('goal')),
+  task: eq(events.task, sql.placeholder('task')),
+  type: eq(events.type, sql.placeholder('type')),
+  project: eq(events.project, sql.placeholder('project')),
+  until: lte(events.seq, sql.placeholder('until')),
+  untilTime: lte(events.time, sql.placeholder('untilTime')),
+};
+const CONDITION_NAMES = Object.keys(CONDITIONS) as (keyof typeof CONDITIONS)[];
 
 function toLogged(row: typeof events.$inferSelect): LoggedEvent {
   if (row.version > EVENT_VERSION) {

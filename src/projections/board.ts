@@ -14,6 +14,7 @@ import { dependentsOf } from '../core/graph.js';
 import { type GoalState, TASK_STATES, type TaskState } from '../core/task-state.js';
 import type { Database } from '../log/database.js';
 import { goals, tasks } from '../log/schema.js';
+import { prepareChange, prepareRead } from '../log/statement.js';
 
 type TaskRow = typeof tasks.$inferInsert;
 type GoalRow = typeof goals.$inferInsert;
@@ -37,27 +38,43 @@ export class Board {
   private readonly goalOfTask = new Map<string, string>();
   /** Goals with changes that are not stored yet. */
   private readonly dirty = new Map<string, Changes>();
+  /** Goals whose changes are stored and not yet committed. */
+  private readonly stored = new Set<GoalView>();
   private readonly upsertGoal;
   private readonly upsertTask;
   private readonly updateTask;
 
   constructor(private readonly db: Database) {
-    const goalColumns = Object.keys(getTableColumns(goals));
-    const taskColumns = Object.keys(getTableColumns(tasks));
-    this.upsertGoal = db
-      .insert(goals)
-      .values(placeholders(goalColumns) as GoalRow)
-      .onConflictDoUpdate({ target: goals.id, set: excluded(getTableColumns(goals)) })
-      .prepare();
-    const insertTask = () => db.insert(tasks).values(placeholders(taskColumns) as TaskRow);
-    const { spec, position, batch, ...state } = getTableColumns(tasks);
-    this.upsertTask = insertTask()
-      .onConflictDoUpdate({ target: tasks.id, set: excluded({ spec, position, batch, ...state }) })
-      .prepare();
+    this.upsertGoal = prepareChange(
+      db,
+      db
+        .insert(goals)
+        .values(placeholders(getTableColumns(goals)) as GoalRow)
+        .onConflictDoUpdate({ target: goals.id, set: excluded(getTableColumns(goals)) }),
+    );
+    this.upsertTask = prepareChange(
+      db,
+      db
+        .insert(tasks)
+        .values(placeholders(getTableColumns(tasks)) as TaskRow)
+        .onConflictDoUpdate({ target: tasks.id, set: excluded(getTableColumns(tasks)) }),
+    );
     // Specs are large and hardly ever change: most updates leave them alone.
-    this.updateTask = insertTask()
-      .onConflictDoUpdate({ target: tasks.id, set: excluded(state) })
-      .prepare();
+    const {
+      id,
+      goal: _goal,
+      spec: _spec,
+      position: _position,
+      batch: _batch,
+      ...state
+    } = getTableColumns(tasks);
+    this.updateTask = prepareChange(
+      db,
+      db
+        .update(tasks)
+        .set(placeholders(state) as Partial<TaskRow>)
+        .where(eq(id, sql.placeholder('id'))),
+    );
   }
 
   /** A goal by id, from memory or from its rows; undefined where the log has none. */
@@ -109,29 +126,31 @@ export class Board {
     return { goal, before, touched };
   }
 
-  /** Writes the rows of everything folded since the last commit; to be called inside the transaction. */
+  /** Writes the rows of everything folded since the last call; to be called inside the transaction. */
   store(): void {
     for (const { goal, tasks: changed, specs } of this.dirty.values()) {
-      this.upsertGoal.run(goalRow(goal));
+      this.upsertGoal(goalRow(goal));
       const positions = specs
         ? new Map([...goal.tasks.keys()].map((id, index) => [id, index]))
         : null;
       for (const id of changed) {
         const row = taskRow(goal, goal.tasks.get(id)!);
-        if (positions) this.upsertTask.run({ ...row, position: positions.get(id)! });
-        else this.updateTask.run({ ...row, spec: null, position: 0 });
+        if (positions) this.upsertTask({ ...row, position: positions.get(id)! });
+        else this.updateTask(row);
       }
+      this.stored.add(goal);
     }
+    this.dirty.clear();
   }
 
   /** After the commit: lets go of finished goals, so that memory follows the open work only. */
   committed(): void {
-    for (const { goal } of this.dirty.values()) {
+    for (const goal of this.stored) {
       if (isOpen(goal)) continue;
       this.goals.delete(goal.id);
       for (const task of goal.tasks.keys()) this.goalOfTask.delete(task);
     }
-    this.dirty.clear();
+    this.stored.clear();
   }
 
   /** After a rollback: forgets everything in memory; the rows tell what is true. */
@@ -139,6 +158,7 @@ export class Board {
     this.goals.clear();
     this.goalOfTask.clear();
     this.dirty.clear();
+    this.stored.clear();
   }
 
   private hold(goal: GoalView): void {
@@ -155,8 +175,12 @@ const prepared = new WeakMap<Database, ReturnType<typeof prepareReads>>();
 function prepareReads(db: Database) {
   const id = sql.placeholder('id');
   return {
-    goal: db.select().from(goals).where(eq(goals.id, id)).prepare(),
-    tasks: db.select().from(tasks).where(eq(tasks.goal, id)).orderBy(asc(tasks.position)).prepare(),
+    goal: prepareRead(db, goals, db.select().from(goals).where(eq(goals.id, id))),
+    tasks: prepareRead(
+      db,
+      tasks,
+      db.select().from(tasks).where(eq(tasks.goal, id)).orderBy(asc(tasks.position)),
+    ),
   };
 }
 
@@ -164,9 +188,9 @@ function prepareReads(db: Database) {
 export function loadGoal(db: Database, id: string): GoalView | undefined {
   const reads = prepared.get(db) ?? prepareReads(db);
   prepared.set(db, reads);
-  const row = reads.goal.get({ id });
+  const [row] = reads.goal({ id });
   if (!row) return undefined;
-  const rows = reads.tasks.all({ id });
+  const rows = reads.tasks({ id });
   const counts = Object.fromEntries(TASK_STATES.map((state) => [state, 0])) as Record<
     TaskState,
     number
@@ -195,8 +219,8 @@ function taskRow(goal: GoalView, task: TaskView): Omit<TaskRow, 'position'> {
   return { ...task, id: task.spec.id, goal: goal.id };
 }
 
-const placeholders = (columns: readonly string[]): Record<string, unknown> =>
-  Object.fromEntries(columns.map((name) => [name, sql.placeholder(name)]));
+const placeholders = (columns: object): Record<string, unknown> =>
+  Object.fromEntries(Object.keys(columns).map((name) => [name, sql.placeholder(name)]));
 
 const excluded = (columns: Record<string, { readonly name: string }>): Record<string, SQL> =>
   Object.fromEntries(

@@ -1,23 +1,34 @@
 /** Goals as their stored rows show them, for readers beside the writer. */
-import { asc, eq, inArray } from 'drizzle-orm';
+import { asc, eq, inArray, sql } from 'drizzle-orm';
 import type { GoalView } from '../core/goal.js';
 import type { GoalState } from '../core/task-state.js';
 import type { Database } from '../log/database.js';
 import { goals, tasks } from '../log/schema.js';
+import { prepareRead } from '../log/statement.js';
 import { loadGoal } from './board.js';
 
 export class GoalReader {
-  constructor(private readonly db: Database) {}
+  private readonly load;
+  private readonly row;
+
+  constructor(private readonly db: Database) {
+    // One transaction, so that goal and tasks are of one moment.
+    this.load = db.$client.transaction((id: string) => loadGoal(db, id));
+    const row = db
+      .select()
+      .from(goals)
+      .where(eq(goals.id, sql.placeholder('id')));
+    this.row = prepareRead(db, goals, row);
+  }
 
   /** A goal by id, or undefined where the log has none. */
   goal(id: string): GoalView | undefined {
-    // One transaction, so that goal and tasks are of one moment.
-    return this.db.transaction(() => loadGoal(this.db, id), { behavior: 'deferred' });
+    return this.load.deferred(id);
   }
 
   /** Its state alone, which costs less than its tasks. */
   state(id: string): GoalState | undefined {
-    return this.db.select({ state: goals.state }).from(goals).where(eq(goals.id, id)).get()?.state;
+    return this.row({ id })[0]?.state;
   }
 
   /** The goal that a task belongs to. */

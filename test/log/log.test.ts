@@ -134,7 +134,7 @@ describe('the writer’s lock', () => {
 
   it('of a process that was killed is free at once', async () => {
     const dir = folder();
-    const code = `import('./src/log/writer-lock.js').then((m) => {
+    const code = `import('./dist/log/writer-lock.js').then((m) => {
       m.acquireWriterLock(${JSON.stringify(dir)});
       console.log('held');
       setInterval(() => {}, 1000);

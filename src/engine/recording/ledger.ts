@@ -29,9 +29,16 @@ export interface Commit {
   >;
 }
 
+/** A commit that is being written. */
+interface Pending {
+  readonly events: LoggedEvent[];
+  readonly changed: Map<string, { readonly goal: GoalView; readonly tasks: Set<string> }>;
+}
+
 export class Ledger {
   readonly board: Board;
   readonly durations: Durations;
+  private pending: Pending | undefined;
   private readonly listeners = new Set<(commit: Commit) => void>();
 
   constructor(readonly log: Log) {
@@ -39,27 +46,38 @@ export class Ledger {
     this.durations = new Durations(log.db);
   }
 
-  /** @throws DroverError `log-unwritable` where the disk refuses; nothing is recorded then. */
-  commit(events: readonly NewEvent[], { cursors, command }: CommitOptions = {}): Commit {
-    const logged: LoggedEvent[] = [];
-    const changed = new Map<string, { goal: GoalView; tasks: Set<string> }>();
+  /**
+   * @returns what was recorded, with what it caused
+   * @throws DroverError `log-unwritable` where the disk refuses; nothing is recorded then.
+   */
+  commit(events: readonly NewEvent[], options: CommitOptions = {}): Pick<Commit, 'events'> {
+    const { pending } = this;
+    if (!pending) return this.together(() => this.commit(events, options));
+    const before = pending.events.length;
+    this.write(events, options, pending);
+    return { events: pending.events.slice(before) };
+  }
+
+  /**
+   * Makes one transaction of everything that `work` commits; listeners hear of it as one commit. What a commit
+   * throws must get through `work`.
+   * @throws DroverError `log-unwritable` where the disk refuses, and whatever `work` throws; nothing is recorded then.
+   */
+  together<T>(work: () => T): T {
+    const pending: Pending = { events: [], changed: new Map() };
+    this.pending = pending;
+    let result: T;
     try {
-      this.log.transaction(() => {
-        for (const entry of events) {
-          this.record(entry, logged, changed);
-        }
-        this.board.store();
-        for (const [queue, entry] of cursors ?? []) this.log.moveCursor(queue, entry);
-        if (command) this.log.recordOutcome(command.id, command.outcome);
-      });
+      result = this.log.transaction(work);
     } catch (error) {
       this.board.reset();
       throw explain(error);
+    } finally {
+      this.pending = undefined;
     }
     this.board.committed();
-    const commit = { events: logged, changed };
-    if (logged.length > 0) for (const listener of this.listeners) tell(listener, commit);
-    return commit;
+    if (pending.events.length > 0) for (const listener of this.listeners) tell(listener, pending);
+    return result;
   }
 
   /** Calls `listener` after each commit that recorded something; returns how to stop that. */
@@ -73,24 +91,32 @@ export class Ledger {
     if (view?.state === 'DONE') this.durations.learn(goal, view);
   }
 
-  private record(
-    entry: NewEvent,
-    logged: LoggedEvent[],
-    changed: Map<string, { goal: GoalView; tasks: Set<string> }>,
+  private write(
+    events: readonly NewEvent[],
+    { cursors, command }: CommitOptions,
+    pending: Pending,
   ): void {
-    logged.push(this.log.append(entry));
+    for (const entry of events) this.record(entry, pending);
+    // Also where more is to come: what is decided next in this transaction looks at the rows.
+    this.board.store();
+    for (const [queue, entry] of cursors ?? []) this.log.moveCursor(queue, entry);
+    if (command) this.log.recordOutcome(command.id, command.outcome);
+  }
+
+  private record(entry: NewEvent, { events, changed }: Pending): void {
+    events.push(this.log.append(entry));
     const folded = this.board.fold(entry);
     if (!folded) return;
     const { goal, touched } = folded;
     if (entry.event.type === 'task.completed') this.learn(goal, entry.task!);
-    const known = changed.get(goal.id) ?? { goal, tasks: new Set() };
+    const known = changed.get(goal.id) ?? { goal, tasks: new Set<string>() };
     for (const task of touched) known.tasks.add(task);
     changed.set(goal.id, known);
     const consequence = consequenceOf(folded);
     if (!consequence) return;
     const { time, project } = entry;
     const caused: NewEvent = { time, project, goal: goal.id, event: consequence };
-    logged.push(this.log.append(caused));
+    events.push(this.log.append(caused));
     this.board.fold(caused);
   }
 }

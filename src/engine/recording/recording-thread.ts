@@ -20,7 +20,8 @@ import {
 } from '../../queues/connection.js';
 import { Streams } from '../../queues/streams.js';
 import { Recorder } from '../../recorder/recorder.js';
-import { decide, type Request } from '../decisions/decide.js';
+import type { Request } from '../decisions/decide.js';
+import { Decisions } from '../decisions/together.js';
 import type { Decision } from '../decisions/rule.js';
 import { Ledger } from './ledger.js';
 import type { Environment } from '../../workspace/git.js';
@@ -75,6 +76,7 @@ const port = parentPort!;
 class Recording implements RecordingCalls {
   private log!: Log;
   private ledger!: Ledger;
+  private decisions!: Decisions;
   private recorder!: Recorder;
   private stateWriter!: StateWriter;
   private connection!: Connection;
@@ -85,6 +87,7 @@ class Recording implements RecordingCalls {
       this.log = Log.open(dataDir);
       this.log.id();
       this.ledger = new Ledger(this.log);
+      this.decisions = new Decisions(this.ledger);
       const connection = await connect(redis);
       const reader = connection.duplicate();
       this.connection = connection;
@@ -138,7 +141,7 @@ class Recording implements RecordingCalls {
   }
 
   decide(request: Request): Promise<Answer<Decision>> {
-    return answered(() => decide(this.ledger, request));
+    return this.decisions.decide(request);
   }
 
   commit(events: readonly NewEvent[]): Promise<Answer<null>> {

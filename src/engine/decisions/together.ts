@@ -1,0 +1,57 @@
+/**
+ * Decides requests that arrive in one turn of the event loop in one transaction: the disk is waited for once, and
+ * nobody is answered before that.
+ *
+ * Invariants kept here: 2 (an answer follows the commit), 4. What is refused has recorded nothing, so it takes
+ * nothing back from the others.
+ */
+import { type Answer, refusal } from '../../core/answer.js';
+import type { Ledger } from '../recording/ledger.js';
+import { decide, type Request } from './decide.js';
+import type { Decision } from './rule.js';
+
+interface Waiting {
+  readonly request: Request;
+  readonly resolve: (answer: Answer<Decision> | Promise<never>) => void;
+}
+
+export class Decisions {
+  private waiting: Waiting[] = [];
+
+  constructor(private readonly ledger: Ledger) {}
+
+  decide(request: Request): Promise<Answer<Decision>> {
+    return new Promise((resolve) => {
+      this.waiting.push({ request, resolve });
+      if (this.waiting.length === 1) setImmediate(() => this.decideAll());
+    });
+  }
+
+  private decideAll(): void {
+    const batch = this.waiting;
+    this.waiting = [];
+    for (const [index, answer] of this.answers(batch).entries()) batch[index]!.resolve(answer);
+  }
+
+  private answers(batch: readonly Waiting[]): (Answer<Decision> | Promise<never>)[] {
+    const attempt = ({ request }: Waiting): Answer<Decision> => {
+      try {
+        return { ok: decide(this.ledger, request) };
+      } catch (error) {
+        return refusal(error);
+      }
+    };
+    try {
+      return this.ledger.together(() => batch.map(attempt));
+    } catch {
+      // Nothing of the batch is recorded. One after the other, each gets what it deserves.
+      return batch.map((waiting) => {
+        try {
+          return attempt(waiting);
+        } catch (error) {
+          return Promise.reject(error);
+        }
+      });
+    }
+  }
+}
