@@ -25,6 +25,22 @@ export interface GitOptions {
   readonly environment?: Environment;
   /** Milliseconds without output after which a command is ended; default one minute. */
   readonly timeout?: number;
+  /** Further variables for git itself, such as `GIT_OBJECT_DIRECTORY`. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+export interface RunOptions {
+  /** Author and committer; Drover itself unless given. */
+  readonly author?: Author;
+  /** For standard input. */
+  readonly input?: string;
+  /** Variables of this one command, above those of the door. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+export interface Outcome {
+  readonly status: number;
+  readonly output: string;
 }
 
 /** Git in one directory. */
@@ -35,7 +51,9 @@ export interface Git {
    * @throws DroverError `not-found` (no git), `bad-input` (no repository), `conflict` (locked, after some
    *   retries), `timeout`; simple-git's GitError for what a command itself complains about.
    */
-  run(args: readonly string[], author?: Author): Promise<string>;
+  run(args: readonly string[], options?: RunOptions): Promise<string>;
+  /** As `run`, for a command that says something by ending with status 1. */
+  ask(args: readonly string[], options?: RunOptions): Promise<Outcome>;
   /** Runs `work` while no other work of this process runs in the same directory; not to be nested. */
   exclusive<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -68,35 +86,53 @@ const UNSAFE = {
 const queues = new Map<string, Promise<unknown>>();
 
 /** @param dir an existing directory; git looks for a repository in it, not above it. */
-export function gitIn(dir: string, { environment = {}, timeout = 60_000 }: GitOptions = {}): Git {
-  const variables = childEnvironment(dir, environment);
-  const once = async (args: readonly string[], author: Author): Promise<string> => {
+export function gitIn(dir: string, options: GitOptions = {}): Git {
+  const { environment = {}, timeout = 60_000 } = options;
+  const always = { ...childEnvironment(dir, environment), ...options.variables };
+  const once = async (
+    args: readonly string[],
+    { author = DROVER_AUTHOR, input, variables }: RunOptions,
+    highest: number,
+  ): Promise<Outcome> => {
+    const env = { ...always, ...variables };
+    let status = 0;
     const git = simpleGit({
       baseDir: dir,
       config: [...HARDENED, `user.name=${author.name}`, `user.email=${author.email}`],
       unsafe: UNSAFE,
-      allowEnvironment: Object.keys(variables),
+      allowEnvironment: Object.keys(env),
       timeout: { block: timeout },
-      // simple-git takes a failure without a word on standard error for a success.
-      errors: (error, { exitCode }) =>
-        error ??
-        (exitCode === 0 ? undefined : new Error(`git ${args[0]} ended with status ${exitCode}`)),
+      ...(input !== undefined && { input: () => input }),
+      errors: (error, { exitCode }) => {
+        status = exitCode;
+        if (exitCode > 0 && exitCode <= highest) return undefined;
+        // simple-git takes a failure without a word on standard error for a success.
+        if (error || exitCode === 0) return error;
+        return new Error(`git ${args[0]} ended with status ${exitCode}`);
+      },
     });
-    return git.env(variables).raw(['--literal-pathspecs', ...args]);
+    const output = await git.env(env).raw(['--literal-pathspecs', ...args]);
+    return { status, output };
+  };
+  const attempt = async (
+    args: readonly string[],
+    how: RunOptions,
+    highest: number,
+  ): Promise<Outcome> => {
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await once(args, how, highest);
+      } catch (error) {
+        const pause = LOCK_BACKOFF[tries];
+        if (!lockFileIn(error) || pause === undefined) throw explain(error, dir, timeout);
+        await sleep(pause);
+      }
+    }
   };
   return {
     dir,
-    async run(args, author = DROVER_AUTHOR) {
-      for (let tries = 0; ; tries += 1) {
-        try {
-          return await once(args, author);
-        } catch (error) {
-          const pause = LOCK_BACKOFF[tries];
-          if (!lockFileIn(error) || pause === undefined) throw explain(error, dir, timeout);
-          await sleep(pause);
-        }
-      }
-    },
+    run: async (args, how = {}) => (await attempt(args, how, 0)).output,
+    ask: (args, how = {}) => attempt(args, how, 1),
     exclusive: (work) => enqueue(dir, work),
   };
 }
@@ -164,6 +200,14 @@ function explain(error: unknown, dir: string, timeout: number): unknown {
       'bad-input',
       `git does not trust ${dir}, because another user owns it.`,
       `Give this user the folder, or run \`git config --global --add safe.directory ${dir}\`.`,
+      cause,
+    );
+  }
+  if (/No space left on device|Disk quota exceeded/.test(message)) {
+    return new DroverError(
+      'bad-input',
+      `The disk is full: git could not write for ${dir}.`,
+      'Make room on it; nothing was moved, and Drover tries again.',
       cause,
     );
   }

@@ -139,7 +139,7 @@ export function commitFiles(
       await writeFile(list, changed.join('\0'));
       // `commit --only` knows tracked files alone, so new ones are added first.
       await git.run(['add', ...paths]);
-      await git.run([...commit, ...paths], author);
+      await git.run([...commit, ...paths], author && { author });
     } finally {
       await rm(folder, { recursive: true, force: true });
     }

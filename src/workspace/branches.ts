@@ -1,0 +1,100 @@
+/** The names of Drover's branches and notes in a repository, and how a goal's branch begins. */
+import { DroverError } from '../core/errors.js';
+import { isGoalId, isTaskId } from '../core/ids.js';
+import type { Author } from './git.js';
+import { moveRefs, readRefs } from './refs.js';
+import type { Repository } from './repository.js';
+
+export const goalBranch = (goal: string): string => `autonomous/${checkedGoal(goal)}`;
+export const taskBranch = (task: string): string => `autonomous/${checkedTask(task)}`;
+export const branchRef = (branch: string): string => `refs/heads/${branch}`;
+/** The commit of the base branch that a goal started from. */
+export const goalStartRef = (goal: string): string => `refs/drover/goals/${checkedGoal(goal)}`;
+/** Which claim may write a task's branch and merge it. */
+export const claimRef = (task: string): string => `refs/drover/claims/${checkedTask(task)}`;
+/** Unmerged work of a claim that is over. */
+export const keptRef = (task: string, claim: number): string => `${keptPrefix(task)}${claim}`;
+export const keptPrefix = (task: string): string => `refs/drover/kept/${checkedTask(task)}.`;
+
+export interface GoalBranch {
+  readonly goal: string;
+  readonly branch: string;
+  /** Where it started. */
+  readonly start: string;
+  /** Where it is now. */
+  readonly tip: string;
+}
+
+/**
+ * The goal's branch; it starts from the base branch where it does not exist yet. Whoever is first creates it,
+ * and everybody else gets the same one. Where the base branch has no commit, it starts from an empty one.
+ * @throws DroverError `conflict` where a branch of that name is there that Drover did not start
+ */
+export async function openGoalBranch(
+  repository: Repository,
+  goal: string,
+  author?: Author,
+): Promise<GoalBranch> {
+  const found = await readGoalBranch(repository, goal);
+  if (found) return found;
+  const base = branchRef(repository.base);
+  const start =
+    (await readRefs(repository, [base])).get(base) ?? (await emptyCommit(repository, author));
+  await moveRefs(
+    repository,
+    [
+      { ref: goalStartRef(goal), from: null, to: start },
+      { ref: branchRef(goalBranch(goal)), from: null, to: start },
+    ],
+    `drover: start ${goal}`,
+  );
+  const opened = await readGoalBranch(repository, goal);
+  if (opened) return opened;
+  throw new DroverError(
+    'conflict',
+    `The branch ${goalBranch(goal)} of project ${repository.name} could not be started.`,
+    `Somebody removes it or ${goalStartRef(goal)} at the same time: see to it that only Drover moves them.`,
+  );
+}
+
+/** Undefined where the goal has not started there. @throws DroverError `conflict`, see `openGoalBranch` */
+export async function readGoalBranch(
+  repository: Repository,
+  goal: string,
+): Promise<GoalBranch | undefined> {
+  const branch = goalBranch(goal);
+  const refs = await readRefs(repository, [goalStartRef(goal), branchRef(branch)]);
+  const start = refs.get(goalStartRef(goal));
+  const tip = refs.get(branchRef(branch));
+  if (start !== undefined && tip !== undefined) return { goal, branch, start, tip };
+  if (tip === undefined && start === undefined) return undefined;
+  throw tip === undefined
+    ? new DroverError(
+        'conflict',
+        `The branch ${branch} of project ${repository.name} is gone, but ${goal} has started.`,
+        `Put it back with \`git branch ${branch} COMMIT\` (\`git reflog\` may know the commit), or let the goal start anew with \`git update-ref -d ${goalStartRef(goal)}\`.`,
+      )
+    : new DroverError(
+        'conflict',
+        `Project ${repository.name} has a branch ${branch} already that Drover did not start.`,
+        `Rename it with \`git branch -m ${branch} OTHER\`.`,
+      );
+}
+
+async function emptyCommit({ objects, name }: Repository, author?: Author): Promise<string> {
+  const tree = (await objects.run(['mktree'], { input: '' })).trim();
+  const message = `Begin project ${name}`;
+  const options = author && { author };
+  return (await objects.run(['commit-tree', tree, '-m', message], options)).trim();
+}
+
+/** Goals and tasks become parts of references and paths, so nothing else may pass for one. */
+function checkedGoal(goal: string): string {
+  if (isGoalId(goal)) return goal;
+  throw new DroverError('bad-input', `${JSON.stringify(goal)} is no goal.`, 'Goals are goal-1, …');
+}
+
+function checkedTask(task: string): string {
+  if (isTaskId(task)) return task;
+  throw new DroverError('bad-input', `${JSON.stringify(task)} is no task.`, 'Tasks are task-1, …');
+}

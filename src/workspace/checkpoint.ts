@@ -1,0 +1,174 @@
+/**
+ * Commits what is in a worktree, from outside.
+ *
+ * Kept here: nothing of the repository runs and nothing of the agent's is disturbed: its index is copied, not
+ * used, and its HEAD stays. What git ignores is left out, bytes are taken as they are. A task's branch moves only
+ * with its claim (invariant 5), and salvaged work gets a reference before anybody may remove it (invariant 8).
+ */
+import { existsSync } from 'node:fs';
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DroverError, messageOf } from '../core/errors.js';
+import { branchRef, claimRef, keptRef, taskBranch } from './branches.js';
+import { type Claim, readClaim, staleClaim } from './claims.js';
+import type { Author } from './git.js';
+import { commitTree, treeOf } from './merge.js';
+import { moveRefs, readRefs } from './refs.js';
+import type { Repository } from './repository.js';
+import { filesOf } from './worktree.js';
+import type { Worktree } from './worktree-record.js';
+
+export interface Checkpoint {
+  /** The commit with the worktree's files; the claim's start where there is no work. */
+  readonly head: string;
+  /** Whether there is any work since the start. */
+  readonly hasWork: boolean;
+}
+
+export interface CheckpointOptions {
+  /** Default: the task and its claim. */
+  readonly message?: string;
+  readonly author?: Author | undefined;
+}
+
+/**
+ * Commits the work onto the task's branch.
+ * @throws DroverError `stale-claim` where the claim does not hold its task any more; `bad-input` where git cannot
+ *   take in what is there
+ */
+export async function checkpoint(
+  repository: Repository,
+  worktree: Worktree,
+  claim: Claim,
+  options: CheckpointOptions = {},
+): Promise<Checkpoint> {
+  const ref = branchRef(taskBranch(claim.task));
+  for (let tries = 0; ; tries += 1) {
+    const before = (await readRefs(repository, [ref])).get(ref);
+    const made = await snapshot(repository, worktree, before, options);
+    const held = { ref: claimRef(claim.task), from: claim.fence, to: claim.fence };
+    const moves = [held, { ref, from: before ?? null, to: made.head }];
+    if ((await moveRefs(repository, moves, 'drover: checkpoint')) === 'moved') return made;
+    const holder = (await readRefs(repository, [held.ref])).get(held.ref);
+    if (holder !== claim.fence || tries >= 5)
+      throw staleClaim(claim, await readClaim(repository, claim.task));
+  }
+}
+
+export interface Salvaged extends Checkpoint {
+  /** The reference that keeps it; undefined where there is nothing to keep. */
+  readonly ref?: string;
+}
+
+/**
+ * Commits what a claim that is over left in its worktree, and keeps it as `refs/drover/kept/task-123.CLAIM`. The
+ * worktree stays. What git cannot take in, such as a folder without access, is left out.
+ */
+export async function salvage(
+  repository: Repository,
+  worktree: Worktree,
+  author?: Author,
+): Promise<Salvaged> {
+  const { task, claim, start } = worktree.record;
+  const ref = keptRef(task, claim);
+  for (let tries = 0; ; tries += 1) {
+    const before = (await readRefs(repository, [ref])).get(ref);
+    const options = { author, message: `Keep what claim ${claim} of ${task} left` };
+    const made = await snapshot(repository, worktree, before, options, true);
+    if (made.head === before) return { ...made, ref };
+    if (made.head === start) return made;
+    const result = await moveRefs(repository, [{ ref, from: before ?? null, to: made.head }]);
+    if (result === 'moved') return { ...made, ref };
+    if (tries >= 5) throw new DroverError('conflict', `${ref} moves all the time.`, 'Try again.');
+  }
+}
+
+/** @param before the last commit of this worktree that there is */
+async function snapshot(
+  repository: Repository,
+  worktree: Worktree,
+  before: string | undefined,
+  { message, author }: CheckpointOptions,
+  isLenient = false,
+): Promise<Checkpoint> {
+  const { start, task, claim } = worktree.record;
+  const tree = await treeOfFiles(repository, worktree, isLenient);
+  const parents = await parentsOf(repository, worktree, before);
+  const hasWork = tree !== (await treeOf(repository, start));
+  if (parents.length === 1 && tree === (await treeOf(repository, parents[0]!)))
+    return { head: parents[0]!, hasWork };
+  const text = message ?? `Work on ${task}, claim ${claim}`;
+  return {
+    head: await commitTree(repository, { tree, parents, message: `${text}\n`, author }),
+    hasWork,
+  };
+}
+
+async function treeOfFiles(
+  { objects, gitDir }: Repository,
+  worktree: Worktree,
+  isLenient: boolean,
+): Promise<string> {
+  const { adminDir, record } = worktree;
+  const index = join(adminDir, 'drover-index');
+  const variables = filesOf(worktree, index);
+  const ignored = join(adminDir, 'drover-ignored');
+  const add = ['-c', `core.excludesFile=${ignored}`, 'add', '--all'];
+  const shared = await readFile(join(gitDir, 'info', 'exclude'), 'utf8').catch(() => '');
+  const links = record.links.map((path) => `/${path.replaceAll(/[*?[\]\\! #]/g, String.raw`\$&`)}`);
+  await writeFile(ignored, `${shared}\n${links.join('\n')}\n`);
+  const attempt = async (): Promise<string> => {
+    await (isLenient
+      ? objects.ask([...add, '--ignore-errors'], { variables })
+      : objects.run(add, { variables }));
+    return (await objects.run(['write-tree'], { variables })).trim();
+  };
+  try {
+    // A copy knows which files have not changed, so they are not read again.
+    if (existsSync(join(adminDir, 'index'))) {
+      await copyFile(join(adminDir, 'index'), index);
+      const tree = await attempt().catch(() => undefined);
+      if (tree !== undefined) return tree;
+    }
+    await rm(index, { force: true });
+    await objects.run(['read-tree', record.start], { variables });
+    return await attempt();
+  } catch (error) {
+    throw explain(worktree, error);
+  } finally {
+    await rm(index, { force: true });
+    await rm(`${index}.lock`, { force: true });
+  }
+}
+
+function explain({ dir }: Worktree, error: unknown): unknown {
+  if (error instanceof DroverError) return error;
+  const said = messageOf(error).trim().split('\n').at(-1);
+  return new DroverError(
+    'bad-input',
+    `What is in the worktree ${dir} cannot be committed: ${said}`,
+    'Remove the file or the nested repository that git names, or leave it out with .gitignore.',
+    { cause: error },
+  );
+}
+
+/** What the commit comes after: the checkpoint before it, and commits that were made in the worktree since. */
+async function parentsOf(
+  repository: Repository,
+  { adminDir, record: { start } }: Worktree,
+  before: string | undefined,
+): Promise<string[]> {
+  const { objects, git } = repository;
+  const isWithin = async (commit: string, other: string): Promise<boolean> =>
+    (await objects.ask(['merge-base', '--is-ancestor', commit, other])).status === 0;
+  const variables = { GIT_DIR: adminDir };
+  const asked = await git
+    .run(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], { variables })
+    .catch(() => '');
+  const head = asked.trim() || start;
+  // History that does not come from the start says nothing about this work.
+  const own = (await isWithin(start, head)) ? head : start;
+  if (before === undefined || !(await isWithin(start, before))) return [own];
+  if (await isWithin(own, before)) return [before];
+  return (await isWithin(before, own)) ? [own] : [own, before];
+}

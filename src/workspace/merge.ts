@@ -1,0 +1,103 @@
+/**
+ * Merges a task's work into a goal's branch, as trees: no checkout, no reference, no configuration takes part.
+ *
+ * What the work is compared with is always the commit that its claim started from, whatever history the agent
+ * made in between. So merging the goal's branch by hand and throwing its lines away, or starting from an old
+ * commit, is work that takes lines away, and shows as a conflict instead of being history that says so.
+ */
+import type { Author } from './git.js';
+import { type Change, changesBetween } from './changes.js';
+import { type Conflict, conflictsIn, parseMergeTree } from './conflicts.js';
+import { type Refusal, refusalsOf } from './guard.js';
+import { type Loss, lossesOf } from './loss.js';
+import type { Repository } from './repository.js';
+import { putFiles, type TreeFile } from './trees.js';
+
+/** A task's work. */
+export interface Work {
+  /** The commit that it started from. */
+  readonly start: string;
+  /** The commit that it ended with. */
+  readonly head: string;
+}
+
+export type MergeResult =
+  /** `isEmpty`: the work changes nothing that is not Drover's own. */
+  | { readonly kind: 'merged'; readonly tree: string; readonly isEmpty: boolean }
+  | { readonly kind: 'conflict'; readonly conflicts: readonly Conflict[] }
+  /** The result would lack lines that the task never touched. */
+  | { readonly kind: 'lost-lines'; readonly losses: readonly Loss[] }
+  | { readonly kind: 'refused'; readonly refusals: readonly Refusal[] }
+  /** The goal's branch was moved back behind the work's start, so the work rests on what was rolled back. */
+  | { readonly kind: 'start-gone' };
+
+/** Whether a path is written by Drover alone; what a task does to it is left out of every merge. */
+export const isOwnPath = (path: string): boolean =>
+  path === 'STATE.yaml' || /^tasks\/task-[1-9]\d*\.md$/.test(path);
+
+/** @param onto the commit to merge into: the goal's tip, or in a train the commit before */
+export async function mergeWork(
+  repository: Repository,
+  onto: string,
+  { start, head }: Work,
+): Promise<MergeResult> {
+  const { objects } = repository;
+  const isHere = await objects.ask(['merge-base', '--is-ancestor', start, onto]);
+  if (isHere.status !== 0) return { kind: 'start-gone' };
+  const all = await changesBetween(repository, start, head);
+  const changes = all.filter(({ path }) => !isOwnPath(path));
+  const refusals = await refusalsOf(repository, changes);
+  if (refusals.length > 0) return { kind: 'refused', refusals };
+  const tree = await treeOf(repository, onto);
+  if (changes.length === 0) return { kind: 'merged', tree, isEmpty: true };
+
+  const work = await withoutOwn(repository, head, all);
+  const answer = await objects.ask([
+    'merge-tree',
+    '--write-tree',
+    '-z',
+    '--messages',
+    onto,
+    await commitTree(repository, { tree: work, parents: [start], message: 'work' }),
+  ]);
+  const parsed = parseMergeTree(answer.output);
+  if (answer.status !== 0) {
+    return { kind: 'conflict', conflicts: await conflictsIn(repository, parsed) };
+  }
+  const losses = await lossesOf(repository, { start, work, onto, merged: parsed.tree, changes });
+  if (losses.length > 0) return { kind: 'lost-lines', losses };
+  return { kind: 'merged', tree: parsed.tree, isEmpty: parsed.tree === tree };
+}
+
+/** The work's tree with Drover's own files as they were at its start. */
+async function withoutOwn(
+  repository: Repository,
+  head: string,
+  changes: readonly Change[],
+): Promise<string> {
+  const own: TreeFile[] = changes
+    .filter(({ path }) => isOwnPath(path))
+    .map(({ path, oldMode, oldObject }) => ({ path, mode: oldMode, object: oldObject }));
+  if (own.length === 0) return treeOf(repository, head);
+  return putFiles(repository, head, own);
+}
+
+export async function treeOf({ objects }: Repository, commit: string): Promise<string> {
+  return (await objects.run(['rev-parse', '--verify', `${commit}^{tree}`])).trim();
+}
+
+export interface CommitContent {
+  readonly tree: string;
+  readonly parents: readonly string[];
+  readonly message: string;
+  readonly author?: Author | undefined;
+}
+
+export async function commitTree(
+  { objects }: Repository,
+  { tree, parents, message, author }: CommitContent,
+): Promise<string> {
+  const args = ['commit-tree', tree, ...parents.flatMap((parent) => ['-p', parent])];
+  const how = { input: message, ...(author && { author }) };
+  return (await objects.run([...args, '-F', '-'], how)).trim();
+}

@@ -1,0 +1,65 @@
+/**
+ * A repository behind a URL: Drover's own bare clone of it, and what goes over the network.
+ *
+ * The clone is partial where the server can do that, so files are fetched when they are needed. Everything names
+ * the URL itself and no remote of the clone's configuration, which agents in its worktrees could change.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { DroverError, messageOf } from '../core/errors.js';
+import { type Environment, gitIn } from './git.js';
+
+export interface RemotePlace {
+  readonly name: string;
+  readonly url: string;
+  readonly dataDir: string;
+  readonly environment: Environment;
+}
+
+/** Milliseconds without a word from the other side. */
+export const NETWORK_PATIENCE = 300_000;
+
+/** The branches and notes of Drover's own that both sides have. */
+export const SHARED_REFS = [
+  '+refs/heads/autonomous/*:refs/heads/autonomous/*',
+  '+refs/drover/*:refs/drover/*',
+];
+
+/** ssh, https, http, git and file URLs, and `host:path`; transports that run a program of choice are none. */
+export const isUrl = (location: string): boolean =>
+  /^(?:ssh|https?|git|file):\/\/[^-]/.test(location) ||
+  /^(?:[\w.-]+@)?[A-Za-z0-9][\w.-]*:(?!\/\/|:)[^-]/.test(location);
+
+/** The folder of the clone, which is made where there is none; nothing is fetched into one that is there. */
+export async function cloneOf({ name, url, dataDir, environment }: RemotePlace): Promise<string> {
+  const parent = join(dataDir, 'repositories');
+  const dir = join(parent, `${name}.git`);
+  if (existsSync(join(dir, 'HEAD'))) return dir;
+  await mkdir(parent, { recursive: true });
+  const aside = join(parent, `.${name}-${randomUUID()}`);
+  const git = gitIn(parent, { environment, timeout: NETWORK_PATIENCE });
+  try {
+    await git.run(['clone', '--bare', '--no-tags', '--filter=blob:none', '--', url, aside]);
+    await rename(aside, dir);
+  } catch (error) {
+    if (!existsSync(join(dir, 'HEAD'))) throw unreachable(url, error);
+  } finally {
+    await rm(aside, { recursive: true, force: true });
+  }
+  return dir;
+}
+
+/** @returns an error that names the URL without the password that may be in it */
+export function unreachable(url: string, error: unknown): unknown {
+  if (error instanceof DroverError) return error;
+  const shown = url.replace(/^(\w+:\/\/)[^/@]*@/, '$1');
+  const said = messageOf(error).replaceAll(url, shown).trim().split('\n').at(-1);
+  return new DroverError(
+    'not-found',
+    `The repository ${shown} did not do what was asked: ${said}`,
+    'See whether the address is right, it can be reached, and this user may read and push there.',
+    { cause: error },
+  );
+}
