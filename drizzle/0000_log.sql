@@ -36,6 +36,10 @@ CREATE TABLE `goals` (
 	`source` text,
 	`by` text,
 	`state` text NOT NULL,
+	`generation` integer NOT NULL,
+	`paused` integer NOT NULL,
+	`signals` text NOT NULL,
+	`approve` text,
 	`submitted` integer NOT NULL,
 	`evicted` integer NOT NULL,
 	`floor` integer NOT NULL,
@@ -50,6 +54,15 @@ CREATE TABLE `meta` (
 	`value` text NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE `pauses` (
+	`kind` text NOT NULL,
+	`name` text NOT NULL,
+	`time` integer NOT NULL,
+	`by` text,
+	`why` text,
+	PRIMARY KEY(`kind`, `name`)
+);
+--> statement-breakpoint
 CREATE TABLE `tasks` (
 	`id` text PRIMARY KEY NOT NULL,
 	`goal` text NOT NULL,
@@ -57,7 +70,12 @@ CREATE TABLE `tasks` (
 	`spec` text NOT NULL,
 	`batch` integer NOT NULL,
 	`state` text NOT NULL,
+	`generation` integer NOT NULL,
 	`open_needs` integer NOT NULL,
+	`gates` text NOT NULL,
+	`note` text,
+	`held` integer NOT NULL,
+	`edits` integer NOT NULL,
 	`released` integer NOT NULL,
 	`claims` integer NOT NULL,
 	`failures` integer NOT NULL,

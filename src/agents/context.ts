@@ -54,6 +54,10 @@ export interface TaskContext {
    * is called while they are still on their way.
    */
   needs(): Promise<Readonly<Record<string, Json>>>;
+  /** Data of the signals that the task waited for, by name. */
+  signals(): Promise<Readonly<Record<string, Json>>>;
+  /** What the person wrote who approved or rejected the task; undefined where nobody did. */
+  note(): Promise<string | undefined>;
   /** Aborts on timeout, on cancel and when the claim lost the task. */
   readonly signal: AbortSignal;
   /** Adds a line to the job's log in Bull Board. */
@@ -153,6 +157,14 @@ export class Context implements TaskContext {
       await loadResult(results[id] ?? null, this.results),
     ]);
     return Object.fromEntries(await Promise.all(entries));
+  }
+
+  async signals(): Promise<Readonly<Record<string, Json>>> {
+    return (await this.opened).signals;
+  }
+
+  async note(): Promise<string | undefined> {
+    return (await this.opened).note;
   }
 
   log(line: string): void {

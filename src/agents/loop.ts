@@ -8,7 +8,7 @@
 import { asError, DroverError } from '../core/errors.js';
 import type { AgentEvent } from '../core/events.js';
 import type { Json } from '../core/plan.js';
-import { type Claim, type Opened, Renumbered } from '../queues/claim.js';
+import { type Claim, Held, type Opened, Renumbered } from '../queues/claim.js';
 import type { Outcome } from '../queues/worker.js';
 import { asJson, Context, Declined, type Grow, type TaskContext } from './context.js';
 import { storeResult } from './results.js';
@@ -36,7 +36,10 @@ const MAX_DECLINES = 10;
 /** Milliseconds that a handler gets to return after its signal aborted, before it is given up. */
 const ABORT_GRACE = 10_000;
 
-/** Why a run is aborted whose agent has to go; the task goes back as if it had not been claimed. */
+/**
+ * Why a run is aborted whose agent has to go, or that began with a text that was edited meanwhile; the task goes
+ * back as if it had not been claimed.
+ */
 export class AgentStopped extends Error {
   override readonly name = 'AgentStopped';
   constructor() {
@@ -93,11 +96,13 @@ export async function runAttempt(
       await context.flush();
       if (context.suspended) return { kind: 'suspended' };
       if (wasStopped(signal)) return { kind: 'stopped' };
+      if (signal.reason instanceof Held) return { kind: 'held' };
       if (error instanceof Declined) return await decline(context, opened, agent, error.message);
       return await failed(claim, context, signal.aborted ? asError(signal.reason) : asError(error));
     }
   } catch (error) {
     if (wasStopped(signal)) return { kind: 'stopped' };
+    if (signal.reason instanceof Held) return { kind: 'held' };
     return { kind: 'failed', error: asError(error), final: isFinal(claim, asError(error)) };
   } finally {
     clearTimeout(timer);

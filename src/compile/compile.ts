@@ -6,8 +6,8 @@
  * Invariants kept here: 2 (deterministic ids), 4 (every task is one job; nothing of it is submitted twice).
  */
 import { topologicalOrder } from '../core/graph.js';
-import type { GoalView, TaskView } from '../core/goal.js';
-import { gateJobId, relayJobId } from '../core/ids.js';
+import { type GateView, type GoalView, jobOf, rootJobOf, type TaskView } from '../core/goal.js';
+import { gateJobId, heldJobId, relayJobId } from '../core/ids.js';
 import { isFinal } from '../core/task-state.js';
 import type { TaskData } from '../queues/claim.js';
 import type { JobOptions, JobTree } from '../queues/flows.js';
@@ -46,8 +46,11 @@ export function compile(
     for (const need of new Set(task.spec.needs)) {
       // A need that runs already knows nothing of this dependent: the supervisor opens the gate when it is done.
       if (!missing.has(need) && !goal.tasks.get(need)!.released) {
-        job.children.push(gate(id, need, job.options));
+        job.children.push(gate(task, need, job.options));
       }
+    }
+    for (const held of task.gates) {
+      if (!held.open) job.children.push(heldGate(goal, task, held, job.options));
     }
     // A dependent that is in Redis already becomes the parent, if there is one: it is the task that added this.
     const [first, ...others] = (goal.dependents.get(id) ?? [])
@@ -57,10 +60,10 @@ export function compile(
     if (others.length > 0) {
       top = relay(
         job,
-        others.map((other) => gateJobId(other, id)),
+        others.map((other) => gateJobId(jobOf(goal.tasks.get(other)!), id)),
       );
       for (const other of others) {
-        const held = gate(other, id, jobs.get(other)?.options ?? job.options);
+        const held = gate(goal.tasks.get(other)!, id, jobs.get(other)?.options ?? job.options);
         attach(held, other, jobs, root, goal, trees);
       }
     }
@@ -68,6 +71,9 @@ export function compile(
   }
   return trees;
 }
+
+/** One task's job as it would be submitted now, but for its priority. */
+export const compileOne = (goal: GoalView, task: TaskView): JobTree => taskJob(goal, task, 1);
 
 function attach(
   top: JobTree,
@@ -86,15 +92,15 @@ function attach(
   trees.push({
     ...top,
     parent: waiting
-      ? { queue: waiting.spec.capability, id: waiting.spec.id }
-      : { queue: 'goals', id: goal.id },
+      ? { queue: waiting.spec.capability, id: jobOf(waiting) }
+      : { queue: 'goals', id: rootJobOf(goal) },
   });
 }
 
 function goalJob(goal: GoalView): JobTree {
   return {
     queue: 'goals',
-    id: goal.id,
+    id: rootJobOf(goal),
     name: goal.title,
     data: { goal: goal.id, title: goal.title, project: goal.project },
     options: { priority: 1, attempts: 1 },
@@ -102,7 +108,8 @@ function goalJob(goal: GoalView): JobTree {
   };
 }
 
-function taskJob(goal: GoalView, { spec, claims }: TaskView, priority: number): JobTree {
+function taskJob(goal: GoalView, task: TaskView, priority: number): JobTree {
+  const { spec, claims, note, gates } = task;
   const needs = spec.needs.map((id) => goal.tasks.get(id)!);
   const data: TaskData = {
     goal: goal.id,
@@ -115,11 +122,17 @@ function taskJob(goal: GoalView, { spec, claims }: TaskView, priority: number): 
     ),
     // A job that somebody removed had claims already: the new one's go on above them (invariant 5).
     floor: Math.max(goal.floor, claims),
+    ...(note !== null && { note }),
+    signals: Object.fromEntries(
+      gates.flatMap(({ kind, name, open, value }) =>
+        kind === 'signal' && open ? [[name!, value] as const] : [],
+      ),
+    ),
   };
   const { attempts, backoff } = spec.retry;
   return {
     queue: spec.capability,
-    id: spec.id,
+    id: jobOf(task),
     name: spec.title ?? spec.name,
     data,
     options: {
@@ -147,12 +160,37 @@ function relay(task: JobTree, gates: string[]): JobTree {
   };
 }
 
-function gate(dependent: string, need: string, { priority }: JobOptions): JobTree {
+/** A gate that a person, a signal or a timer opens. */
+function heldGate(
+  goal: GoalView,
+  task: TaskView,
+  { kind, name, due }: GateView,
+  { priority }: JobOptions,
+): JobTree {
+  const id = heldJobId(jobOf(task), kind);
   return {
     queue: 'gates',
-    id: gateJobId(dependent, need),
-    name: gateJobId(dependent, need),
-    data: { dependent, need },
+    id,
+    name: id,
+    data: { goal: goal.id, task: task.spec.id, gate: kind, ...(name !== null && { name }) },
+    options: {
+      priority,
+      // What is recorded when it opens by itself may have to wait, for a disk that is full.
+      attempts: 1_000,
+      backoff: { type: 'fixed', delay: 1_000, jitter: 0 },
+      delay: due === null ? NEVER : Math.max(1, due - Date.now()),
+    },
+    children: [],
+  };
+}
+
+function gate(dependent: TaskView, need: string, { priority }: JobOptions): JobTree {
+  const id = gateJobId(jobOf(dependent), need);
+  return {
+    queue: 'gates',
+    id,
+    name: id,
+    data: { dependent: dependent.spec.id, need },
     options: { priority, delay: NEVER },
     children: [],
   };

@@ -8,9 +8,9 @@
  * This is about order alone, so nothing of it is in the log: what is lost here, by a supervisor that ends or a
  * Redis that was emptied, costs nobody a task.
  */
-import type { GoalView, TaskView } from '../core/goal.js';
+import { type GoalView, jobOf, type TaskView } from '../core/goal.js';
 import { ranks } from '../core/graph.js';
-import { PRIORITIES, type TaskSpec } from '../core/plan.js';
+import { PRIORITIES, type Priority, type TaskSpec } from '../core/plan.js';
 import { isFinal } from '../core/task-state.js';
 import { Lane, type Line, type Slot } from './lane.js';
 
@@ -54,8 +54,8 @@ export class FairOrder {
       placed.lines.set(key, line);
       const slots = tasks.map((task) => slotOf(task, placed, line, present.get(task.spec.id)));
       line.lane.enter(line, slots);
-      for (const slot of slots) {
-        if (!present.has(slot.id)) priorities.set(slot.id, priorityOf(slot));
+      for (const [index, { spec }] of tasks.entries()) {
+        if (!present.has(spec.id)) priorities.set(spec.id, priorityOf(slots[index]!));
       }
     }
     return priorities;
@@ -104,10 +104,16 @@ function slotOf(task: TaskView, placed: Placed, line: Line, priority: number | u
   const { id } = task.spec;
   const known = placed.slots.get(id);
   // A task that Redis lost while its goal went on begins again: it enters anew, and so does one that changed lanes.
-  if (known?.line === line && (priority !== undefined || known.waiting)) return known;
+  if (known?.line === line && known.id === jobOf(task) && (priority !== undefined || known.waiting))
+    return known;
   if (known) known.line.lane.leave(known);
   const tag = priority === undefined ? Number.NaN : tagOf(priority, line.lane);
-  const slot: Slot = { id, line, tag, waiting: priority === undefined || task.claims === 0 };
+  const slot: Slot = {
+    id: jobOf(task),
+    line,
+    tag,
+    waiting: priority === undefined || task.claims === 0,
+  };
   placed.slots.set(id, slot);
   if (priority !== undefined && slot.waiting) line.lane.adopt(line);
   if (task.state === 'ASSIGNED' || task.state === 'ACTIVE') line.lane.reach(tag || 0);
@@ -129,6 +135,10 @@ function inOrder(goal: GoalView): TaskView[] {
     .filter(({ state }) => !isFinal(state))
     .toSorted((a, b) => rank.get(b.spec.id)! - rank.get(a.spec.id)!);
 }
+
+/** Whether a job has one of BullMQ's priorities that stand for a task's. */
+export const isUrgentAs = (priority: Priority, bull: number): boolean =>
+  Math.floor((bull - 1) / BAND) === PRIORITIES.indexOf(priority);
 
 const laneKey = ({ capability, priority }: TaskSpec): string => `${capability}:${priority}`;
 

@@ -6,12 +6,26 @@
  * carries its claim).
  */
 import { z } from 'zod';
-import { jsonSchema, prioritySchema, taskSpecSchema } from './plan.js';
+import { GATE_KINDS } from './ids.js';
+import { approvalSchema, jsonSchema, prioritySchema, retrySchema, taskSpecSchema } from './plan.js';
 
 export const EVENT_VERSION = 1;
 
 const text = z.string();
 const count = z.int().min(0);
+
+/** How somebody's answer came: by a command, by Bull Board's own button, or by the time. */
+const viaSchema = z.enum(['person', 'board', 'time']);
+
+/** What can change about a task that has not begun. */
+export const taskChangesSchema = z.strictObject({
+  title: z.string().min(1).max(1_000).exactOptional(),
+  run: z.string().min(1).exactOptional(),
+  with: z.record(text, jsonSchema).exactOptional(),
+  retry: retrySchema.exactOptional(),
+  priority: prioritySchema.exactOptional(),
+});
+export type TaskChanges = z.infer<typeof taskChangesSchema>;
 
 /** What agents publish into their queue's stream; everything in it is checked when it is recorded. */
 export const agentEventSchema = z.discriminatedUnion('type', [
@@ -39,6 +53,8 @@ export const agentEventSchema = z.discriminatedUnion('type', [
     passed: z.boolean(),
   }),
   z.object({ type: z.literal('attempt.failed'), error: text, final: z.boolean() }),
+  /** Its goal or project is paused: the task was put aside without using an attempt. */
+  z.object({ type: z.literal('task.held') }),
 ]);
 export type AgentEvent = z.input<typeof agentEventSchema>;
 
@@ -64,6 +80,11 @@ const supervisorEventSchema = z.discriminatedUnion('type', [
     key: text.optional(),
     /** The file the plan came from, where there is one. */
     source: text.optional(),
+    /** A person has to agree before the plan starts. */
+    approve: approvalSchema.optional(),
+    /** It shares what was finished in another goal, and begins again with this task of it. */
+    forkOf: z.object({ goal: text, task: text }).optional(),
+    why: text.optional(),
   }),
   z.object({ type: z.literal('goal.planned'), tasks: z.array(taskSpecSchema) }),
   z.object({
@@ -73,12 +94,64 @@ const supervisorEventSchema = z.discriminatedUnion('type', [
     addedBy: text.optional(),
     /** True where that task waits for them and gets their results. */
     awaited: z.boolean().default(false),
+    why: text.optional(),
   }),
   /** Redis had lost the goal; claims go on above `floor`, so that no older claim is mistaken for a new one. */
   z.object({ type: z.literal('goal.resubmitted'), floor: count }),
   /** Redis had lost its last writes: these tasks were done already, and there they are completed once more. */
   z.object({ type: z.literal('goal.repaired'), tasks: z.array(text) }),
-  z.object({ type: z.literal('task.retried'), why: text.optional() }),
+  z.object({
+    type: z.literal('task.retried'),
+    why: text.optional(),
+    /** True where its finished steps are to run again. */
+    fromScratch: z.boolean().optional(),
+  }),
+  /** What was finished, or on its way, begins again: each gets a job of the next generation. */
+  z.object({
+    type: z.literal('tasks.reopened'),
+    tasks: z.array(text),
+    why: text.optional(),
+    /** True where finished steps of theirs do not run again. */
+    keepSteps: z.boolean().optional(),
+    /** What changes about the first of them. */
+    changes: taskChangesSchema.optional(),
+  }),
+  /** A fork shares what was finished in the goal it was made of. */
+  z.object({
+    type: z.literal('tasks.inherited'),
+    from: text,
+    tasks: z.array(z.object({ task: text, of: text, result: jsonSchema })),
+  }),
+  z.object({ type: z.literal('task.edited'), changes: taskChangesSchema, why: text.optional() }),
+  z.object({ type: z.literal('tasks.cancelled'), tasks: z.array(text), why: text.optional() }),
+  /** Its dependents go on with null. */
+  z.object({ type: z.literal('task.skipped'), why: text.optional() }),
+  z.object({ type: z.literal('task.approved'), note: text.optional(), via: viaSchema }),
+  z.object({
+    type: z.literal('task.rejected'),
+    note: text.optional(),
+    /** False: the task starts nevertheless, and is told the note. */
+    end: z.boolean(),
+    via: viaSchema,
+  }),
+  z.object({ type: z.literal('goal.approved'), note: text.optional(), via: viaSchema }),
+  z.object({
+    type: z.literal('goal.rejected'),
+    note: text.optional(),
+    end: z.boolean(),
+    via: viaSchema,
+  }),
+  z.object({ type: z.literal('goal.signalled'), name: text, data: jsonSchema }),
+  /** A timer has ended, or somebody opened the gate by hand. */
+  z.object({ type: z.literal('gate.opened'), gate: z.enum(GATE_KINDS), via: viaSchema }),
+  /** Of no goal: its envelope names the project. */
+  z.object({ type: z.literal('project.paused'), why: text.optional() }),
+  z.object({ type: z.literal('project.resumed'), why: text.optional() }),
+  /** Of no goal and no project. */
+  z.object({ type: z.literal('capability.paused'), capability: text, why: text.optional() }),
+  z.object({ type: z.literal('capability.resumed'), capability: text, why: text.optional() }),
+  z.object({ type: z.literal('goal.paused'), why: text.optional() }),
+  z.object({ type: z.literal('goal.resumed'), why: text.optional() }),
   z.object({ type: z.literal('goal.cancelled'), why: text.optional() }),
   /** Recorded with the event that caused it, in one transaction. */
   z.object({ type: z.literal('goal.settled') }),
@@ -102,6 +175,7 @@ export interface Envelope {
   /** Epoch milliseconds: Redis' clock for queue and agent events, the supervisor's for its own. */
   readonly time: number;
   readonly project: string;
+  /** Empty for what belongs to no goal. */
   readonly goal: string;
   readonly task?: string;
   readonly claim?: number;

@@ -4,6 +4,7 @@
  * Invariants kept here: 7 (a task with a check is DONE only with its proof).
  */
 import type { NewEvent } from './events.js';
+import { reach } from './gates.js';
 import { type GoalView, isProven, type TaskView } from './goal.js';
 import type { TaskState } from './task-state.js';
 
@@ -24,6 +25,7 @@ export function evolveTask(
 
   switch (event.type) {
     case 'task.queued':
+      task.held = false;
       if (event.from === 'failed') reopen(task);
       setState(goal, task, 'PENDING');
       task.queuedAt = time;
@@ -37,7 +39,8 @@ export function evolveTask(
     case 'task.retrying':
       countFailure(task, task.claims);
       setState(goal, task, 'PENDING');
-      task.retryAt = event.until;
+      // Put aside until its goal goes on; no time ends that.
+      task.retryAt = task.held ? null : event.until;
       return;
     case 'task.assigned':
       // A task that had failed when its goal was rebuilt, or was added later, gets a claim above the floor too.
@@ -45,6 +48,7 @@ export function evolveTask(
       task.assignedAt = time;
       task.activeAt = null;
       task.agent = null;
+      task.held = false;
       task.retryAt = null;
       setState(goal, task, 'ASSIGNED');
       return;
@@ -52,6 +56,11 @@ export function evolveTask(
       task.agent = event.agent;
       task.activeAt = time;
       setState(goal, task, 'ACTIVE');
+      return;
+    case 'task.held':
+      task.held = true;
+      // The delay that follows is no failed attempt.
+      task.failedClaim = entry.claim ?? task.claims;
       return;
     case 'task.declined':
       task.declines += 1;
@@ -104,9 +113,15 @@ export function setState(goal: GoalView, task: TaskView, state: TaskState): void
   task.state = state;
 }
 
-function finish(goal: GoalView, task: TaskView, state: 'DONE' | 'FAILED', time: number): void {
+export function finish(
+  goal: GoalView,
+  task: TaskView,
+  state: 'DONE' | 'FAILED' | 'CANCELLED',
+  time: number,
+): void {
   setState(goal, task, state);
   task.finishedAt = time;
+  task.held = false;
   task.retryAt = null;
 }
 
@@ -117,13 +132,13 @@ function countFailure(task: TaskView, claim: number): void {
   task.failures += 1;
 }
 
-function reopen(task: TaskView): void {
+export function reopen(task: TaskView): void {
   task.failures = 0;
   task.error = null;
   task.finishedAt = null;
 }
 
-function release(goal: GoalView, task: TaskView, time: number, touched: Set<string>): void {
+export function release(goal: GoalView, task: TaskView, time: number, touched: Set<string>): void {
   if (task.released) return;
   task.released = true;
   for (const id of goal.dependents.get(task.spec.id) ?? []) {
@@ -133,6 +148,7 @@ function release(goal: GoalView, task: TaskView, time: number, touched: Set<stri
       setState(goal, dependent, 'PENDING');
       dependent.queuedAt = time;
     }
+    reach(goal, dependent, time);
     touched.add(id);
   }
 }

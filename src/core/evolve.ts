@@ -8,8 +8,10 @@
  * millisecond, so each rule depends only on the task's own order, and `openNeeds` only ever counts.
  */
 import type { NewEvent } from './events.js';
+import { evolveControl } from './evolve-control.js';
 import { evolveTask, setState } from './evolve-task.js';
-import type { GoalView, TaskView } from './goal.js';
+import { gatesOf, reach } from './gates.js';
+import type { GateView, GoalView, TaskView } from './goal.js';
 import { dependentsOf } from './graph.js';
 import type { TaskSpec } from './plan.js';
 import { type GoalState, isFinal } from './task-state.js';
@@ -23,7 +25,9 @@ export function evolve(goal: GoalView, entry: NewEvent): ReadonlySet<string> {
   // What a stream says of its tasks proves that it was submitted.
   if (entry.origin) goal.submitted = true;
   const task = entry.task === undefined ? undefined : goal.tasks.get(entry.task);
-  if (task) {
+  if (evolveControl(goal, entry, touched)) {
+    if (task) touched.add(task.spec.id);
+  } else if (task) {
     evolveTask(goal, task, entry, touched);
     touched.add(task.spec.id);
   } else {
@@ -65,6 +69,7 @@ function evolveGoal(goal: GoalView, { event, time }: NewEvent, touched: Set<stri
       for (const task of goal.tasks.values()) {
         if (isFinal(task.state)) continue;
         task.claims = Math.max(task.claims, event.floor);
+        task.held = false;
         setState(goal, task, task.openNeeds === 0 ? 'PENDING' : 'BACKLOG');
         touched.add(task.spec.id);
       }
@@ -108,19 +113,34 @@ function addTasks(
       goal.dependents.get(need)!.push(spec.id);
       return !needed.released;
     }).length;
-    goal.tasks.set(spec.id, newTask(spec, batch, openNeeds, time));
-    goal.counts[openNeeds === 0 ? 'PENDING' : 'BACKLOG'] += 1;
+    const gates = gatesOf(goal, spec, batch);
+    const task = newTask(spec, batch, openNeeds, gates, time);
+    goal.tasks.set(spec.id, task);
+    goal.counts[task.state] += 1;
+    reach(goal, task, time);
     touched.add(spec.id);
   }
 }
 
-function newTask(spec: TaskSpec, batch: number, openNeeds: number, time: number): TaskView {
+function newTask(
+  spec: TaskSpec,
+  batch: number,
+  needs: number,
+  gates: GateView[],
+  time: number,
+): TaskView {
+  const openNeeds = needs + gates.filter(({ open }) => !open).length;
   return {
     // A copy: growth adds to a task's needs, and an event must never change.
     spec: { ...spec, needs: [...spec.needs] },
     batch,
     state: openNeeds === 0 ? 'PENDING' : 'BACKLOG',
+    generation: 1,
     openNeeds,
+    gates,
+    note: null,
+    held: false,
+    edits: 0,
     released: false,
     claims: 0,
     failures: 0,

@@ -1,15 +1,39 @@
 /** What a goal and its tasks are at a moment: the views that `evolve` folds the events into. */
 import type { Envelope, Event } from './events.js';
-import type { Json, Priority, TaskSpec } from './plan.js';
+import { type GateKind, jobId } from './ids.js';
+import type { Approval, Json, Priority, TaskSpec } from './plan.js';
 import { type GoalState, TASK_STATES, type TaskState } from './task-state.js';
+
+/** Something besides its needs that keeps a task from starting. */
+export interface GateView {
+  readonly kind: GateKind;
+  /** The signal's name. */
+  readonly name: string | null;
+  open: boolean;
+  /** Since when nothing but gates keeps the task, epoch milliseconds. */
+  since: number | null;
+  /** When it opens by itself, or is answered by its default, epoch milliseconds. */
+  due: number | null;
+  /** What opened it: a signal's data, or who approved it. */
+  value: Json;
+}
 
 export interface TaskView {
   readonly spec: TaskSpec;
   /** 0 for a task of the plan, 1 for those that were added first, and so on. */
   readonly batch: number;
   state: TaskState;
-  /** Needs that are neither done nor given up by an optional task. */
+  /** Counts how often it was reopened, from 1. Jobs of earlier generations are no longer its own. */
+  generation: number;
+  /** Needs that are neither done nor given up, and gates that are not open. */
   openNeeds: number;
+  gates: GateView[];
+  /** What a person who rejected it wants the next attempt to know. */
+  note: string | null;
+  /** True while its job is put aside because its goal or project is paused. */
+  held: boolean;
+  /** Changes to it since it was planned; its job carries them. */
+  edits: number;
   /** True once its dependents may go on; it stays true when the task is run again. */
   released: boolean;
   /** Number of the latest claim. */
@@ -44,6 +68,13 @@ export interface GoalView {
   readonly by: string | null;
   readonly createdAt: number;
   state: GoalState;
+  /** Counts how often it was reopened after it was done, from 1. */
+  generation: number;
+  paused: boolean;
+  /** The latest data of each signal that it got. */
+  signals: Record<string, Json>;
+  /** Asked of a person before any task of its plan starts. */
+  readonly approve: Approval | null;
   /** True once Redis is known to have held it. */
   submitted: boolean;
   /** True once its jobs have left Redis. */
@@ -72,6 +103,10 @@ export function createGoal(
     by: created.by ?? null,
     createdAt: created.time,
     state: 'OPEN',
+    generation: 1,
+    paused: false,
+    signals: {},
+    approve: event.approve ?? null,
     submitted: false,
     evicted: false,
     floor: 0,
@@ -81,6 +116,16 @@ export function createGoal(
     counts: Object.fromEntries(TASK_STATES.map((state) => [state, 0])) as Record<TaskState, number>,
   };
 }
+
+/** The id of the task's job. */
+export const jobOf = ({ spec, generation }: TaskView): string => jobId(spec.id, generation);
+
+/** The id of the goal's own job. */
+export const rootJobOf = ({ id, generation }: GoalView): string => jobId(id, generation);
+
+/** True where nothing but gates keeps the task from starting. */
+export const isReached = ({ openNeeds, gates }: TaskView): boolean =>
+  openNeeds === gates.filter(({ open }) => !open).length;
 
 /** False for a task with a check that has not passed under the present claim. */
 export const isProven = ({ spec, claims, provenClaim }: TaskView): boolean =>
@@ -93,7 +138,7 @@ export const isProven = ({ spec, claims, provenClaim }: TaskView): boolean =>
 export function blockedBy(goal: GoalView): Map<string, string[]> {
   const blockers = new Map<string, Set<string>>();
   for (const [id, task] of goal.tasks) {
-    const stuck = (task.state === 'FAILED' && !task.released) || task.state === 'CANCELLED';
+    const stuck = (task.state === 'FAILED' || task.state === 'CANCELLED') && !task.released;
     if (!stuck) continue;
     const queue = [id];
     for (let index = 0; index < queue.length; index += 1) {

@@ -49,6 +49,31 @@ export const checkSchema = z.strictObject({
   timeout: milliseconds.min(1).default(300_000),
 });
 
+/** What happens where nobody answers in time. */
+const approvalDefaultSchema = z.enum(['deny', 'approve']);
+
+/** A person has to agree before the task starts. */
+export const approvalSchema = z.union([
+  z.literal('before'),
+  z.strictObject({
+    when: z.literal('before').default('before'),
+    /** Milliseconds from the moment in which nothing else keeps the task; no limit unless given. */
+    deadline: milliseconds.min(1).optional(),
+    /** What the deadline answers. */
+    default: approvalDefaultSchema.default('deny'),
+  }),
+]);
+export type Approval = z.infer<typeof approvalSchema>;
+
+/** What a task waits for once its needs are done. */
+export const waitSchema = z.union([
+  /** A signal of this name to its goal; one that came before counts. */
+  z.strictObject({ signal: nameSchema }),
+  /** Milliseconds after its needs are done. */
+  z.strictObject({ for: milliseconds.min(1) }),
+  z.strictObject({ until: z.iso.datetime({ offset: true }) }),
+]);
+
 /** What a task is to do; the part of a task that its agent reads. */
 export const workSchema = z.strictObject({
   /** A shell command, for agents that run commands. */
@@ -84,6 +109,8 @@ export const plannedTaskSchema = workSchema.extend({
   priority: prioritySchema.optional(),
   /** Milliseconds that an attempt is expected to take; learned from the log unless given. */
   expected: milliseconds.optional(),
+  approve: approvalSchema.optional(),
+  wait: waitSchema.optional(),
 });
 export type PlannedTask = z.infer<typeof plannedTaskSchema>;
 /** What authors write: everything with a default may be left out. */

@@ -37,7 +37,7 @@ const DEFAULT_CONCURRENCY = 4;
 export class AgentHost {
   private readonly claims: Claims;
   private readonly workers: AgentWorker[] = [];
-  private readonly running = new Map<AbortController, string>();
+  private readonly running = new Map<AbortController, { goal: string; job: string }>();
   private subscriber: RedisClient | undefined;
   /** A promise, so that agents which are started at once share one connection. */
   private listening: Promise<void> | undefined;
@@ -68,8 +68,8 @@ export class AgentHost {
       handle: handle === 'shell' ? shellHandler(shell) : handle,
       declines: options.declines,
       check: checkRunner(shell),
-      // The supervisor answers with ids by name; `grow` carries JSON.
-      grow: async (request) => (await grow(request)) as Record<string, string>,
+      // What the rule of growth decided; `grow` carries JSON.
+      grow: async (request) => ((await grow(request)) as { added: Record<string, string> }).added,
       results,
     };
     const worker = startAgentWorker({
@@ -84,7 +84,7 @@ export class AgentHost {
         const stop = new AbortController();
         // Claimed in the very moment in which it was told to go.
         if (this.stopped) stop.abort(new AgentStopped());
-        this.running.set(stop, claim.data.goal);
+        this.running.set(stop, { goal: claim.data.goal, job: claim.jobId });
         // One controller for all reasons: AbortSignal.any() costs more than the rest of a short attempt.
         lost.addEventListener('abort', () => stop.abort(lost.reason), { once: true });
         try {
@@ -110,10 +110,16 @@ export class AgentHost {
 
   private async listen(): Promise<void> {
     this.subscriber = this.options.connection.duplicate();
-    await listenForCancel(this.subscriber, this.options.prefix, (goal) => {
-      for (const [stop, of] of this.running) {
-        if (of === goal) stop.abort(new DroverError('cancelled', `${goal} was cancelled.`));
-      }
+    await listenForCancel(this.subscriber, this.options.prefix, {
+      onCancel: (id) => {
+        const error = new DroverError('cancelled', `${id} was cancelled.`);
+        for (const [stop, { goal, job }] of this.running) {
+          if (goal === id || job === id) stop.abort(error);
+        }
+      },
+      onAgain: (id) => {
+        for (const [stop, { job }] of this.running) if (job === id) stop.abort(new AgentStopped());
+      },
     });
   }
 }

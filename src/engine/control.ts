@@ -1,8 +1,10 @@
 /** What people and programs ask of goals and tasks, the same for whoever hands it in and wherever. */
+import { isGoalId } from '../core/ids.js';
+import type { Json, PlannedTaskInput } from '../core/plan.js';
 import type { DecisionOn, RequestInput, RequestName } from './decisions/decide.js';
 
-/** Requests that are answered with what was decided. */
-export type ControlName = Exclude<RequestName, 'enqueue' | 'grow'>;
+/** Requests that people make of what is under way. */
+export type ControlName = Exclude<RequestName, 'enqueue' | 'grow' | 'gate'>;
 
 /** Hands a request in and resolves with what was decided. */
 export type Ask = <N extends ControlName>(
@@ -10,18 +12,88 @@ export type Ask = <N extends ControlName>(
   input: RequestInput<N>,
 ) => Promise<DecisionOn<N>>;
 
+/** What can be paused. */
+export type PauseScope =
+  | { readonly goal: string }
+  | { readonly project: string }
+  | { readonly capability: string };
+
+/** Every request is refused with a DroverError (`not-found`, `conflict`, `bad-input`) where it cannot be met. */
 export interface Control {
-  /** Cancels a goal; running tasks get their abort signal. */
-  cancel(goal: string, why?: string): Promise<void>;
-  /** Gives a failed task all its attempts again. */
-  retry(task: string, why?: string): Promise<void>;
+  /**
+   * Gives a goal or a task up; what runs gets its abort signal within a second.
+   * @param options.dependents what becomes of the tasks that build on the task: `cancel` (the default), `block`, or
+   *   `skip`, by which they go on with null
+   */
+  cancel(
+    id: string,
+    why?: string,
+    options?: Pick<RequestInput<'cancelTask'>, 'dependents'>,
+  ): Promise<void>;
+  /**
+   * Gives a failed task all its attempts again; it goes on after its last finished step.
+   * @param options.fromScratch its finished steps run again
+   */
+  retry(task: string, why?: string, options?: { readonly fromScratch?: boolean }): Promise<void>;
+  /** Lets what builds on a failed or pending task go on with null in place of its result. */
+  skip(task: string, why?: string): Promise<void>;
+  /** Changes a task that has not begun. */
+  edit(task: string, changes: RequestInput<'edit'>['changes'], why?: string): Promise<void>;
+  /**
+   * Lets a task begin again with everything that builds on it, in its goal or (`fork`) in a new goal that shares what
+   * was finished. Resolves with the goal, the task and all tasks that begin again.
+   */
+  rerun(task: string, options?: Omit<RequestInput<'rerun'>, 'task'>): Promise<DecisionOn<'rerun'>>;
+  /** Adds tasks to a goal that is under way; their needs name tasks of the goal, by name or by id. Resolves with ids by name. */
+  addTasks(
+    goal: string,
+    tasks: readonly PlannedTaskInput[],
+    options?: Pick<RequestInput<'add'>, 'key' | 'why'>,
+  ): Promise<Readonly<Record<string, string>>>;
+  /** Lets a task, or the plan of a goal, start that waits for approval. */
+  approve(id: string, note?: string): Promise<void>;
+  /**
+   * Says no to a task or a plan that waits for approval: it starts with the note, or ends (`end`).
+   */
+  reject(id: string, note?: string, options?: { readonly end?: boolean }): Promise<void>;
+  /** Lets tasks of a goal go on that wait for this signal, now or later. */
+  signal(goal: string, name: string, data?: Json): Promise<void>;
+  /** Lets nothing begin of a goal, of a project, or of what needs a capability; what runs goes on. */
+  pause(scope: PauseScope, why?: string): Promise<void>;
+  resume(scope: PauseScope, why?: string): Promise<void>;
 }
 
 export const controlBy = (ask: Ask): Control => ({
-  async cancel(goal, why) {
-    await ask('cancel', { goal, why });
+  async cancel(id, why, { dependents } = {}) {
+    if (isGoalId(id)) await ask('cancel', { goal: id, why });
+    else await ask('cancelTask', { task: id, why, dependents });
   },
-  async retry(task, why) {
-    await ask('retry', { task, why });
+  async retry(task, why, { fromScratch } = {}) {
+    await ask('retry', { task, why, fromScratch });
+  },
+  async skip(task, why) {
+    await ask('skip', { task, why });
+  },
+  async edit(task, changes, why) {
+    await ask('edit', { task, changes, why });
+  },
+  rerun: (task, options = {}) => ask('rerun', { task, ...options }),
+  async addTasks(goal, tasks, options = {}) {
+    return (await ask('add', { goal, tasks: [...tasks], ...options })).added;
+  },
+  async approve(id, note) {
+    await ask('approve', { id, note });
+  },
+  async reject(id, note, { end } = {}) {
+    await ask('reject', { id, note, end });
+  },
+  async signal(goal, name, data) {
+    await ask('signal', { goal, name, data });
+  },
+  async pause(scope, why) {
+    await ask('pause', { ...scope, why });
+  },
+  async resume(scope, why) {
+    await ask('resume', { ...scope, why });
   },
 });

@@ -165,7 +165,7 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
       prefix,
       agent: (capability, handler, agentOptions) => host.start(capability, handler, agentOptions),
       async enqueue(goal) {
-        const { goal: id, created, waitingFor } = await supervisor.request('enqueue', goal, by);
+        const { goal: id, created, waitingFor } = await supervisor.enqueue(goal, by);
         return Object.assign(new GoalHandle(id, recording, closed.signal), { created, waitingFor });
       },
       goal(id) {

@@ -35,7 +35,7 @@ export function askOffline(dataDir: string): Ask {
 
 /** The rule of this name makes decisions of this shape. */
 const record = <N extends RequestName>(ledger: Ledger, name: N, input: unknown): DecisionOn<N> =>
-  decide(ledger, { name, input, by: userInfo().username }) as DecisionOn<N>;
+  decide(ledger, { name, input, by: userInfo().username });
 
 /** A mistyped directory must not become a new log. */
 function requireLog(dataDir: string): void {

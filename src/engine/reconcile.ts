@@ -10,17 +10,20 @@ import { compile } from '../compile/compile.js';
 import type { FairOrder } from '../compile/fair-order.js';
 import { messageOf } from '../core/errors.js';
 import type { Event, NewEvent } from '../core/events.js';
-import type { GoalView, TaskView } from '../core/goal.js';
+import { type GoalView, jobOf, rootJobOf, type TaskView } from '../core/goal.js';
 import { topologicalOrder } from '../core/graph.js';
-import { gateJobId, relayJobId } from '../core/ids.js';
+import { gateJobId, jobId, relayJobId } from '../core/ids.js';
 import { isFinal } from '../core/task-state.js';
 import { listGoals } from '../projections/goal-list.js';
+import { listPauses } from '../projections/pauses.js';
 import type { Flows } from '../queues/flows.js';
 import { keepStreams } from '../queues/flows.js';
 import type { RedisClient } from '../queues/connection.js';
 import type { Gates } from '../queues/gates.js';
 import type { Jobs, JobRef } from '../queues/jobs.js';
+import { finishedSteps } from './journals.js';
 import type { Recording } from './recording/recording.js';
+import type { Steering } from './steering.js';
 import type { Turns } from './turns.js';
 
 /**
@@ -38,6 +41,7 @@ export interface ReconcileParts {
   readonly gates: Gates;
   readonly turns: Turns;
   readonly order: FairOrder;
+  readonly steering: Steering;
   readonly onError: (error: Error) => void;
 }
 
@@ -52,6 +56,8 @@ export class Reconciler {
 
   /** Everything that is not finished. */
   async reconcileAll(): Promise<void> {
+    const { recording, steering } = this.parts;
+    await steering.followEngine(listPauses(recording.log.db));
     for (const { id } of this.parts.recording.board.inState('OPEN', 'SETTLED')) this.owed.add(id);
     await this.reconcileOwed();
   }
@@ -109,13 +115,39 @@ export class Reconciler {
       const goal = this.parts.recording.board.goal(id);
       if (goal) {
         await this.restore(goal);
-        await this.submitMissing(goal);
+        await this.steer(id);
       }
       await this.parts.turns.take(id, async () => {
         await this.repairFinished(id);
         await this.openLooseGates(id);
+        const now = this.parts.recording.board.goal(id);
+        if (!now) return;
+        const { steering, recording } = this.parts;
+        await steering.applyEdits(now, now.tasks.values());
+        await steering.followPause(now, listPauses(recording.log.db));
       });
     });
+  }
+
+  /** Lets Redis follow what people decided about a goal: what begins, what is withdrawn, what is opened. */
+  async steer(id: string): Promise<void> {
+    const { recording, steering, turns } = this.parts;
+    const goal = recording.board.goal(id)!;
+    // First of all, so that nothing of what is withdrawn runs beside what takes its place.
+    await steering.announce(goal);
+    await this.submitMissing(goal);
+    await turns.take(id, async () => {
+      const now = recording.board.goal(id)!;
+      await steering.settle(now);
+      await steering.openGates(now);
+    });
+  }
+
+  /** Moves a failed task's job back into its queue; false where it had not failed. */
+  async retry(task: TaskView, fromScratch: boolean): Promise<boolean> {
+    const { jobs } = this.parts;
+    if (fromScratch) await jobs.removeJournals([jobOf(task)]);
+    return jobs.retry(refOf(task), task.released);
   }
 
   /** Submits those of the goal's jobs that Redis does not hold. */
@@ -135,7 +167,7 @@ export class Reconciler {
     if (goal.state === 'DONE' || goal.state === 'CANCELLED') return;
     const open = [...goal.tasks.values()].filter((task) => !isFinal(task.state));
     const [root, ...found] = await jobs.priorities([
-      { queue: 'goals', id: goal.id },
+      { queue: 'goals', id: rootJobOf(goal) },
       ...open.map(refOf),
     ]);
     const present = new Map<string, number>();
@@ -148,17 +180,33 @@ export class Reconciler {
       if (!order.knows(goal.id)) order.place(goal, present);
       return;
     }
-    const lost = root === undefined && goal.submitted;
+    const lost = root === undefined && goal.submitted && !(await this.hadRoot(goal));
     const current = lost ? await this.prepareRebuild(goal, missing) : goal;
     await keepStreams(client, prefix, new Set(open.map((task) => task.spec.capability)));
+    const again = [...missing].filter((task) => current.tasks.get(task)!.generation > 1);
+    if (again.length > 0) await this.restoreJournals(current, new Set(again));
     const priorities = order.place(current, present);
     await flows.submit(compile(current, missing, priorities, root === undefined));
+    await this.parts.steering.openGates(current);
     // A need that was released since the goal was read has looked for its gates too early.
     await this.openLooseGates(goal.id, current);
   }
 
+  /** True where Redis holds a goal's own job of an earlier generation: it has lost nothing. */
+  private async hadRoot({ id, generation }: GoalView): Promise<boolean> {
+    const earlier = Array.from({ length: generation - 1 }, (_, index) => ({
+      queue: 'goals',
+      id: jobId(id, index + 1),
+    }));
+    return (await this.parts.jobs.exist(earlier)).includes(true);
+  }
+
   /** Opens gates of added or rebuilt tasks whose need was just released. */
   async opened(goal: string, tasks: readonly string[]): Promise<void> {
+    const { steering, recording, turns } = this.parts;
+    if (steering.mayBeReached(tasks)) {
+      await turns.take(goal, () => steering.reached(recording.board.goal(goal)!, tasks));
+    }
     const needed = tasks.filter((id) => this.looseGates.has(id));
     if (needed.length === 0) return;
     const view = this.parts.recording.board.goal(goal)!;
@@ -178,6 +226,7 @@ export class Reconciler {
 
   forget(goal: string): void {
     this.parts.order.forget(goal);
+    this.parts.steering.forget(goal);
     for (const [id, loose] of this.looseGates) if (loose.goal === goal) this.looseGates.delete(id);
   }
 
@@ -213,12 +262,10 @@ export class Reconciler {
 
   private async restoreJournals(goal: GoalView, tasks: ReadonlySet<string>): Promise<void> {
     const { recording, jobs } = this.parts;
-    const steps = [];
-    for (const { task, event } of recording.log.events({ goal: goal.id, type: 'step.done' })) {
-      if (event.type !== 'step.done' || task === undefined || !tasks.has(task)) continue;
-      steps.push({ task, step: event.step, result: event.result });
-    }
-    await jobs.restoreJournals(steps);
+    const steps = finishedSteps(recording.log, goal.id, tasks);
+    await jobs.restoreJournals(
+      steps.map(({ task, ...step }) => ({ job: jobOf(goal.tasks.get(task)!), ...step })),
+    );
   }
 
   /** Where Redis lost its last second, jobs may have fallen back behind what the log knows. */
@@ -252,8 +299,9 @@ export class Reconciler {
         await jobs.fail(refOf(task), task.error ?? 'It had failed before Redis lost it.');
       } else {
         await jobs.raiseClaims(refOf(task), task.claims);
-        if (task.state === 'PENDING' && state === 'failed' && this.wasRetried(task)) {
-          await jobs.retry(refOf(task), task.released);
+        if (task.state === 'PENDING' && state === 'failed') {
+          const last = this.lastOf(task);
+          if (wasRetried(last)) await this.retry(task, isFromScratch(last));
         }
       }
     }
@@ -267,29 +315,26 @@ export class Reconciler {
       // Where the need itself is open, a person had opened the gate.
       const dependents = released ? goal.dependents.get(id)! : [spec.id];
       await gates.open(
-        dependents.map((dependent) => gateJobId(dependent, id)),
+        dependents.map((dependent) => gateJobId(jobOf(goal.tasks.get(dependent)!), id)),
         result,
       );
-      if (released) await jobs.complete({ queue: 'relays', id: relayJobId(id) }, result);
+      const relay = relayJobId(jobOf(goal.tasks.get(id)!));
+      if (released) await jobs.complete({ queue: 'relays', id: relay }, result);
     }
   }
 
-  /** True where a retry was recorded and its effect was lost; else the job's failure is not recorded yet. */
-  private wasRetried(task: TaskView): boolean {
-    const last = [...this.parts.recording.log.events({ task: task.spec.id })].at(-1)?.event;
-    return (
-      last?.type === 'task.retried' || (last?.type === 'task.queued' && last.from === 'failed')
-    );
+  private lastOf(task: TaskView): Event | undefined {
+    return [...this.parts.recording.log.events({ task: task.spec.id })].at(-1)?.event;
   }
 
   private watchGates(goal: GoalView): void {
     if (!hasLooseGates(goal)) return;
-    for (const { spec, state } of goal.tasks.values()) {
-      if (isFinal(state)) continue;
-      for (const need of spec.needs) {
+    for (const task of goal.tasks.values()) {
+      if (isFinal(task.state)) continue;
+      for (const need of task.spec.needs) {
         if (goal.tasks.get(need)!.released) continue;
         const loose = this.looseGates.get(need) ?? { goal: goal.id, gates: new Set() };
-        loose.gates.add(gateJobId(spec.id, need));
+        loose.gates.add(gateJobId(jobOf(task), need));
         this.looseGates.set(need, loose);
       }
     }
@@ -301,12 +346,12 @@ export class Reconciler {
     const goal = this.parts.recording.board.goal(id);
     if (!goal || !hasLooseGates(goal)) return;
     this.watchGates(goal);
-    for (const { spec, state } of goal.tasks.values()) {
-      if (isFinal(state)) continue;
-      for (const need of spec.needs) {
+    for (const task of goal.tasks.values()) {
+      if (isFinal(task.state)) continue;
+      for (const need of task.spec.needs) {
         const needed = goal.tasks.get(need)!;
         if (!needed.released || before?.tasks.get(need)?.released) continue;
-        await this.parts.gates.open([gateJobId(spec.id, need)], needed.result);
+        await this.parts.gates.open([gateJobId(jobOf(task), need)], needed.result);
       }
     }
   }
@@ -334,7 +379,7 @@ export async function findOutcomes(
   return events;
 }
 
-export const refOf = ({ spec }: TaskView): JobRef => ({ queue: spec.capability, id: spec.id });
+export const refOf = (task: TaskView): JobRef => ({ queue: task.spec.capability, id: jobOf(task) });
 
 const eventOf = (goal: GoalView, event: Event): NewEvent => ({
   time: Date.now(),
@@ -343,9 +388,18 @@ const eventOf = (goal: GoalView, event: Event): NewEvent => ({
   event,
 });
 
-/** Only added tasks and rebuilt goals have gates that no relay knows. */
+/** True where a retry was recorded and its effect was lost; else the job's failure is not recorded yet. */
+const wasRetried = (last: Event | undefined): boolean =>
+  last?.type === 'task.retried' || (last?.type === 'task.queued' && last.from === 'failed');
+
+const isFromScratch = (last: Event | undefined): boolean =>
+  last?.type === 'task.retried' && last.fromScratch === true;
+
+/** Only added and reopened tasks and rebuilt goals have gates that no relay knows. */
 function hasLooseGates(goal: GoalView): boolean {
   if (goal.floor > 0) return true;
-  for (const task of goal.tasks.values()) if (task.batch > 0) return true;
+  for (const { batch, generation } of goal.tasks.values()) {
+    if (batch > 0 || generation > 1) return true;
+  }
   return false;
 }

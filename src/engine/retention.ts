@@ -8,7 +8,7 @@ import { messageOf } from '../core/errors.js';
 import type { NewEvent } from '../core/events.js';
 import type { GoalView } from '../core/goal.js';
 import { topologicalOrder } from '../core/graph.js';
-import { gateJobId, relayJobId } from '../core/ids.js';
+import { gateJobId, heldJobId, jobId, relayJobId } from '../core/ids.js';
 import { finishedInRedis } from '../projections/goal-queries.js';
 import type { JobRef, Jobs } from '../queues/jobs.js';
 import type { RedisClient } from '../queues/connection.js';
@@ -113,9 +113,11 @@ export class Retention {
  * @returns false where a worker still holds one of them.
  */
 async function removeJobs(jobs: Jobs, goal: GoalView): Promise<boolean> {
-  const root = { queue: 'goals', id: goal.id };
-  if (goal.state === 'DONE' && goal.tasks.size <= AT_ONCE) await jobs.removeTree(root);
-  const refs = [root, ...jobsOf(goal)];
+  const roots = generations(goal).map((id) => ({ queue: 'goals', id }));
+  if (goal.state === 'DONE' && goal.tasks.size <= AT_ONCE) {
+    for (const root of roots) await jobs.removeTree(root);
+  }
+  const refs = [...roots, ...jobsOf(goal)];
   const exist = await jobs.exist(refs);
   const present = refs.filter((_, index) => exist[index]);
   let all = true;
@@ -126,7 +128,10 @@ async function removeJobs(jobs: Jobs, goal: GoalView): Promise<boolean> {
     );
     all &&= !removed.includes(false);
   }
-  await jobs.removeJournals([...goal.tasks.keys()]);
+  const tasks = [...goal.tasks.values()];
+  await jobs.removeJournals(
+    tasks.flatMap(({ spec, generation }) => generations({ id: spec.id, generation })),
+  );
   return all;
 }
 
@@ -134,11 +139,16 @@ async function removeJobs(jobs: Jobs, goal: GoalView): Promise<boolean> {
 function jobsOf(goal: GoalView): JobRef[] {
   const order = topologicalOrder([...goal.tasks.values()].map(({ spec }) => spec)).toReversed();
   return order.flatMap((id) => {
-    const { spec } = goal.tasks.get(id)!;
-    return [
-      { queue: 'relays', id: relayJobId(id) },
-      { queue: spec.capability, id },
-      ...spec.needs.map((need) => ({ queue: 'gates', id: gateJobId(id, need) })),
-    ];
+    const { spec, generation, gates } = goal.tasks.get(id)!;
+    return generations({ id, generation }).flatMap((job) => [
+      { queue: 'relays', id: relayJobId(job) },
+      { queue: spec.capability, id: job },
+      ...spec.needs.map((need) => ({ queue: 'gates', id: gateJobId(job, need) })),
+      ...gates.map(({ kind }) => ({ queue: 'gates', id: heldJobId(job, kind) })),
+    ]);
   });
 }
+
+/** Its jobs of all generations, the latest first. */
+const generations = ({ id, generation }: { id: string; generation: number }): string[] =>
+  Array.from({ length: generation }, (_, index) => jobId(id, generation - index));

@@ -14,17 +14,18 @@ import { type Json, jsonSchema } from '../core/plan.js';
 import { startCommandWorker } from '../queues/commands.js';
 import { type Connection, unlessAway } from '../queues/connection.js';
 import { Flows, keepStreams } from '../queues/flows.js';
-import { Gates, startEngineWorkers } from '../queues/gates.js';
+import { Gates, type HeldGate, startEngineWorkers } from '../queues/gates.js';
 import { Jobs } from '../queues/jobs.js';
 import type { WorkerTiming } from '../queues/worker.js';
-import { isRequest, noCommand, type RequestName } from './decisions/decide.js';
-import type { Decision } from './decisions/rule.js';
-import { capabilitiesOf, type Effect, type EffectParts } from './effects/effect.js';
-import { type AnswerTo, EFFECTS } from './effects/effects.js';
+import { type DecisionOn, isRequest, noCommand, type RequestName } from './decisions/decide.js';
+import type { Enqueued } from './decisions/enqueue.js';
+import { capabilitiesOf, type EffectParts } from './effects/effect.js';
+import { EFFECTS } from './effects/effects.js';
 import { findOutcomes, Reconciler, type ReconcileParts } from './reconcile.js';
 import type { Recording } from './recording/recording.js';
 import type { ChangedGoal } from './recording/recording-thread.js';
 import { Retention, type RetentionPolicy } from './retention.js';
+import { Steering } from './steering.js';
 import { Turns } from './turns.js';
 import { Upkeep } from './upkeep.js';
 
@@ -51,15 +52,19 @@ export class Supervisor {
   constructor(private readonly options: SupervisorOptions) {
     const { connection, prefix, recording, onTrouble, onError } = options;
     const { client } = connection;
+    const jobs = new Jobs(client, prefix);
+    const gates = new Gates(client, prefix);
+    const order = new FairOrder();
     const parts: ReconcileParts = {
       client,
       prefix,
       recording,
       flows: new Flows(client, prefix),
-      jobs: new Jobs(client, prefix),
-      gates: new Gates(client, prefix),
+      jobs,
+      gates,
       turns: new Turns(),
-      order: new FairOrder(),
+      order,
+      steering: new Steering({ client, prefix, jobs, gates, order }),
       onError,
     };
     this.reconciler = new Reconciler(parts);
@@ -108,7 +113,14 @@ export class Supervisor {
     await this.upkeep.compare();
     await recording.start();
     this.workers.push(
-      startEngineWorkers(client, prefix, this.parts.gates, timing, onError),
+      startEngineWorkers(
+        client,
+        prefix,
+        this.parts.gates,
+        timing,
+        (gate) => this.opened(gate),
+        onError,
+      ),
       startCommandWorker(
         client,
         prefix,
@@ -129,7 +141,9 @@ export class Supervisor {
   async carryOut(id: string, name: string, input: unknown, by: string): Promise<Answer<Json>> {
     const answer = await answered(async () => {
       if (!isRequest(name)) throw noCommand(name);
-      return jsonSchema.parse(await this.request(name, input, by, id));
+      const asked =
+        name === 'enqueue' ? this.enqueue(input, by, id) : this.request(name, input, by, id);
+      return jsonSchema.parse(await asked);
     });
     // A full disk passes: the command waits in its queue until it can be recorded.
     if ('refused' in answer && answer.refused.code === 'log-unwritable') {
@@ -138,17 +152,33 @@ export class Supervisor {
     return answer;
   }
 
-  /** Has a request recorded, carries it out and answers it. */
+  /** Has a request recorded, carries it out and answers with what was decided. */
   async request<N extends RequestName>(
     name: N,
     input: unknown,
     by: string,
     id?: string,
-  ): Promise<AnswerTo<N>> {
-    const decision = await this.options.recording.decide({ name, input, by, id });
-    // The effect of the rule that made the decision: the two tables have the same names.
-    const effect = EFFECTS[name] as Effect<Decision, AnswerTo<N>>;
-    return effect(this.parts, decision);
+  ): Promise<DecisionOn<N>> {
+    // The rule of this name made the decision.
+    const decision = (await this.options.recording.decide({
+      name,
+      input,
+      by,
+      id,
+    })) as DecisionOn<N>;
+    await EFFECTS[name](this.parts, decision);
+    return decision;
+  }
+
+  async enqueue(input: unknown, by: string, id?: string): Promise<Enqueued> {
+    const { goal: enqueued, created } = await this.request('enqueue', input, by, id);
+    const goal = this.options.recording.board.goal(enqueued)!;
+    const waitingFor: string[] = [];
+    for (const capability of capabilitiesOf(goal)) {
+      if ((await this.parts.jobs.workers(capability)) === 0) waitingFor.push(capability);
+    }
+    const tasks = [...goal.tasks.values()].map(({ spec }) => [spec.name, spec.id]);
+    return { goal: goal.id, created, tasks: Object.fromEntries(tasks), waitingFor };
   }
 
   /** @param force leaves what runs to the next start. */
@@ -164,6 +194,13 @@ export class Supervisor {
   private async watch(capabilities: Iterable<string>): Promise<void> {
     const { recording } = this.options;
     await Promise.all([...capabilities].map((capability) => recording.watch(capability)));
+  }
+
+  /** A gate has opened by its time, or by hand in Bull Board: an answer like any other. */
+  private async opened(held: HeldGate): Promise<Json> {
+    await this.request('gate', held, 'gates');
+    const task = this.options.recording.board.goal(held.goal)?.tasks.get(held.task);
+    return task?.gates.find(({ kind }) => kind === held.gate)?.value ?? null;
   }
 
   /** Effects of what was recorded, by whomever. */

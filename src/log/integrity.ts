@@ -1,5 +1,5 @@
 /** Questions to the log as it lies on the disk, for audits. They trust no code that wrote it. */
-import { and, asc, countDistinct, count, eq, gt, isNotNull, sql } from 'drizzle-orm';
+import { and, asc, countDistinct, count, eq, gt, isNotNull, ne, sql } from 'drizzle-orm';
 import type { Database } from './database.js';
 import { events, goals, meta, tasks } from './schema.js';
 
@@ -78,7 +78,9 @@ export function goalIds(db: Database): string[] {
     .union(db.select({ id: tasks.goal }).from(tasks))
     .all();
   const number = (id: string): number => Number(id.slice(id.indexOf('-') + 1));
-  return rows.map(({ id }) => id).toSorted((a, b) => number(a) - number(b));
+  // What belongs to no goal names none.
+  const ids = rows.map(({ id }) => id).filter((id) => id !== '');
+  return ids.toSorted((a, b) => number(a) - number(b));
 }
 
 /** Tasks by id with their goal, and whether its jobs have left Redis. */
@@ -96,6 +98,7 @@ export function totals(db: Database): { events: number; goals: number; tasks: nu
   const named = db
     .select({ rows: countDistinct(events.goal) })
     .from(events)
+    .where(ne(events.goal, ''))
     .get();
   const stored = db.select({ rows: count() }).from(tasks).get();
   return { events: logged?.rows ?? 0, goals: named?.rows ?? 0, tasks: stored?.rows ?? 0 };

@@ -24,7 +24,7 @@ export interface EventFilter {
   readonly goal?: string;
   readonly task?: string;
   readonly project?: string;
-  readonly type?: Event['type'];
+  readonly types?: readonly Event['type'][];
   /** Events after this sequence number. */
   readonly after?: number;
   /** Events up to and including this sequence number. */
@@ -136,10 +136,11 @@ export class Log {
   *events(filter: EventFilter = {}): Generator<LoggedEvent> {
     const pageSize = 1_000;
     const read = this.readOf(filter);
+    const types = filter.types && JSON.stringify(filter.types);
     let after = filter.after ?? 0;
     let left = filter.limit ?? Number.POSITIVE_INFINITY;
     for (;;) {
-      const rows = read({ ...filter, after, limit: Math.min(pageSize, left) });
+      const rows = read({ ...filter, types, after, limit: Math.min(pageSize, left) });
       for (const row of rows) yield toLogged(row);
       left -= rows.length;
       if (rows.length < pageSize || left <= 0) return;
@@ -224,7 +225,7 @@ export class Log {
 const CONDITIONS = {
   goal: eq(events.goal, sql.placeholder('goal')),
   task: eq(events.task, sql.placeholder('task')),
-  type: eq(events.type, sql.placeholder('type')),
+  types: sql`${events.type} in (select value from json_each(${sql.placeholder('types')}))`,
   project: eq(events.project, sql.placeholder('project')),
   until: lte(events.seq, sql.placeholder('until')),
   untilTime: lte(events.time, sql.placeholder('untilTime')),

@@ -3,10 +3,21 @@
  * Migrations in `drizzle/` are generated from this file; the triggers that make `events` append-only are
  * written by hand in the first one.
  */
-import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import {
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/sqlite-core';
 import type { Event } from '../core/events.js';
-import { type Json, PRIORITIES, type TaskSpec } from '../core/plan.js';
+import type { GateView } from '../core/goal.js';
+import { type Approval, type Json, PRIORITIES, type TaskSpec } from '../core/plan.js';
 import { GOAL_STATES, TASK_STATES } from '../core/task-state.js';
+
+const PAUSE_KINDS = ['project', 'capability'] as const;
+export type PauseKind = (typeof PAUSE_KINDS)[number];
 
 export const events = sqliteTable(
   'events',
@@ -63,6 +74,10 @@ export const goals = sqliteTable(
     source: text(),
     by: text(),
     state: text({ enum: GOAL_STATES }).notNull(),
+    generation: integer().notNull(),
+    paused: integer({ mode: 'boolean' }).notNull(),
+    signals: text({ mode: 'json' }).notNull().$type<Record<string, Json>>(),
+    approve: text({ mode: 'json' }).$type<Approval>(),
     submitted: integer({ mode: 'boolean' }).notNull(),
     evicted: integer({ mode: 'boolean' }).notNull(),
     floor: integer().notNull(),
@@ -73,6 +88,19 @@ export const goals = sqliteTable(
     index('goals_state').on(table.state),
     uniqueIndex('goals_key').on(table.project, table.key),
   ],
+);
+
+/** Projection: what is paused besides goals. */
+export const pauses = sqliteTable(
+  'pauses',
+  {
+    kind: text({ enum: PAUSE_KINDS }).notNull(),
+    name: text().notNull(),
+    time: integer().notNull(),
+    by: text(),
+    why: text(),
+  },
+  (table) => [primaryKey({ columns: [table.kind, table.name] })],
 );
 
 /** Projection: one row a task. */
@@ -86,7 +114,12 @@ export const tasks = sqliteTable(
     spec: text({ mode: 'json' }).notNull().$type<TaskSpec>(),
     batch: integer().notNull(),
     state: text({ enum: TASK_STATES }).notNull(),
+    generation: integer().notNull(),
     openNeeds: integer('open_needs').notNull(),
+    gates: text({ mode: 'json' }).notNull().$type<GateView[]>(),
+    note: text(),
+    held: integer({ mode: 'boolean' }).notNull(),
+    edits: integer().notNull(),
     released: integer({ mode: 'boolean' }).notNull(),
     claims: integer().notNull(),
     failures: integer().notNull(),

@@ -15,6 +15,7 @@ import { type GoalState, TASK_STATES, type TaskState } from '../core/task-state.
 import type { Database } from '../log/database.js';
 import { goals, tasks } from '../log/schema.js';
 import { prepareChange, prepareRead } from '../log/statement.js';
+import { foldPause } from './pauses.js';
 
 type TaskRow = typeof tasks.$inferInsert;
 type GoalRow = typeof goals.$inferInsert;
@@ -109,6 +110,7 @@ export class Board {
     if (entry.event.type === 'goal.created') {
       this.hold(createGoal({ ...entry, event: entry.event }));
     }
+    if (entry.goal === '') foldPause(this.db, entry);
     const goal = this.goal(entry.goal);
     if (!goal) return undefined;
     // Also a finished one, until the commit: a batch may hold several events of it.
@@ -120,8 +122,7 @@ export class Board {
       this.goalOfTask.set(task, goal.id);
       changes.tasks.add(task);
     }
-    if (entry.event.type === 'goal.planned' || entry.event.type === 'plan.grown')
-      changes.specs = true;
+    if (CHANGES_SPECS.has(entry.event.type)) changes.specs = true;
     this.dirty.set(goal.id, changes);
     return { goal, before, touched };
   }
@@ -166,6 +167,13 @@ export class Board {
     for (const task of goal.tasks.keys()) this.goalOfTask.set(task, goal.id);
   }
 }
+
+const CHANGES_SPECS: ReadonlySet<string> = new Set<NewEvent['event']['type']>([
+  'goal.planned',
+  'plan.grown',
+  'task.edited',
+  'tasks.reopened',
+]);
 
 const isOpen = ({ state }: GoalView): boolean => state === 'OPEN' || state === 'SETTLED';
 

@@ -12,7 +12,9 @@ import { z } from 'zod';
 import { DroverError } from '../core/errors.js';
 import type { AgentEvent } from '../core/events.js';
 import type { Json, TaskSpec } from '../core/plan.js';
-import { cancelledKey, jobKey, journalKey, streamKey, vouchKey } from './keys.js';
+import { GATE_KINDS, type GateKind, ownerOf } from '../core/ids.js';
+import { cancelledKey, jobKey, journalKey, pausedKey, streamKey, vouchKey } from './keys.js';
+import { projectMark } from './pauses.js';
 import { defineScript } from './script.js';
 import { RUN_ID } from './vouch.js';
 
@@ -32,6 +34,10 @@ export const taskDataSchema = z.object({
   results: z.record(z.string(), z.custom<Json>()),
   /** The first claim of this job has the next number. */
   floor: z.int(),
+  /** What a person who rejected it wants this attempt to know. */
+  note: z.string().optional(),
+  /** Data of the signals that came before the job was made, by name. */
+  signals: z.record(z.string(), z.custom<Json>()).default({}),
 });
 export type TaskData = z.infer<typeof taskDataSchema>;
 
@@ -62,15 +68,23 @@ end
 `;
 
 /**
- * KEYS lock, job, stream, values, ignored failures, journal, cancelled, vouch; ARGV token, claims, job, goal,
- * events…
+ * KEYS lock, job, stream, values, ignored failures, journal, cancelled, vouch, paused; ARGV token, claims, job,
+ * goal, project, the event of being held, events…
  */
 const OPEN = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'stale'} end
 if redis.call('HGET', KEYS[2], 'ats') ~= ARGV[2] then return {'renumbered'} end
 if redis.call('GET', KEYS[8]) ~= ${RUN_ID} then return {'unready'} end
-if redis.call('SISMEMBER', KEYS[7], ARGV[4]) == 1 then return {'cancelled'} end
-for i = 5, #ARGV do
+if redis.call('SISMEMBER', KEYS[7], ARGV[4]) == 1 or redis.call('SISMEMBER', KEYS[7], ARGV[3]) == 1 then
+  return {'cancelled'}
+end
+if redis.call('SISMEMBER', KEYS[9], ARGV[4]) == 1 or redis.call('SISMEMBER', KEYS[9], ARGV[5]) == 1 then
+  redis.call('XADD', KEYS[3], '*', 'event', 'drover', 'jobId', ARGV[3], 'data', ARGV[6])
+  redis.call('HSET', KEYS[2], 'held', '1')
+  return {'paused'}
+end
+redis.call('HDEL', KEYS[2], 'held')
+for i = 7, #ARGV do
   redis.call('XADD', KEYS[3], '*', 'event', 'drover', 'jobId', ARGV[3], 'data', ARGV[i])
 end
 return {'open', redis.call('HGETALL', KEYS[4]), redis.call('HGETALL', KEYS[5]), redis.call('HGETALL', KEYS[6]),
@@ -105,6 +119,10 @@ const openedSchema = z.tuple([z.literal('open'), flat, flat, flat, z.coerce.numb
 export interface Opened {
   /** Results of the task's needs by task id; null for an optional one that failed. */
   readonly results: Readonly<Record<string, Json>>;
+  /** Data of the signals that it has waited for, by name. */
+  readonly signals: Readonly<Record<string, Json>>;
+  /** What the person wrote who approved or rejected it. */
+  readonly note: string | undefined;
   /** Results of steps that earlier claims finished. */
   readonly journal: ReadonlyMap<string, Json>;
   /** How often agents have declined the task so far. */
@@ -119,6 +137,11 @@ export class Renumbered extends Error {
   override readonly name = 'Renumbered';
 }
 
+/** Its goal or project is paused: the task is put aside until that ends. */
+export class Held extends Error {
+  override readonly name = 'Held';
+}
+
 export class Claims {
   private readonly openScript;
   private readonly writeScript;
@@ -127,7 +150,7 @@ export class Claims {
     client: Redis,
     readonly prefix: string,
   ) {
-    this.openScript = defineScript(client, 'droverOpenClaim', 8, OPEN);
+    this.openScript = defineScript(client, 'droverOpenClaim', 9, OPEN);
     this.writeScript = defineScript(client, 'droverWriteClaim', 5, WRITE);
   }
 
@@ -181,14 +204,26 @@ export class Claim {
       reply = await this.tryOpen(events);
     }
     if (answerOf(reply) === 'renumbered') throw new Renumbered();
+    if (answerOf(reply) === 'paused') throw new Held();
     const parsed = openedSchema.safeParse(reply);
     if (!parsed.success) throw this.refused(reply);
     const [, processed, failed, journal, declines] = parsed.data;
     const results: Record<string, Json> = { ...this.data.results };
-    for (const [child, value] of pairs(processed)) results[taskOf(child)] = parseJson(value);
+    let { note } = this.data;
+    const signals: Record<string, Json> = { ...this.data.signals };
+    const { wait } = this.data.task;
+    for (const [child, value] of pairs(processed)) {
+      const kind = heldKindOf(child);
+      if (kind === undefined) results[taskOf(child)] = parseJson(value);
+      else if (kind === 'signal' && wait && 'signal' in wait)
+        signals[wait.signal] = parseJson(value);
+      else note ??= answerSchema.safeParse(parseJson(value)).data?.note ?? undefined;
+    }
     for (const [child] of pairs(failed)) results[taskOf(child)] = null;
     return {
       results,
+      signals,
+      note,
       journal: new Map(pairs(journal).map(([step, value]) => [step, parseJson(value)])),
       declines,
     };
@@ -220,7 +255,7 @@ export class Claim {
       `${this.key}:lock`,
       this.key,
       streamKey(this.prefix, this.job.queueName),
-      journalKey(this.prefix, this.data.task.id),
+      journalKey(this.prefix, this.jobId),
       `${this.key}:logs`,
       this.token,
       this.job.attemptsStarted,
@@ -237,13 +272,16 @@ export class Claim {
       streamKey(this.prefix, this.job.queueName),
       `${this.key}:processed`,
       `${this.key}:failed`,
-      journalKey(this.prefix, this.data.task.id),
+      journalKey(this.prefix, this.jobId),
       cancelledKey(this.prefix),
       vouchKey(this.prefix),
+      pausedKey(this.prefix),
       this.token,
       this.job.attemptsStarted,
       this.jobId,
       this.data.goal,
+      projectMark(this.data.project),
+      this.encode({ type: 'task.held' }),
       ...events.map((event) => this.encode(event)),
     );
   }
@@ -271,11 +309,20 @@ function pairs(list: readonly string[]): [string, string][] {
   ]);
 }
 
+/** What a person answered, as an opened gate carries it. */
+const answerSchema = z.object({ note: z.string().nullable() });
+
+/** The kind of a gate that is no need's: `task-2.approval`. */
+function heldKindOf(childKey: string): GateKind | undefined {
+  const kind = childKey.slice(childKey.lastIndexOf('.') + 1);
+  return GATE_KINDS.find((known) => known === kind);
+}
+
 /** The task whose result a child carries: itself, its relay (`task-1.relay`) or a gate (`task-2.needs.task-1`). */
 function taskOf(childKey: string): string {
   const id = childKey.slice(childKey.lastIndexOf(':') + 1);
   const gate = id.indexOf('.needs.');
-  return gate === -1 ? id.replace(/\.(relay|r\d+)\b.*$/, '') : id.slice(gate + '.needs.'.length);
+  return gate === -1 ? ownerOf(id).id : id.slice(gate + '.needs.'.length);
 }
 
 const parseJson = (text: string): Json => JSON.parse(text) as Json;

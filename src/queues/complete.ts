@@ -26,12 +26,33 @@ for index = 2, #ARGV do
 end
 `;
 
+/**
+ * KEYS delayed, waiting, prioritized, active, waiting for children, failed, the queue's first part of keys; ARGV
+ * outcome, job. Takes a job out of whatever state it is in, so that it can be finished; what it waits for is
+ * forgotten. Whoever holds it has lost it.
+ */
+const SEIZE = `
+local job = ARGV[2]
+local key = KEYS[7] .. job
+if redis.call('ZREM', KEYS[1], job) == 1 or redis.call('LREM', KEYS[2], 1, job) == 1
+  or redis.call('ZREM', KEYS[3], job) == 1 or redis.call('ZREM', KEYS[5], job) == 1
+  or redis.call('ZREM', KEYS[6], job) == 1 then
+  redis.call('LPUSH', KEYS[4], job)
+  redis.call('HSET', key, '${OUTCOME}', ARGV[1])
+  redis.call('HDEL', key, 'failedReason', 'finishedOn')
+end
+redis.call('DEL', key .. ':lock', key .. ':dependencies')
+`;
+
 /** A token that tells BullMQ's scripts to skip the lock. */
 const NO_LOCK = '0';
 
 export interface Finish {
   readonly complete: (queue: Queue, jobs: readonly string[], result: Json) => Promise<void>;
   readonly fail: (queue: Queue, jobs: readonly string[], reason: string) => Promise<void>;
+  /** The same for one job in whatever state, also where its children are not finished or it had failed. */
+  readonly settle: (queue: Queue, job: string, result: Json) => Promise<void>;
+  readonly giveUp: (queue: Queue, job: string, reason: string) => Promise<void>;
 }
 
 /**
@@ -60,7 +81,29 @@ export function finisher(client: Redis): Finish {
       if (moved.status === 'rejected' && !isFinished(moved.reason)) throw moved.reason;
     }
   };
+  const seizeScript = defineScript(client, 'droverSeize', 7, SEIZE);
+  const seize = async (
+    queue: Queue,
+    id: string,
+    outcome: Json,
+    move: (job: Job) => Promise<unknown>,
+  ): Promise<void> => {
+    await queue.waitUntilReady();
+    const { delayed, wait, prioritized, active, 'waiting-children': children, failed } = queue.keys;
+    const sets = [delayed!, wait!, prioritized!, active!, children!, failed!];
+    const seized = seizeScript(...sets, queue.toKey(''), JSON.stringify(outcome), id);
+    const [moved] = await Promise.allSettled([
+      move(new Job(queue, id, {}, { attempts: 1 }, id)),
+      seized,
+    ]);
+    await seized;
+    if (moved.status === 'rejected' && !isFinished(moved.reason)) throw moved.reason;
+  };
   return {
+    settle: (queue, job, result) =>
+      seize(queue, job, result, (one) => one.moveToCompleted(result, NO_LOCK, false)),
+    giveUp: (queue, job, reason) =>
+      seize(queue, job, reason, (one) => one.moveToFailed(new UnrecoverableError(reason), NO_LOCK)),
     complete: (queue, jobs, result) =>
       finish(queue, jobs, result, (job) => job.moveToCompleted(result, NO_LOCK, false)),
     fail: (queue, jobs, reason) =>

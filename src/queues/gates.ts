@@ -11,6 +11,8 @@
  */
 import { type Job, Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { GATE_KINDS } from '../core/ids.js';
 import type { Json } from '../core/plan.js';
 import { type Finish, finisher, OUTCOME } from './complete.js';
 import { jobKey } from './keys.js';
@@ -31,6 +33,14 @@ export class Gates {
     await this.finish.complete(this.queue, gates, result);
   }
 
+  /** Lets a gate open by itself at a time, epoch milliseconds; one that is open or gone stays as it is. */
+  async arm(gate: string, due: number): Promise<void> {
+    const job = await this.queue.getJob(gate);
+    if (!job || (await job.getState()) !== 'delayed') return;
+    // It may open in between.
+    await job.changeDelay(Math.max(1, due - Date.now())).catch(() => undefined);
+  }
+
   async close(): Promise<void> {
     await this.queue.close();
   }
@@ -40,14 +50,20 @@ export interface EngineWorkers {
   readonly close: (force?: boolean) => Promise<void>;
 }
 
+/** A gate that a person, a signal or a time opens. */
+const heldSchema = z.object({ goal: z.string(), task: z.string(), gate: z.enum(GATE_KINDS) });
+export type HeldGate = z.infer<typeof heldSchema>;
+
 /**
  * The workers on `relays`, `gates` and `goals`. They only pass results on, so any supervisor can run them.
+ * @param opened is told of a gate that opens by its time or by hand, and answers with what the task is told
  */
 export function startEngineWorkers(
   client: Redis,
   prefix: string,
   gates: Gates,
   timing: WorkerTiming,
+  opened: (gate: HeldGate) => Promise<Json>,
   onError: (error: Error) => void,
 ): EngineWorkers {
   const options = {
@@ -65,8 +81,10 @@ export function startEngineWorkers(
   };
   const gate = async (job: Job): Promise<Json> => {
     const outcome = await client.hget(jobKey(prefix, 'gates', job.id!), OUTCOME);
-    // Promoted by a person, it opens without the need's result.
-    return outcome === null ? null : (JSON.parse(outcome) as Json);
+    if (outcome !== null) return JSON.parse(outcome) as Json;
+    const held = heldSchema.safeParse(job.data);
+    // Promoted by a person, a need's gate opens without the need's result.
+    return held.success ? opened(held.data) : null;
   };
   const goal = async (): Promise<Json> => null;
   const workers = [

@@ -2,9 +2,11 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { type Json, jsonSchema } from '../core/plan.js';
+import { type Json, jsonSchema, type TaskSpec } from '../core/plan.js';
 import { type Finish, finisher } from './complete.js';
+import type { JobOptions } from './flows.js';
 import { jobKey, journalKey } from './keys.js';
+import { takeUp } from './pauses.js';
 import { defineScript } from './script.js';
 
 /** BullMQ's word for where a job is; `missing` where Redis does not hold it. */
@@ -42,12 +44,29 @@ if score then
 end
 `;
 
+/** What changes about a job whose task was edited. */
+export interface Edit {
+  readonly name: string;
+  readonly task: TaskSpec;
+  readonly options: JobOptions;
+  /** How often the task was edited. */
+  readonly edits: number;
+}
+
+/** KEYS lock, job; ARGV data, options, name, edits. */
+const REWRITE = `
+if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
+redis.call('HSET', KEYS[2], 'data', ARGV[1], 'opts', ARGV[2], 'name', ARGV[3], 'edit', ARGV[4])
+return redis.call('EXISTS', KEYS[1])
+`;
+
 /** Commands sent in one pipeline at most. */
 const CHUNK = 1_000;
 
 export class Jobs {
   private readonly queues = new Map<string, Queue>();
   private readonly finish: Finish;
+  private readonly rewrite;
   private readonly raise;
   private readonly move;
 
@@ -56,6 +75,7 @@ export class Jobs {
     private readonly prefix: string,
   ) {
     this.finish = finisher(client);
+    this.rewrite = defineScript(client, 'droverRewrite', 2, REWRITE);
     this.raise = defineScript(client, 'droverRaiseClaims', 1, RAISE);
     this.move = defineScript(client, 'droverMoveJob', 2, MOVE);
   }
@@ -135,6 +155,46 @@ export class Jobs {
     await this.finish.fail(this.queue(queue), [id], reason);
   }
 
+  /** Completes a job that is withdrawn, whatever it waits for; its parent goes on with the result. */
+  async settle({ queue, id }: JobRef, result: Json): Promise<void> {
+    await this.finish.settle(this.queue(queue), id, result);
+  }
+
+  /** Fails a job that is withdrawn, whatever it waits for; its parent stays blocked. */
+  async giveUp({ queue, id }: JobRef, reason: string): Promise<void> {
+    await this.finish.giveUp(this.queue(queue), id, reason);
+  }
+
+  /**
+   * Gives a job another text.
+   * @returns true where a worker holds it, which has read the one before
+   */
+  async edit({ queue, id }: JobRef, { name, task, options, edits }: Edit): Promise<boolean> {
+    const key = jobKey(this.prefix, queue, id);
+    const [data, written, known] = await this.client.hmget(key, 'data', 'opts', 'edit');
+    if (!data || !written || Number(known ?? 0) >= edits) return false;
+    const { attempts, backoff } = options;
+    const opts = { ...(JSON.parse(written) as object), attempts, backoff };
+    const text = JSON.stringify({ ...(JSON.parse(data) as object), task });
+    const held = await this.rewrite(
+      `${key}:lock`,
+      key,
+      text,
+      JSON.stringify(opts),
+      name,
+      String(edits),
+    );
+    return held === 1;
+  }
+
+  /** Hands a job that was put aside back to its queue. */
+  async takeUp({ queue, id }: JobRef): Promise<void> {
+    const key = jobKey(this.prefix, queue, id);
+    if ((await this.client.hget(key, 'held')) === null) return;
+    const job = await this.queue(queue).getJob(id);
+    if (job) await takeUp(this.client, this.prefix, job);
+  }
+
   /** Lets a job's next claim be numbered above `claims`, where Redis forgot some that the log knows. */
   async raiseClaims({ queue, id }: JobRef, claims: number): Promise<void> {
     const key = jobKey(this.prefix, queue, id);
@@ -187,23 +247,30 @@ export class Jobs {
     return (await this.queue(queue).remove(id, { removeChildren: false })) === 1;
   }
 
-  async removeJournals(tasks: readonly string[]): Promise<void> {
-    for (const chunk of chunks(tasks)) {
-      await this.client.unlink(...chunk.map((task) => journalKey(this.prefix, task)));
+  async removeJournals(jobs: readonly string[]): Promise<void> {
+    for (const chunk of chunks(jobs)) {
+      await this.client.unlink(...chunk.map((job) => journalKey(this.prefix, job)));
     }
   }
 
   /** Writes finished steps from the log into journals that Redis lost; newer ones stay. */
   async restoreJournals(
-    steps: readonly { task: string; step: string; result: Json }[],
+    steps: readonly { job: string; step: string; result: Json }[],
   ): Promise<void> {
     for (const chunk of chunks(steps)) {
       const pipeline = this.client.pipeline();
-      for (const { task, step, result } of chunk) {
-        pipeline.hsetnx(journalKey(this.prefix, task), step, JSON.stringify(result));
+      for (const { job, step, result } of chunk) {
+        pipeline.hsetnx(journalKey(this.prefix, job), step, JSON.stringify(result));
       }
       await pipeline.exec();
     }
+  }
+
+  /** Lets workers take what waits in a queue, or not. */
+  async setPaused(queue: string, paused: boolean): Promise<void> {
+    const held = await this.queue(queue).isPaused();
+    if (paused && !held) await this.queue(queue).pause();
+    if (!paused && held) await this.queue(queue).resume();
   }
 
   /** Workers on a queue, whoever runs them. */

@@ -7,11 +7,14 @@ export const jobKey = (prefix: string, queue: string, job: string): string =>
 export const streamKey = (prefix: string, queue: string): string => `${prefix}:${queue}:events`;
 export const metaKey = (prefix: string, queue: string): string => `${prefix}:${queue}:meta`;
 
-/** Hash of a task's finished steps. */
-export const journalKey = (prefix: string, task: string): string => `${prefix}:journal:${task}`;
+/** Hash of the finished steps of a task's job: one of a later generation begins with none. */
+export const journalKey = (prefix: string, job: string): string => `${prefix}:journal:${job}`;
 
-/** Set of goals that are cancelled, for workers that were about to begin. */
+/** Set of goals that are cancelled and of jobs that were withdrawn, for workers that were about to begin. */
 export const cancelledKey = (prefix: string): string => `${prefix}:cancelled`;
+
+/** Set of goals (`goal-7`) and projects (`project:NAME`) that are paused, for workers that were about to begin. */
+export const pausedKey = (prefix: string): string => `${prefix}:paused`;
 
 /** Id of the log that owns this prefix; gone when Redis lost everything. */
 export const ownerKey = (prefix: string): string => `${prefix}:log`;

@@ -38,12 +38,46 @@ export async function announceCancel(client: Redis, prefix: string, goal: string
     .exec();
 }
 
-/** Calls `onCancel` with each goal that is cancelled from now on. */
+/** Says that a job's data were changed: who began with the old ones begins again. */
+const AGAIN = 'again:';
+
+/** Marks jobs that nobody is to begin any more, and tells those that run them. */
+export async function announceWithdrawn(
+  client: Redis,
+  prefix: string,
+  jobs: readonly string[],
+): Promise<void> {
+  if (jobs.length === 0) return;
+  const commands = client
+    .multi()
+    .sadd(cancelledKey(prefix), ...jobs)
+    .pexpire(cancelledKey(prefix), MARK);
+  for (const job of jobs) commands.publish(cancelChannel(prefix), job);
+  await commands.exec();
+}
+
+/** Lets whoever runs this job begin again. */
+export async function announceAgain(client: Redis, prefix: string, job: string): Promise<void> {
+  await client.publish(cancelChannel(prefix), AGAIN + job);
+}
+
+/** What running attempts are told. */
+export interface CancelListener {
+  /** A goal, or a job, is cancelled. */
+  readonly onCancel: (id: string) => void;
+  /** A job's data were changed. */
+  readonly onAgain: (job: string) => void;
+}
+
+/** Calls the listener with what is announced from now on. */
 export async function listenForCancel(
   subscriber: Redis,
   prefix: string,
-  onCancel: (goal: string) => void,
+  { onCancel, onAgain }: CancelListener,
 ): Promise<void> {
-  subscriber.on('message', (_channel, goal) => onCancel(goal));
+  subscriber.on('message', (_channel, message) => {
+    if (message.startsWith(AGAIN)) onAgain(message.slice(AGAIN.length));
+    else onCancel(message);
+  });
   await subscriber.subscribe(cancelChannel(prefix));
 }

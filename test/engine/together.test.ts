@@ -73,7 +73,9 @@ describe('requests of one turn', () => {
       { value: { ok: { goal: 'goal-2' } } },
     ]);
     expect(commits).toHaveLength(2);
-    expect([...ledger.log.events({ type: 'goal.created' })].map(({ seq }) => seq)).toEqual([1, 3]);
+    expect([...ledger.log.events({ types: ['goal.created'] })].map(({ seq }) => seq)).toEqual([
+      1, 3,
+    ]);
     expect(ledger.board.inState('OPEN').map(({ title }) => title)).toEqual(['One', 'Two']);
   });
 });

@@ -71,12 +71,60 @@ export function wordsOf(event: Event, time: number): Words {
         style: 'yellow',
       };
     case 'task.retried':
-      return { text: `retried by a person${because(event.why)}`, style: 'yellow' };
+      return {
+        text: `retried by a person${event.fromScratch ? ' from scratch' : ''}${because(event.why)}`,
+        style: 'yellow',
+      };
     case 'goal.repaired':
       return {
         text: `Redis had lost its last writes: ${event.tasks.join(', ')} completed there once more`,
         style: 'yellow',
       };
+    case 'task.held':
+      return { text: 'put aside: its goal or project is paused' };
+    case 'tasks.reopened':
+      return {
+        text: `${event.tasks.join(', ')} begin${event.tasks.length === 1 ? 's' : ''} again${because(event.why)}`,
+        style: 'yellow',
+      };
+    case 'tasks.inherited':
+      return {
+        text: `takes over what ${event.from} had finished: ${event.tasks.map(({ of }) => of).join(', ')}`,
+      };
+    case 'task.edited':
+      return { text: `${Object.keys(event.changes).join(', ')} changed${because(event.why)}` };
+    case 'tasks.cancelled':
+      return { text: `${event.tasks.join(', ')} cancelled${because(event.why)}`, style: 'yellow' };
+    case 'task.skipped':
+      return {
+        text: `skipped${because(event.why)}; its dependents go on without it`,
+        style: 'yellow',
+      };
+    case 'task.approved':
+    case 'goal.approved':
+      return { text: `approved${VIA[event.via]}${because(event.note)}`, style: 'green' };
+    case 'task.rejected':
+    case 'goal.rejected':
+      return {
+        text: `rejected${VIA[event.via]}${because(event.note)}${event.end ? '' : '; it starts with this note'}`,
+        style: 'red',
+      };
+    case 'goal.signalled':
+      return { text: `signal ‘${event.name}’: ${JSON.stringify(event.data)}` };
+    case 'gate.opened':
+      return { text: `its ${event.gate} has ended${VIA[event.via]}` };
+    case 'project.paused':
+    case 'project.resumed':
+      return { text: `the project ${event.type.slice('project.'.length)}${because(event.why)}` };
+    case 'capability.paused':
+    case 'capability.resumed':
+      return {
+        text: `${event.capability} ${event.type.slice('capability.'.length)}${because(event.why)}`,
+      };
+    case 'goal.paused':
+      return { text: `paused${because(event.why)}`, style: 'yellow' };
+    case 'goal.resumed':
+      return { text: `goes on${because(event.why)}` };
     case 'task.stalled':
       return { text: 'its agent is gone; it will be claimed again', style: 'yellow' };
     case 'task.suspended':
@@ -90,6 +138,8 @@ export function wordsOf(event: Event, time: number): Words {
       return { text: (event satisfies never as Event).type };
   }
 }
+
+const VIA = { person: '', board: ' in Bull Board', time: ' by its deadline' } as const;
 
 /** Commands may be whole scripts. */
 const brief = (command: string): string => truncate(oneLine(command), 60);
@@ -129,6 +179,18 @@ const TOLD: ReadonlySet<Event['type']> = new Set<Event['type']>([
   'attempt.failed',
   'task.retrying',
   'task.retried',
+  'tasks.reopened',
+  'tasks.cancelled',
+  'task.skipped',
+  'task.edited',
+  'task.approved',
+  'task.rejected',
+  'goal.approved',
+  'goal.rejected',
+  'goal.signalled',
+  'gate.opened',
+  'goal.paused',
+  'goal.resumed',
   'task.stalled',
   'task.completed',
   'task.failed',

@@ -111,11 +111,22 @@ class HistoryAudit {
     }
   }
 
-  private followGoal({ event, seq }: LoggedEvent, view: GoalView): void {
+  private followGoal(entry: LoggedEvent, view: GoalView): void {
+    const { event, seq } = entry;
     switch (event.type) {
       case 'goal.planned':
       case 'plan.grown':
         for (const spec of event.tasks) this.tasks.set(spec.id, newWitness(spec));
+        return;
+      case 'tasks.reopened':
+        for (const id of event.tasks) {
+          const { steps } = this.tasks.get(id)!;
+          const again = newWitness(view.tasks.get(id)!.spec);
+          this.tasks.set(id, event.keepSteps ? { ...again, steps } : again);
+        }
+        return;
+      case 'tasks.inherited':
+        for (const { task } of event.tasks) this.tasks.get(task)!.released = entry;
         return;
       case 'stream.gap':
         this.gaps.add(event.queue);
@@ -182,6 +193,10 @@ class HistoryAudit {
           task.takenAgain.push(seq);
         }
         task.firstAssigned ??= entry;
+        this.checkGates(after, seq);
+        return;
+      case 'task.retried':
+        if (event.fromScratch) task.steps.clear();
         return;
       case 'step.done':
         if (task.steps.has(event.step)) {
@@ -203,6 +218,20 @@ class HistoryAudit {
         return;
       default:
         return;
+    }
+  }
+
+  /** Who opens a gate is recorded before it opens. */
+  private checkGates({ spec, gates, state }: TaskView, seq: number): void {
+    if (state !== 'ASSIGNED') return;
+    for (const { kind, open } of gates) {
+      if (open) continue;
+      this.report.add(
+        spec.id,
+        kind,
+        seq,
+        `A worker took it (event ${seq}) before its ${kind} let it.`,
+      );
     }
   }
 

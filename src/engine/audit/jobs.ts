@@ -3,7 +3,7 @@
  * disagreement counts only if it stays the same while everything written before it is recorded.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type GoalView, isProven, type TaskView } from '../../core/goal.js';
+import { type GoalView, isProven, jobOf, rootJobOf, type TaskView } from '../../core/goal.js';
 import { gateJobId, relayJobId } from '../../core/ids.js';
 import { isFinal, type GoalState, type TaskState } from '../../core/task-state.js';
 import type { Log } from '../../log/log.js';
@@ -132,7 +132,7 @@ class Look {
 
   private async ofGoal(goal: GoalView): Promise<Omit<Mismatch, 'ends'>[]> {
     const tasks = [...goal.tasks.values()];
-    const root: JobRef = { queue: 'goals', id: goal.id };
+    const root: JobRef = { queue: 'goals', id: rootJobOf(goal) };
     const [rootState, ...states] = await this.statesOf([root, ...tasks.map(refOf)]);
     if (!this.counted.has(goal.id)) this.jobs += 1 + states.length;
     this.counted.add(goal.id);
@@ -151,7 +151,7 @@ class Look {
       return [];
     }
     const found: Omit<Mismatch, 'ends'>[] = [];
-    if (!JOBS_OF_GOAL[goal.state].includes(rootState!)) {
+    if (!JOBS_OF_GOAL[goal.state].includes(rootState!) && !endedEarly(goal, rootState!)) {
       found.push({ goal: goal.id, task: null, says: goal.state, job: rootState!, queue: 'goals' });
     }
     for (const [index, task] of tasks.entries()) {
@@ -171,15 +171,12 @@ class Look {
   }
 
   /** Its needs are done, and the relay that tells it waits for a supervisor. */
-  private async isOnItsWay(
-    goal: GoalView,
-    { spec, state }: TaskView,
-    job: JobState,
-  ): Promise<boolean> {
+  private async isOnItsWay(goal: GoalView, task: TaskView, job: JobState): Promise<boolean> {
+    const { spec, state } = task;
     if (this.parts.running || state !== 'PENDING' || job !== 'waiting-children') return false;
     const refs = spec.needs.flatMap((need) => [
-      { queue: 'relays', id: relayJobId(need) },
-      { queue: 'gates', id: gateJobId(spec.id, need) },
+      { queue: 'relays', id: relayJobId(jobOf(goal.tasks.get(need)!)) },
+      { queue: 'gates', id: gateJobId(jobOf(task), need) },
     ]);
     const states = await this.queues.states(refs);
     const waits = states.some((one) => one !== 'missing' && one !== 'completed');
@@ -195,8 +192,22 @@ function agrees(goal: GoalView, task: TaskView, job: JobState): boolean {
   if (JOBS_OF_TASK[task.state].includes(job)) return true;
   // BullMQ believes a worker that did not run the task's check; Drover does not.
   if (task.state === 'FAILED' && job === 'completed' && !isProven(task)) return true;
+  // What ran in another goal, or before its goal was done once, has no job of its own here.
+  const elsewhere = goal.generation > 1 || (task.state === 'DONE' && task.claims === 0);
+  if (job === 'missing' && elsewhere && isFinal(task.state)) return true;
   // A goal that was rebuilt has jobs only for what was left to do, and so have added tasks that Redis lost.
   return job === 'missing' && (goal.floor > 0 || task.batch > 0) && isFinal(task.state);
+}
+
+/**
+ * The goal's own job waits for the tasks that had no dependents when it was submitted. Where tasks were cancelled or
+ * have begun again since, it may be over earlier than the goal, or wait for what is no longer awaited.
+ */
+function endedEarly(goal: GoalView, root: JobState): boolean {
+  if (root === 'missing') return false;
+  if (goal.counts.CANCELLED > 0) return true;
+  for (const { generation } of goal.tasks.values()) if (generation > 1) return true;
+  return false;
 }
 
 function explain({ goal, task, says, job, queue }: Mismatch): Disagreement {

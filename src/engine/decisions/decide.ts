@@ -11,9 +11,17 @@ import type { Json } from '../../core/plan.js';
 import { kindOf } from '../../projections/durations.js';
 import { goalByKey } from '../../projections/goal-list.js';
 import type { Ledger } from '../recording/ledger.js';
+import { isPaused } from '../../projections/pauses.js';
+import { approveRule, rejectRule } from './approve.js';
 import { cancelRule } from './cancel.js';
+import { cancelTaskRule, skipRule } from './cancel-task.js';
+import { editRule } from './edit.js';
+import { gateRule } from './gate.js';
+import { pauseRule, resumeRule } from './pause.js';
+import { rerunRule } from './reopen.js';
+import { signalRule } from './signal.js';
 import { enqueueRule } from './enqueue.js';
-import { growRule } from './grow.js';
+import { addRule, growRule } from './grow.js';
 import { retryRule } from './retry.js';
 import { type Decision, noGoal, noTask, type Situation } from './rule.js';
 
@@ -23,6 +31,17 @@ const RULES = {
   cancel: cancelRule,
   retry: retryRule,
   grow: growRule,
+  add: addRule,
+  rerun: rerunRule,
+  cancelTask: cancelTaskRule,
+  skip: skipRule,
+  edit: editRule,
+  pause: pauseRule,
+  resume: resumeRule,
+  approve: approveRule,
+  reject: rejectRule,
+  gate: gateRule,
+  signal: signalRule,
 };
 export type RequestName = keyof typeof RULES;
 export type RequestInput<N extends RequestName> = z.input<(typeof RULES)[N]['schema']>;
@@ -77,6 +96,7 @@ function situationOf({ board, durations, log }: Ledger, by: string): Situation {
       if (!goal || !task) throw noTask(id);
       return { goal, task };
     },
+    isPaused: (kind, name) => isPaused(log.db, kind, name),
     goalWithKey: (project, key) => goalByKey(log.db, project, key),
     expectIn: (goal) => (task) => durations.expected(kindOf(goal, task)),
   };

@@ -1,7 +1,7 @@
 /** `enqueue`: a goal with its plan. */
 import { z } from 'zod';
 import { goalId } from '../../core/ids.js';
-import { nameSchema, planSchema, prioritySchema } from '../../core/plan.js';
+import { approvalSchema, nameSchema, planSchema, prioritySchema } from '../../core/plan.js';
 import { checkPlan } from '../../core/plan-check.js';
 import { numberTasks } from './number.js';
 import { type Decision, defineRule } from './rule.js';
@@ -18,6 +18,8 @@ const goalRequestSchema = z.strictObject({
   key: z.string().min(1).max(200).optional(),
   /** The file the plan came from. */
   source: z.string().max(1_000).optional(),
+  /** A person has to agree before the plan starts. */
+  approve: approvalSchema.optional(),
   tasks: planSchema.shape.tasks,
 });
 export type GoalRequest = z.input<typeof goalRequestSchema>;
@@ -38,7 +40,7 @@ export interface Enqueued extends EnqueueDecision {
 export const enqueueRule = defineRule({
   schema: goalRequestSchema,
   decide(request, { by, now, next, goalWithKey, expectIn }) {
-    const { project, title, priority, key, source } = request;
+    const { project, title, priority, key, source, approve } = request;
     const existing = key === undefined ? undefined : goalWithKey(project, key);
     if (existing !== undefined) {
       return { events: [], decision: { goal: existing, created: false } };
@@ -58,6 +60,7 @@ export const enqueueRule = defineRule({
             priority,
             ...(key !== undefined && { key }),
             ...(source !== undefined && { source }),
+            ...(approve !== undefined && { approve }),
           },
         },
         {

@@ -4,8 +4,13 @@ import { DroverError } from '../../core/errors.js';
 import { because, defineRule, eventOn, taskIdSchema, whySchema } from './rule.js';
 
 export const retryRule = defineRule({
-  schema: z.strictObject({ task: taskIdSchema, why: whySchema }),
-  decide({ task: id, why }, situation) {
+  schema: z.strictObject({
+    task: taskIdSchema,
+    /** Its finished steps run again. */
+    fromScratch: z.boolean().default(false),
+    why: whySchema,
+  }),
+  decide({ task: id, fromScratch, why }, situation) {
     const { goal, task } = situation.task(id);
     if (goal.state === 'CANCELLED') {
       throw new DroverError(
@@ -20,9 +25,21 @@ export const retryRule = defineRule({
         `See \`drover status ${goal.id}\`.`,
       );
     }
+    if (task.openNeeds > 0) {
+      throw new DroverError(
+        'conflict',
+        `${id} was ended before everything that it waits for was there.`,
+        `Let it begin anew with \`drover rerun ${id}\`.`,
+      );
+    }
+    const event = {
+      type: 'task.retried',
+      ...(fromScratch && { fromScratch }),
+      ...because(why),
+    } as const;
     return {
-      events: [eventOn(goal, situation, { type: 'task.retried', ...because(why) }, id)],
-      decision: { goal: goal.id, task: id },
+      events: [eventOn(goal, situation, event, id)],
+      decision: { goal: goal.id, task: id, fromScratch },
     };
   },
 });

@@ -29,6 +29,7 @@ export interface Situation {
   /** @throws DroverError `not-found` */
   readonly task: (id: string) => { goal: GoalView; task: TaskView };
   /** The goal that was enqueued with this key. */
+  readonly isPaused: (kind: 'project' | 'capability', name: string) => boolean;
   readonly goalWithKey: (project: string, key: string) => string | undefined;
   /** How long tasks of a goal may take, as far as the log knows such tasks. */
   readonly expectIn: (goal: Pick<GoalView, 'project' | 'source' | 'title'>) => Expect;
@@ -49,7 +50,7 @@ interface RuleSpec<S extends z.ZodType, D extends Decision> {
   /** @throws DroverError where the request cannot be met; the goals stay as they are */
   readonly decide: (request: z.output<S>, situation: Situation) => Decided<D>;
   /** Names requests that are the same one, where their senders do not. */
-  readonly idOf?: (request: z.output<S>) => string;
+  readonly idOf?: (request: z.output<S>) => string | undefined;
 }
 
 /** A request that can be read, and is to be decided on. */

@@ -12,10 +12,10 @@ export interface EffectParts extends ReconcileParts {
 }
 
 /**
- * Carries a recorded decision out and answers it. It may be called again, for a command that is delivered twice;
- * where it was never called, reconciling at the next start does the same.
+ * Carries a recorded decision out. It may be called again, for a command that is delivered twice; where it was never
+ * called, reconciling at the next start does the same.
  */
-export type Effect<D extends Decision, A> = (parts: EffectParts, decision: D) => Promise<A>;
+export type Effect<D extends Decision> = (parts: EffectParts, decision: D) => Promise<void>;
 
 /** Submits those of a goal's jobs that Redis does not hold. */
 export async function submit({ reconciler, watch }: EffectParts, goal: GoalView): Promise<void> {

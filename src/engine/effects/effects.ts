@@ -4,17 +4,27 @@
  */
 import type { DecisionOn, RequestName } from '../decisions/decide.js';
 import { cancelEffect } from './cancel.js';
+import { editEffect } from './edit.js';
 import type { Effect } from './effect.js';
-import { enqueueEffect } from './enqueue.js';
-import { growEffect } from './grow.js';
+import { pauseEffect } from './pause.js';
 import { retryEffect } from './retry.js';
+import { steerEffect } from './steer.js';
+import { submitEffect } from './submit.js';
 
-export const EFFECTS = {
-  enqueue: enqueueEffect,
+export const EFFECTS: { readonly [N in RequestName]: Effect<DecisionOn<N>> } = {
+  enqueue: submitEffect,
   cancel: cancelEffect,
   retry: retryEffect,
-  grow: growEffect,
-} satisfies { readonly [N in RequestName]: Effect<DecisionOn<N>, unknown> };
-
-/** What each request is answered. */
-export type AnswerTo<N extends RequestName> = Awaited<ReturnType<(typeof EFFECTS)[N]>>;
+  grow: submitEffect,
+  add: submitEffect,
+  rerun: steerEffect,
+  cancelTask: steerEffect,
+  skip: steerEffect,
+  edit: editEffect,
+  pause: pauseEffect,
+  resume: pauseEffect,
+  approve: steerEffect,
+  reject: steerEffect,
+  gate: steerEffect,
+  signal: steerEffect,
+};

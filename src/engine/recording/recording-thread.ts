@@ -9,6 +9,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { createBirpc } from 'birpc';
 import { type Answer, answered } from '../../core/answer.js';
 import type { LoggedEvent, NewEvent } from '../../core/events.js';
+import { ownerOf } from '../../core/ids.js';
 import { type GoalState, isFinal } from '../../core/task-state.js';
 import { Log } from '../../log/log.js';
 import {
@@ -96,8 +97,11 @@ class Recording implements RecordingCalls {
         streams: new Streams(reader, connection.client, prefix),
         cursors: this.log.cursors(),
         locate: (job) => {
-          const goal = this.ledger.board.goalOf(job);
-          return goal && { project: goal.project, goal: goal.id, task: job };
+          const { id, generation } = ownerOf(job);
+          const goal = this.ledger.board.goalOf(id);
+          // What was reopened has another job by now; what the one before still says is of no task any more.
+          if (goal?.tasks.get(id)?.generation !== generation) return undefined;
+          return { project: goal.project, goal: goal.id, task: id };
         },
         commit: (events, cursors) => this.ledger.commit(events, { cursors }),
         onGap: (queue) => main.gap(queue),

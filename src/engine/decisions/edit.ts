@@ -1,0 +1,36 @@
+/** `edit`: a task that has not begun gets another text, retry policy or priority. */
+import { z } from 'zod';
+import { DroverError } from '../../core/errors.js';
+import { taskChangesSchema } from '../../core/events.js';
+import { because, defineRule, eventOn, taskIdSchema, whySchema } from './rule.js';
+
+export const editRule = defineRule({
+  schema: z.strictObject({
+    task: taskIdSchema,
+    changes: taskChangesSchema.refine((changes) => Object.keys(changes).length > 0, {
+      error: 'says nothing that changes',
+    }),
+    why: whySchema,
+  }),
+  decide({ task: id, changes, why }, situation) {
+    const { goal, task } = situation.task(id);
+    if (task.state !== 'BACKLOG' && task.state !== 'PENDING') {
+      throw new DroverError(
+        'conflict',
+        `${id} is ${task.state}; only a task that has not begun can be edited.`,
+        `Run it again with \`drover rerun ${id}\`, which can change it too.`,
+      );
+    }
+    if (changes.run !== undefined && task.spec.run === undefined) {
+      throw new DroverError(
+        'bad-input',
+        `${id} is no shell command: its agent reads its input.`,
+        'Change its input (--with).',
+      );
+    }
+    return {
+      events: [eventOn(goal, situation, { type: 'task.edited', changes, ...because(why) }, id)],
+      decision: { goal: goal.id, task: id },
+    };
+  },
+});

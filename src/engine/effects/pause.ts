@@ -1,0 +1,22 @@
+/** Workers are told what is paused, and what was put aside is handed back. */
+import { listPauses } from '../../projections/pauses.js';
+import type { DecisionOn } from '../decisions/decide.js';
+import type { EffectParts } from './effect.js';
+
+export async function pauseEffect(
+  { recording, reconciler, steering }: EffectParts,
+  { goal, project, capability }: DecisionOn<'pause'>,
+): Promise<void> {
+  const { board, log } = recording;
+  const pauses = listPauses(log.db);
+  if (capability !== undefined) {
+    await steering.followCapability(capability, pauses);
+    return;
+  }
+  const concerned = project === undefined ? [board.goal(goal)!] : board.inState('OPEN', 'SETTLED');
+  if (project !== undefined) await steering.followProjects(pauses);
+  for (const view of concerned) {
+    if (project !== undefined && view.project !== project) continue;
+    await reconciler.effect(view.id, () => steering.followPause(view, pauses));
+  }
+}

@@ -1,0 +1,129 @@
+/** Tasks that begin again, in their goal or in a fork of it. */
+import { describe, expect, it } from 'vitest';
+import { audit } from '../../src/engine/audit/audit.js';
+import type { Drover } from '../../src/engine/drover.js';
+import type { TaskContext } from '../../src/index.js';
+import { testBed } from '../support/redis.js';
+
+const bed = testBed();
+
+/** a → b → d, a → c → d; each says what it saw. */
+const diamond = [
+  { name: 'a', capability: 'work', with: { say: 1 } },
+  { name: 'b', capability: 'work', needs: ['a'] },
+  { name: 'c', capability: 'work', needs: ['a'] },
+  { name: 'd', capability: 'work', needs: ['b', 'c'] },
+];
+
+async function agree(drover: Drover): Promise<void> {
+  const { log } = drover.ledger;
+  const redis = { client: drover.connection.client, prefix: drover.prefix };
+  const report = await audit({ log, redis, running: true });
+  expect(report.disagreements).toEqual([]);
+}
+
+const say = async (task: TaskContext): Promise<unknown> => ({
+  say: task.with['say'] ?? null,
+  saw: await task.needs(),
+});
+
+const results = (drover: Drover, goal: string) =>
+  Object.fromEntries(
+    drover
+      .goal(goal)
+      .report()
+      .tasks.map(({ name, result }) => [name, result]),
+  );
+
+describe('a task of a goal that is done', () => {
+  it('begins again with what builds on it, under jobs of their own, and shares what it needs', async () => {
+    const drover = await bed.start();
+    const runs: string[] = [];
+    await drover.agent('work', (task) => {
+      runs.push(`${task.name}#${task.claim}`);
+      return say(task);
+    });
+    const goal = await drover.enqueue({ title: 'Again', tasks: diamond });
+    expect((await goal.done()).state).toBe('DONE');
+    const again = await drover.rerun('task-2', { changes: { with: { say: 2 } }, why: 'wrong' });
+    expect(again).toEqual({ goal: 'goal-1', task: 'task-2', tasks: ['task-2', 'task-4'] });
+    const report = await goal.done();
+    expect(report.state).toBe('DONE');
+    expect(runs.slice(4)).toEqual(['b#2', 'd#2']);
+    const a = { say: 1, saw: {} };
+    const b = { say: 2, saw: { a } };
+    expect(results(drover, 'goal-1')).toEqual({
+      a,
+      b,
+      c: { say: null, saw: { a } },
+      d: { say: null, saw: { b, c: { say: null, saw: { a } } } },
+    });
+    await agree(drover);
+    expect(bed.errors).toEqual([]);
+  });
+
+  it('begins again in a fork that takes over what was finished', async () => {
+    const drover = await bed.start();
+    const runs: string[] = [];
+    await drover.agent('work', (task) => {
+      runs.push(`${task.goal.id} ${task.name}`);
+      return say(task);
+    });
+    const goal = await drover.enqueue({ title: 'Fork', tasks: diamond });
+    await goal.done();
+    const before = results(drover, 'goal-1');
+    const options = { fork: true, key: 'once', changes: { with: { say: 9 } } };
+    const fork = await drover.rerun('task-3', options);
+    expect(await drover.rerun('task-3', options)).toEqual(fork);
+    expect(fork.goal).toBe('goal-2');
+    await drover.goal('goal-2').done();
+    expect(runs.slice(4)).toEqual(['goal-2 c', 'goal-2 d']);
+    expect(results(drover, 'goal-1')).toEqual(before);
+    expect(results(drover, 'goal-2')).toMatchObject({ b: before['b'], c: { say: 9 } });
+    await agree(drover);
+  });
+});
+
+describe('a task of a goal that runs', () => {
+  it('begins again while what builds on it waits or runs; what ran is aborted', async () => {
+    const drover = await bed.start();
+    const aborted: string[] = [];
+    let hold = true;
+    await drover.agent('work', async (task) => {
+      if (task.name === 'd' || !hold || task.name === 'a') return say(task);
+      await new Promise<void>((resolve) => {
+        task.signal.addEventListener('abort', () => {
+          aborted.push(task.name);
+          resolve();
+        });
+      });
+      return null;
+    });
+    const goal = await drover.enqueue({ title: 'Running', tasks: diamond });
+    const begun = (name: string) => () =>
+      goal.report().tasks.find((task) => task.name === name)!.state === 'ACTIVE';
+    await expect.poll(begun('b')).toBe(true);
+    await expect.poll(begun('c')).toBe(true);
+    hold = false;
+    await drover.rerun('task-1', { changes: { with: { say: 5 } } });
+    expect((await goal.done()).state).toBe('DONE');
+    expect(aborted.toSorted()).toEqual(['b', 'c']);
+    expect(results(drover, 'goal-1')).toMatchObject({
+      d: { saw: { b: { saw: { a: { say: 5 } } } } },
+    });
+    await agree(drover);
+  });
+
+  it('begins again without its journal, or with it where asked', async () => {
+    const drover = await bed.start();
+    let steps = 0;
+    await drover.agent('work', (task) => task.step('count', () => (steps += 1)));
+    const goal = await drover.enqueue({ title: 'Steps', tasks: [diamond[0]!] });
+    await goal.done();
+    await drover.rerun('task-1', { keepSteps: true });
+    expect((await goal.done()).tasks[0]!.result).toBe(1);
+    await drover.rerun('task-1');
+    expect((await goal.done()).tasks[0]!.result).toBe(2);
+    await agree(drover);
+  });
+});
