@@ -63,6 +63,24 @@ CREATE TABLE `pauses` (
 	PRIMARY KEY(`kind`, `name`)
 );
 --> statement-breakpoint
+CREATE TABLE `schedules` (
+	`name` text PRIMARY KEY NOT NULL,
+	`project` text NOT NULL,
+	`by` text,
+	`added_at` integer NOT NULL,
+	`cron` text NOT NULL,
+	`tz` text NOT NULL,
+	`overlap` text NOT NULL,
+	`catch_up` text NOT NULL,
+	`request` text NOT NULL,
+	`paused` integer NOT NULL,
+	`accounted` integer NOT NULL,
+	`queued` text NOT NULL,
+	`last_goal` text,
+	`last_fired_at` integer,
+	`remark` text
+);
+--> statement-breakpoint
 CREATE TABLE `tasks` (
 	`id` text PRIMARY KEY NOT NULL,
 	`goal` text NOT NULL,

@@ -7,6 +7,8 @@ export {
   createDrover,
 } from './engine/drover.js';
 export type { AgentOptions } from './engine/agent-host.js';
+export type { Schedules } from './engine/control.js';
+export type { ScheduleRequest } from './engine/decisions/schedule-add.js';
 export type { GoalHandle } from './engine/goal-handle.js';
 export type { Enqueued, GoalRequest } from './engine/decisions/enqueue.js';
 export type { TaskContext } from './agents/context.js';

@@ -24,6 +24,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<CommandDef>>> = {
   validate: async () => (await import('./commands/validate.js')).validateCommand,
   import: async () => (await import('./commands/import.js')).importCommand,
   export: async () => (await import('./commands/export.js')).exportCommand,
+  schedule: async () => (await import('./commands/schedule.js')).scheduleCommand,
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand,
 };
 

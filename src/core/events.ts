@@ -8,6 +8,7 @@
 import { z } from 'zod';
 import { GATE_KINDS } from './ids.js';
 import { approvalSchema, jsonSchema, prioritySchema, retrySchema, taskSpecSchema } from './plan.js';
+import { scheduleEventSchema } from './schedule-events.js';
 
 export const EVENT_VERSION = 1;
 
@@ -167,6 +168,7 @@ export const eventSchema = z.discriminatedUnion('type', [
   agentEventSchema,
   queueEventSchema,
   supervisorEventSchema,
+  scheduleEventSchema,
 ]);
 export type Event = z.infer<typeof eventSchema>;
 
@@ -175,7 +177,7 @@ export interface Envelope {
   /** Epoch milliseconds: Redis' clock for queue and agent events, the supervisor's for its own. */
   readonly time: number;
   readonly project: string;
-  /** Empty for what belongs to no goal. */
+  /** A goal's id, a schedule (`scheduleSubject`), or empty for what belongs to neither. */
   readonly goal: string;
   readonly task?: string;
   readonly claim?: number;

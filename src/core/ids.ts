@@ -7,7 +7,7 @@ export type GoalId = `goal-${number}`;
 export type TaskId = `task-${number}`;
 
 /** Queues of the engine itself; no capability may use these names. */
-export const ENGINE_QUEUES = ['goals', 'relays', 'gates', 'commands'] as const;
+export const ENGINE_QUEUES = ['goals', 'relays', 'gates', 'schedules', 'commands'] as const;
 export type EngineQueue = (typeof ENGINE_QUEUES)[number];
 
 export const goalId = (number: number): GoalId => `goal-${number}`;

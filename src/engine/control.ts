@@ -2,9 +2,10 @@
 import { isGoalId } from '../core/ids.js';
 import type { Json, PlannedTaskInput } from '../core/plan.js';
 import type { DecisionOn, RequestInput, RequestName } from './decisions/decide.js';
+import type { ScheduleRequest } from './decisions/schedule-add.js';
 
 /** Requests that people make of what is under way. */
-export type ControlName = Exclude<RequestName, 'enqueue' | 'grow' | 'gate'>;
+export type ControlName = Exclude<RequestName, 'enqueue' | 'grow' | 'gate' | 'scheduleFire'>;
 
 /** Hands a request in and resolves with what was decided. */
 export type Ask = <N extends ControlName>(
@@ -18,8 +19,28 @@ export type PauseScope =
   | { readonly project: string }
   | { readonly capability: string };
 
+/** Goals that begin again and again. */
+export interface Schedules {
+  /**
+   * Adds a schedule. Its plan is kept as it is now.
+   * @throws DroverError `bad-input` for times that make no sense, `conflict` where the name is taken
+   */
+  add(schedule: ScheduleRequest): Promise<void>;
+  /** Nothing is due until it is resumed; what would have been is not made up for. */
+  pause(schedule: string, why?: string): Promise<void>;
+  resume(schedule: string, why?: string): Promise<void>;
+  /** What has begun goes on. */
+  remove(schedule: string, why?: string): Promise<void>;
+  /**
+   * Begins now, besides its times and also while it is paused; resolves with the goals that began.
+   * @throws DroverError `conflict` where the goal before is open and the schedule would skip
+   */
+  run(schedule: string): Promise<readonly string[]>;
+}
+
 /** Every request is refused with a DroverError (`not-found`, `conflict`, `bad-input`) where it cannot be met. */
 export interface Control {
+  readonly schedules: Schedules;
   /**
    * Gives a goal or a task up; what runs gets its abort signal within a second.
    * @param options.dependents what becomes of the tasks that build on the task: `cancel` (the default), `block`, or
@@ -64,6 +85,23 @@ export interface Control {
 }
 
 export const controlBy = (ask: Ask): Control => ({
+  schedules: {
+    async add(schedule) {
+      await ask('scheduleAdd', schedule);
+    },
+    async pause(schedule, why) {
+      await ask('schedulePause', { schedule, why });
+    },
+    async resume(schedule, why) {
+      await ask('scheduleResume', { schedule, why });
+    },
+    async remove(schedule, why) {
+      await ask('scheduleRemove', { schedule, why });
+    },
+    async run(schedule) {
+      return (await ask('scheduleRun', { schedule })).created;
+    },
+  },
   async cancel(id, why, { dependents } = {}) {
     if (isGoalId(id)) await ask('cancel', { goal: id, why });
     else await ask('cancelTask', { task: id, why, dependents });

@@ -12,13 +12,14 @@ import { Log } from '../log/log.js';
 import { acquireWriterLock } from '../log/writer-lock.js';
 import type { Ask } from './control.js';
 import { decide, type DecisionOn, type RequestName } from './decisions/decide.js';
+import type { Calendar } from './decisions/rule.js';
 import { Ledger } from './recording/ledger.js';
 import type { Enqueued, GoalRequest } from './decisions/enqueue.js';
 
 /** @throws DroverError `bad-input`, `bad-plan`, `log-locked` where a supervisor runs after all */
 export function enqueueOffline(dataDir: string, input: GoalRequest): Enqueued {
   return asWriter(dataDir, (ledger) => {
-    const { goal, created } = record(ledger, 'enqueue', input);
+    const { goal, created } = record(ledger, 'enqueue', input, NO_CALENDAR);
     const tasks = [...ledger.board.goal(goal)!.tasks.values()];
     const ids = Object.fromEntries(tasks.map(({ spec }) => [spec.name, spec.id]));
     return { goal, created, tasks: ids, waitingFor: [] };
@@ -28,14 +29,28 @@ export function enqueueOffline(dataDir: string, input: GoalRequest): Enqueued {
 /** @throws DroverError `bad-input`, `not-found`, `conflict`, `log-locked` */
 export function askOffline(dataDir: string): Ask {
   return async (name, input) => {
-    requireLog(dataDir);
-    return asWriter(dataDir, (ledger) => record(ledger, name, input));
+    if (name !== 'scheduleAdd') requireLog(dataDir);
+    const calendar = name.startsWith('schedule') ? await loadCalendar() : NO_CALENDAR;
+    return asWriter(dataDir, (ledger) => record(ledger, name, input, calendar));
   };
 }
 
 /** The rule of this name makes decisions of this shape. */
-const record = <N extends RequestName>(ledger: Ledger, name: N, input: unknown): DecisionOn<N> =>
-  decide(ledger, { name, input, by: userInfo().username });
+const record = <N extends RequestName>(
+  ledger: Ledger,
+  name: N,
+  input: unknown,
+  calendar: Calendar,
+): DecisionOn<N> => decide(ledger, { name, input, by: userInfo().username }, calendar);
+
+/** Requests that are not about schedules do not look at it. */
+const NO_CALENDAR: Calendar = { check: () => undefined, next: () => undefined };
+
+/** Loading BullMQ takes longer than most requests. */
+async function loadCalendar(): Promise<Calendar> {
+  const { checkCron, nextDue } = await import('../queues/cron.js');
+  return { check: checkCron, next: nextDue };
+}
 
 /** A mistyped directory must not become a new log. */
 function requireLog(dataDir: string): void {

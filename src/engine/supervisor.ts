@@ -25,6 +25,7 @@ import { findOutcomes, Reconciler, type ReconcileParts } from './reconcile.js';
 import type { Recording } from './recording/recording.js';
 import type { ChangedGoal } from './recording/recording-thread.js';
 import { Retention, type RetentionPolicy } from './retention.js';
+import { ScheduleKeeper } from './schedule-keeper.js';
 import { Steering } from './steering.js';
 import { Turns } from './turns.js';
 import { Upkeep } from './upkeep.js';
@@ -45,6 +46,7 @@ export class Supervisor {
   private readonly parts: EffectParts;
   private readonly reconciler: Reconciler;
   private readonly retention: Retention;
+  private readonly keeper: ScheduleKeeper;
   private readonly upkeep: Upkeep;
   private readonly workers: { close: (force?: boolean) => Promise<void> }[] = [];
   private readonly unsubscribe: () => void;
@@ -69,10 +71,24 @@ export class Supervisor {
     };
     this.reconciler = new Reconciler(parts);
     this.retention = new Retention(parts, options.retention);
+    this.keeper = new ScheduleKeeper({
+      client,
+      prefix,
+      recording,
+      timing: options.timing,
+      fire: (schedule, due) =>
+        this.request(
+          'scheduleFire',
+          { schedule, ...(due !== undefined && { due }) },
+          `schedule ${schedule}`,
+        ),
+      onError,
+    });
     this.parts = {
       ...parts,
       reconciler: this.reconciler,
       retention: this.retention,
+      keeper: this.keeper,
       watch: (queues) => this.watch(queues),
     };
     this.upkeep = new Upkeep({
@@ -112,6 +128,7 @@ export class Supervisor {
     await this.reconciler.reconcileAll();
     await this.upkeep.compare();
     await recording.start();
+    await this.keeper.start();
     this.workers.push(
       startEngineWorkers(
         client,
@@ -185,7 +202,10 @@ export class Supervisor {
   async close(force = false): Promise<void> {
     await this.upkeep.stop();
     this.unsubscribe();
-    const closing = Promise.all(this.workers.map((worker) => worker.close(force)));
+    const closing = Promise.all([
+      this.keeper.close(force),
+      ...this.workers.map((worker) => worker.close(force)),
+    ]);
     await unlessAway(this.options.connection.client, closing);
     const { flows, jobs, gates } = this.parts;
     await Promise.all([flows.close(), jobs.close(), gates.close()]);
@@ -210,6 +230,7 @@ export class Supervisor {
       this.reconciler.opened(goal, tasks).catch(failed);
       if (began.length > 0) this.reconciler.began(goal, began).catch(failed);
       if (state === 'DONE' || state === 'CANCELLED') this.reconciler.forget(goal);
+      if (state !== 'OPEN') this.keeper.ended(goal);
     }
   }
 
@@ -231,6 +252,7 @@ export class Supervisor {
     await recording.catchUp();
     await this.reconciler.reconcileAll();
     await this.reconciler.repairDone();
+    await this.keeper.compare();
     // Twice, because of what was claimed in between and is not recorded yet.
     await this.reconciler.raiseClaims();
     await recording.catchUp();

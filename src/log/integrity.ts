@@ -1,7 +1,8 @@
 /** Questions to the log as it lies on the disk, for audits. They trust no code that wrote it. */
-import { and, asc, countDistinct, count, eq, gt, isNotNull, ne, sql } from 'drizzle-orm';
+import { and, asc, countDistinct, count, eq, gt, isNotNull, like, ne, not, sql } from 'drizzle-orm';
+import { scheduleOf, scheduleSubject } from '../core/schedule.js';
 import type { Database } from './database.js';
-import { events, goals, meta, tasks } from './schema.js';
+import { events, goals, meta, schedules, tasks } from './schema.js';
 
 /** Key of the sequence number up to which entries were read from a Redis that this log has left. */
 const FOREIGN_ORIGINS = 'foreign-origins';
@@ -69,18 +70,37 @@ export function lastEntries(db: Database): Map<string, string> {
   return new Map(rows.map(({ queue, entry }) => [queue!, entry!]));
 }
 
+const ofSchedules = like(events.goal, `${scheduleSubject('')}%`);
+/** Events that name a goal, and nothing else. */
+const ofGoals = and(not(ofSchedules), ne(events.goal, ''));
+
+/** Every schedule that an event or a stored row names. */
+export const scheduleNames = (db: Database): string[] =>
+  db
+    .selectDistinct({ subject: events.goal })
+    .from(events)
+    .where(ofSchedules)
+    .all()
+    .map(({ subject }) => scheduleOf(subject)!)
+    .concat(
+      db
+        .select({ name: schedules.name })
+        .from(schedules)
+        .all()
+        .map(({ name }) => name),
+    );
+
 /** Every goal that an event or a stored row names, oldest first. */
 export function goalIds(db: Database): string[] {
   const rows = db
     .select({ id: events.goal })
     .from(events)
+    .where(ofGoals)
     .union(db.select({ id: goals.id }).from(goals))
     .union(db.select({ id: tasks.goal }).from(tasks))
     .all();
   const number = (id: string): number => Number(id.slice(id.indexOf('-') + 1));
-  // What belongs to no goal names none.
-  const ids = rows.map(({ id }) => id).filter((id) => id !== '');
-  return ids.toSorted((a, b) => number(a) - number(b));
+  return rows.map(({ id }) => id).toSorted((a, b) => number(a) - number(b));
 }
 
 /** Tasks by id with their goal, and whether its jobs have left Redis. */
@@ -98,7 +118,7 @@ export function totals(db: Database): { events: number; goals: number; tasks: nu
   const named = db
     .select({ rows: countDistinct(events.goal) })
     .from(events)
-    .where(ne(events.goal, ''))
+    .where(ofGoals)
     .get();
   const stored = db.select({ rows: count() }).from(tasks).get();
   return { events: logged?.rows ?? 0, goals: named?.rows ?? 0, tasks: stored?.rows ?? 0 };

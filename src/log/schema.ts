@@ -14,6 +14,7 @@ import {
 import type { Event } from '../core/events.js';
 import type { GateView } from '../core/goal.js';
 import { type Approval, type Json, PRIORITIES, type TaskSpec } from '../core/plan.js';
+import { CATCH_UPS, OVERLAPS } from '../core/schedule-events.js';
 import { GOAL_STATES, TASK_STATES } from '../core/task-state.js';
 
 const PAUSE_KINDS = ['project', 'capability'] as const;
@@ -139,3 +140,22 @@ export const tasks = sqliteTable(
   },
   (table) => [index('tasks_goal').on(table.goal, table.position)],
 );
+
+/** Projection: one row a schedule that was not removed. */
+export const schedules = sqliteTable('schedules', {
+  name: text().primaryKey(),
+  project: text().notNull(),
+  by: text(),
+  addedAt: integer('added_at').notNull(),
+  cron: text().notNull(),
+  tz: text().notNull(),
+  overlap: text({ enum: OVERLAPS }).notNull(),
+  catchUp: text('catch_up', { enum: CATCH_UPS }).notNull(),
+  request: text({ mode: 'json' }).notNull().$type<Record<string, Json>>(),
+  paused: integer({ mode: 'boolean' }).notNull(),
+  accounted: integer().notNull(),
+  queued: text({ mode: 'json' }).notNull().$type<(number | null)[]>(),
+  lastGoal: text('last_goal'),
+  lastFiredAt: integer('last_fired_at'),
+  remark: text(),
+});

@@ -20,7 +20,7 @@ export type Change = (values: Values) => number | bigint;
 
 export function prepareChange(db: Database, written: Written): Change {
   const { sql, params } = written.toSQL();
-  const statement = db.$client.prepare<unknown[]>(sql);
+  const statement = db.$client.prepare(sql);
   const bind = binder(params);
   return (values) => statement.run(bind(values)).lastInsertRowid;
 }

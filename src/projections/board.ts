@@ -73,7 +73,7 @@ export class Board {
       db,
       db
         .update(tasks)
-        .set(placeholders(state) as Partial<TaskRow>)
+        .set(placeholders(state))
         .where(eq(id, sql.placeholder('id'))),
     );
   }

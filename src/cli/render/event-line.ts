@@ -133,6 +133,28 @@ export function wordsOf(event: Event, time: number): Words {
       return { text: 'done', style: 'green' };
     case 'task.failed':
       return { text: `failed: ${event.reason}`, style: 'red' };
+    case 'schedule.added':
+      return { text: `schedule "${event.cron}" in ${event.tz}`, style: 'bold' };
+    case 'schedule.paused':
+      return { text: `schedule paused${because(event.why)}`, style: 'yellow' };
+    case 'schedule.resumed':
+      return { text: `schedule goes on${because(event.why)}` };
+    case 'schedule.removed':
+      return { text: `schedule removed${because(event.why)}`, style: 'yellow' };
+    case 'schedule.fired':
+      return { text: `${event.goal} begins${dueAt(event.due)}`, style: 'cyan' };
+    case 'schedule.queued':
+      return { text: `what is due${dueAt(event.due)} waits for ${event.behind}` };
+    case 'schedule.skipped':
+      return {
+        text: `what was due${dueAt(event.due)} is skipped: ${event.reason}`,
+        style: 'yellow',
+      };
+    case 'schedule.missed':
+      return {
+        text: `${event.more ? 'more than ' : ''}${event.count} were missed, the last${dueAt(event.to)}`,
+        style: 'yellow',
+      };
     default:
       // A log may be read that knows more.
       return { text: (event satisfies never as Event).type };
@@ -140,6 +162,9 @@ export function wordsOf(event: Event, time: number): Words {
 }
 
 const VIA = { person: '', board: ' in Bull Board', time: ' by its deadline' } as const;
+
+const dueAt = (due: number | null): string =>
+  due === null ? ' by hand' : ` at ${formatDateTime(due)}`;
 
 /** Commands may be whole scripts. */
 const brief = (command: string): string => truncate(oneLine(command), 60);

@@ -29,6 +29,7 @@ import { auditJobs } from './jobs.js';
 import { compareRows } from './rows.js';
 import { auditState, type StateAudit, type StateParts } from './state.js';
 import type { Disagreement, Witness } from './disagreement.js';
+import { auditSchedules } from './schedules.js';
 
 export interface AuditParts {
   readonly log: Log;
@@ -81,6 +82,7 @@ export async function audit(parts: AuditParts): Promise<AuditReport> {
     const isOver = view.state === 'DONE' || view.state === 'CANCELLED';
     projects.set(view.project, (projects.get(view.project) ?? new Map()).set(id, { isOver }));
   }
+  disagreements.push(...auditSchedules(log));
   let jobs = 0;
   const heard: Witness[] = ['log', 'projection'];
   const owner = redis && (await redis.client.get(ownerKey(redis.prefix)));
@@ -207,7 +209,7 @@ async function strays(
   const goals = new Map([...homes.values()].map(({ goal, evicted }) => [goal, evicted]));
   const evictedOf = (id: string): boolean | undefined => homes.get(id)?.evicted ?? goals.get(id);
   // Relays and gates are named after their task.
-  const ownJobs = jobs.filter(({ queue }) => queue !== 'commands');
+  const ownJobs = jobs.filter(({ queue }) => queue !== 'commands' && queue !== 'schedules');
   const taskOf = (id: string): string => id.split('.')[0]!;
   const list = (ids: readonly string[]): string =>
     ids.slice(0, LISTED).join(', ') + (ids.length > LISTED ? ', …' : '');

@@ -10,6 +10,7 @@ import { DroverError } from '../../core/errors.js';
 import type { Json } from '../../core/plan.js';
 import { kindOf } from '../../projections/durations.js';
 import { goalByKey } from '../../projections/goal-list.js';
+import { loadSchedule } from '../../projections/schedules.js';
 import type { Ledger } from '../recording/ledger.js';
 import { isPaused } from '../../projections/pauses.js';
 import { approveRule, rejectRule } from './approve.js';
@@ -23,7 +24,10 @@ import { signalRule } from './signal.js';
 import { enqueueRule } from './enqueue.js';
 import { addRule, growRule } from './grow.js';
 import { retryRule } from './retry.js';
-import { type Decision, noGoal, noTask, type Situation } from './rule.js';
+import { scheduleAddRule } from './schedule-add.js';
+import { scheduleFireRule, scheduleRunRule } from './schedule-fire.js';
+import { schedulePauseRule, scheduleRemoveRule, scheduleResumeRule } from './schedule-switch.js';
+import { type Calendar, type Decision, noGoal, noTask, type Situation } from './rule.js';
 
 /** Everything that can be asked, by name; what is done about it is in `../effects/effects.ts`. */
 const RULES = {
@@ -42,6 +46,12 @@ const RULES = {
   reject: rejectRule,
   gate: gateRule,
   signal: signalRule,
+  scheduleAdd: scheduleAddRule,
+  schedulePause: schedulePauseRule,
+  scheduleResume: scheduleResumeRule,
+  scheduleRemove: scheduleRemoveRule,
+  scheduleRun: scheduleRunRule,
+  scheduleFire: scheduleFireRule,
 };
 export type RequestName = keyof typeof RULES;
 export type RequestInput<N extends RequestName> = z.input<(typeof RULES)[N]['schema']>;
@@ -57,12 +67,16 @@ export interface Request {
 }
 
 /** @throws DroverError where the request cannot be met; nothing is recorded then. */
-export function decide(ledger: Ledger, { name, input, by, id: given }: Request): Decision {
+export function decide(
+  ledger: Ledger,
+  { name, input, by, id: given }: Request,
+  calendar: Calendar,
+): Decision {
   if (!isRequest(name)) throw noCommand(name);
   const { id, decideOn } = RULES[name].prepare(input);
   const known = lookUp(ledger, id ?? given);
   if (known) return known;
-  const { events, decision } = decideOn(situationOf(ledger, by));
+  const { events, decision } = decideOn(situationOf(ledger, by, calendar));
   const command = id ?? given;
   const outcome = { ...decision } as Record<string, Json>;
   ledger.commit(events, command === undefined ? {} : { command: { id: command, outcome } });
@@ -80,7 +94,7 @@ function lookUp({ log }: Ledger, id: string | undefined): Decision | undefined {
   return id === undefined ? undefined : (log.outcome(id) as unknown as Decision | undefined);
 }
 
-function situationOf({ board, durations, log }: Ledger, by: string): Situation {
+function situationOf({ board, durations, log }: Ledger, by: string, calendar: Calendar): Situation {
   return {
     by,
     now: Date.now(),
@@ -98,6 +112,8 @@ function situationOf({ board, durations, log }: Ledger, by: string): Situation {
     },
     isPaused: (kind, name) => isPaused(log.db, kind, name),
     goalWithKey: (project, key) => goalByKey(log.db, project, key),
+    findSchedule: (name) => loadSchedule(log.db, name),
+    calendar,
     expectIn: (goal) => (task) => durations.expected(kindOf(goal, task)),
   };
 }

@@ -9,7 +9,7 @@ import { type Decision, defineRule } from './rule.js';
 /** Longest title, characters. */
 const MAX_TITLE = 500;
 
-const goalRequestSchema = z.strictObject({
+export const goalRequestSchema = z.strictObject({
   title: z.string().trim().min(1).max(MAX_TITLE),
   /** The project it belongs to; `default` unless given. */
   project: nameSchema.default('default'),

@@ -7,6 +7,8 @@ import { DroverError } from '../../core/errors.js';
 import type { Event, NewEvent } from '../../core/events.js';
 import type { GoalView, TaskView } from '../../core/goal.js';
 import { isGoalId, isTaskId } from '../../core/ids.js';
+import type { ScheduleView } from '../../core/schedule.js';
+import type { CronTime } from '../../queues/cron.js';
 import type { Expect } from './number.js';
 
 export const goalIdSchema = z.string().refine(isGoalId, { error: 'must be a goal such as goal-7' });
@@ -15,6 +17,14 @@ export const taskIdSchema = z
   .refine(isTaskId, { error: 'must be a task such as task-123' });
 /** Why somebody asks, for the log. */
 export const whySchema = z.string().optional();
+
+/** Cron expressions and time zones; BullMQ's, which takes long to load and which few requests need. */
+export interface Calendar {
+  /** @throws DroverError `bad-input` where the times make no sense */
+  readonly check: (times: CronTime, now: number) => void;
+  /** The first moment after another at which it is due, epoch milliseconds. */
+  readonly next: (times: CronTime, after: number) => number | undefined;
+}
 
 /** What a rule may look at. */
 export interface Situation {
@@ -31,12 +41,17 @@ export interface Situation {
   /** The goal that was enqueued with this key. */
   readonly isPaused: (kind: 'project' | 'capability', name: string) => boolean;
   readonly goalWithKey: (project: string, key: string) => string | undefined;
+  /** The schedule of this name, where there is one. */
+  readonly findSchedule: (name: string) => ScheduleView | undefined;
+  /** When schedules are due. */
+  readonly calendar: Calendar;
   /** How long tasks of a goal may take, as far as the log knows such tasks. */
   readonly expectIn: (goal: Pick<GoalView, 'project' | 'source' | 'title'>) => Expect;
 }
 
 /** What a request led to; kept with its id, so that a repeated one gets the same. JSON. */
 export interface Decision {
+  /** What it is about: a goal, or a schedule as its events name it. */
   readonly goal: string;
 }
 

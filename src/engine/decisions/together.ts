@@ -8,7 +8,7 @@
 import { type Answer, refusal } from '../../core/answer.js';
 import type { Ledger } from '../recording/ledger.js';
 import { decide, type Request } from './decide.js';
-import type { Decision } from './rule.js';
+import type { Calendar, Decision } from './rule.js';
 
 interface Waiting {
   readonly request: Request;
@@ -18,7 +18,10 @@ interface Waiting {
 export class Decisions {
   private waiting: Waiting[] = [];
 
-  constructor(private readonly ledger: Ledger) {}
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly calendar: Calendar,
+  ) {}
 
   decide(request: Request): Promise<Answer<Decision>> {
     return new Promise((resolve) => {
@@ -36,7 +39,7 @@ export class Decisions {
   private answers(batch: readonly Waiting[]): (Answer<Decision> | Promise<never>)[] {
     const attempt = ({ request }: Waiting): Answer<Decision> => {
       try {
-        return { ok: decide(this.ledger, request) };
+        return { ok: decide(this.ledger, request, this.calendar) };
       } catch (error) {
         return refusal(error);
       }

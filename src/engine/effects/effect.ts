@@ -3,10 +3,12 @@ import type { GoalView } from '../../core/goal.js';
 import type { Decision } from '../decisions/rule.js';
 import type { ReconcileParts, Reconciler } from '../reconcile.js';
 import type { Retention } from '../retention.js';
+import type { ScheduleKeeper } from '../schedule-keeper.js';
 
 export interface EffectParts extends ReconcileParts {
   readonly reconciler: Reconciler;
   readonly retention: Retention;
+  readonly keeper: ScheduleKeeper;
   /** Has the streams of these queues read. */
   readonly watch: (queues: Iterable<string>) => Promise<void>;
 }

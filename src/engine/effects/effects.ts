@@ -8,6 +8,7 @@ import { editEffect } from './edit.js';
 import type { Effect } from './effect.js';
 import { pauseEffect } from './pause.js';
 import { retryEffect } from './retry.js';
+import { fireEffect, scheduleEffect } from './schedules.js';
 import { steerEffect } from './steer.js';
 import { submitEffect } from './submit.js';
 
@@ -27,4 +28,10 @@ export const EFFECTS: { readonly [N in RequestName]: Effect<DecisionOn<N>> } = {
   reject: steerEffect,
   gate: steerEffect,
   signal: steerEffect,
+  scheduleAdd: scheduleEffect,
+  schedulePause: scheduleEffect,
+  scheduleResume: scheduleEffect,
+  scheduleRemove: scheduleEffect,
+  scheduleRun: fireEffect,
+  scheduleFire: fireEffect,
 };

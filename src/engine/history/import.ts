@@ -9,6 +9,7 @@ import { mkdirSync } from 'node:fs';
 import { z } from 'zod';
 import { DroverError, messageOf } from '../../core/errors.js';
 import type { LoggedEvent } from '../../core/events.js';
+import { scheduleOf } from '../../core/schedule.js';
 import { buildLog, contentsOf } from '../../log/build.js';
 import { lastEntries, leaveOrigins } from '../../log/integrity.js';
 import type { Log } from '../../log/log.js';
@@ -22,6 +23,7 @@ import {
 } from '../../log/rows.js';
 import { acquireWriterLock } from '../../log/writer-lock.js';
 import { Board } from '../../projections/board.js';
+import { foldSchedule } from '../../projections/schedules.js';
 import { EXPORT_VERSION, type ExportHeader, headerSchema, trailerSchema } from './export.js';
 import { type Line, readLines } from './lines.js';
 
@@ -138,7 +140,8 @@ class Import {
       for (const { line, row, event } of this.batch) {
         attempt({ number: line }, () => {
           insertRow(db, row);
-          if (!this.board.fold(event)) throw new Error(`${event.goal} was not created before`);
+          if (scheduleOf(event.goal) !== undefined) foldSchedule(db, event);
+          else if (!this.board.fold(event)) throw new Error(`${event.goal} was not created before`);
         });
       }
       this.board.store();

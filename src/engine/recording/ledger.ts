@@ -8,9 +8,11 @@ import { asError, DroverError, messageOf } from '../../core/errors.js';
 import type { Event, LoggedEvent, NewEvent } from '../../core/events.js';
 import type { GoalView } from '../../core/goal.js';
 import type { Json } from '../../core/plan.js';
+import { scheduleOf } from '../../core/schedule.js';
 import type { GoalState } from '../../core/task-state.js';
 import type { Log } from '../../log/log.js';
 import { Board, type Folded } from '../../projections/board.js';
+import { foldSchedule } from '../../projections/schedules.js';
 import { Durations } from '../../projections/durations.js';
 
 export interface CommitOptions {
@@ -105,6 +107,10 @@ export class Ledger {
 
   private record(entry: NewEvent, { events, changed }: Pending): void {
     events.push(this.log.append(entry));
+    if (scheduleOf(entry.goal) !== undefined) {
+      foldSchedule(this.log.db, entry);
+      return;
+    }
     const folded = this.board.fold(entry);
     if (!folded) return;
     const { goal, touched } = folded;

@@ -19,6 +19,7 @@ import {
   type RedisClient,
   unlessAway,
 } from '../../queues/connection.js';
+import { checkCron, nextDue } from '../../queues/cron.js';
 import { Streams } from '../../queues/streams.js';
 import { Recorder } from '../../recorder/recorder.js';
 import type { Request } from '../decisions/decide.js';
@@ -73,6 +74,7 @@ export interface ChangedGoal {
 
 const { dataDir, projectsDir, prefix, redis, environment } = workerData as RecordingData;
 const port = parentPort!;
+const CALENDAR = { check: checkCron, next: nextDue };
 
 class Recording implements RecordingCalls {
   private log!: Log;
@@ -88,7 +90,7 @@ class Recording implements RecordingCalls {
       this.log = Log.open(dataDir);
       this.log.id();
       this.ledger = new Ledger(this.log);
-      this.decisions = new Decisions(this.ledger);
+      this.decisions = new Decisions(this.ledger, CALENDAR);
       const connection = await connect(redis);
       const reader = connection.duplicate();
       this.connection = connection;
