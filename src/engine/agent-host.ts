@@ -80,13 +80,10 @@ export class AgentHost {
       concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
       timing,
       onError,
-      attempt: async (claim, lost) => {
-        const stop = new AbortController();
+      attempt: async (claim, stop) => {
         // Claimed in the very moment in which it was told to go.
         if (this.stopped) stop.abort(new AgentStopped());
         this.running.set(stop, { goal: claim.data.goal, job: claim.jobId });
-        // One controller for all reasons: AbortSignal.any() costs more than the rest of a short attempt.
-        lost.addEventListener('abort', () => stop.abort(lost.reason), { once: true });
         try {
           return await runAttempt(claim, stop, agent);
         } finally {

@@ -150,26 +150,29 @@ export class Reconciler {
     return jobs.retry(refOf(task), task.released);
   }
 
-  /** Submits those of the goal's jobs that Redis does not hold. */
-  async submitMissing(goal: GoalView): Promise<void> {
+  /**
+   * Submits those of the goal's jobs that Redis does not hold.
+   * @param isNew true where it was just created; a command that is delivered again says so too
+   */
+  async submitMissing(goal: GoalView, isNew = false): Promise<void> {
     let turn = false;
     // Two at once would rebuild a lost goal twice, and raise its floor above the claims of the jobs.
     const submitted = this.parts.turns.take(goal.id, async () => {
       // Asked after a wait, the goal may have changed.
-      await this.submit(turn ? this.parts.recording.board.goal(goal.id)! : goal);
+      await this.submit(turn ? this.parts.recording.board.goal(goal.id)! : goal, isNew);
     });
     turn = true;
     await submitted;
   }
 
-  private async submit(goal: GoalView): Promise<void> {
+  private async submit(goal: GoalView, isNew: boolean): Promise<void> {
     const { jobs, flows, order, client, prefix } = this.parts;
     if (goal.state === 'DONE' || goal.state === 'CANCELLED') return;
     const open = [...goal.tasks.values()].filter((task) => !isFinal(task.state));
-    const [root, ...found] = await jobs.priorities([
-      { queue: 'goals', id: rootJobOf(goal) },
-      ...open.map(refOf),
-    ]);
+    const refs = [{ queue: 'goals', id: rootJobOf(goal) }, ...open.map(refOf)];
+    // A start makes every goal known. What was created since, and no stream has spoken of, Redis need not be asked for.
+    const isUnseen = isNew && !goal.submitted && !order.knows(goal.id);
+    const [root, ...found] = isUnseen ? [] : await jobs.priorities(refs);
     const present = new Map<string, number>();
     for (const [index, { spec }] of open.entries()) {
       const priority = found[index];

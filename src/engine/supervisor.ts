@@ -192,7 +192,7 @@ export class Supervisor {
     const goal = this.options.recording.board.goal(enqueued)!;
     const waitingFor: string[] = [];
     for (const capability of capabilitiesOf(goal)) {
-      if ((await this.parts.jobs.workers(capability)) === 0) waitingFor.push(capability);
+      if (!(await this.parts.jobs.hasWorkers(capability))) waitingFor.push(capability);
     }
     const tasks = [...goal.tasks.values()].map(({ spec }) => [spec.name, spec.id]);
     return { goal: goal.id, created, tasks: Object.fromEntries(tasks), waitingFor };

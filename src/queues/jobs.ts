@@ -60,11 +60,18 @@ redis.call('HSET', KEYS[2], 'data', ARGV[1], 'opts', ARGV[2], 'name', ARGV[3], '
 return redis.call('EXISTS', KEYS[1])
 `;
 
+/** Milliseconds for which a queue that had workers is taken to have some. */
+const STAFFED = 1_000;
+
 /** Commands sent in one pipeline at most. */
 const CHUNK = 1_000;
 
 export class Jobs {
   private readonly queues = new Map<string, Queue>();
+  /** When a queue was last seen to have workers, on the clock of `performance.now()`. */
+  private readonly staffed = new Map<string, number>();
+  /** Questions under way for a queue's workers. */
+  private readonly asked = new Map<string, Promise<number>>();
   private readonly finish: Finish;
   private readonly rewrite;
   private readonly raise;
@@ -276,6 +283,21 @@ export class Jobs {
   /** Workers on a queue, whoever runs them. */
   async workers(queue: string): Promise<number> {
     return this.queue(queue).getWorkersCount();
+  }
+
+  /** Whether anybody works on a queue, or did within the last second: Redis lists all of its clients for that. */
+  async hasWorkers(queue: string): Promise<boolean> {
+    if (performance.now() - (this.staffed.get(queue) ?? -STAFFED) < STAFFED) return true;
+    // Those who ask at once share one answer.
+    const asked = this.asked.get(queue) ?? this.workers(queue);
+    this.asked.set(queue, asked);
+    try {
+      if ((await asked) === 0) return false;
+      this.staffed.set(queue, performance.now());
+      return true;
+    } finally {
+      this.asked.delete(queue);
+    }
   }
 
   async close(): Promise<void> {

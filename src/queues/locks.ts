@@ -14,7 +14,7 @@ export type Renew = (jobs: string[], tokens: string[]) => Promise<string[]>;
 
 interface Held {
   readonly token: string;
-  readonly lost: AbortController;
+  readonly stop: AbortController;
 }
 
 export class Locks {
@@ -31,14 +31,19 @@ export class Locks {
     this.timer = setInterval(() => void this.renewAll(), every);
   }
 
-  /** Runs one attempt under the lock that `token` took; its signal aborts when the lock is lost. */
-  async hold<T>(job: string, token: string, work: (lost: AbortSignal) => Promise<T>): Promise<T> {
+  /** Runs one attempt under the lock that `token` took; `stop` is aborted when the lock is lost. */
+  async hold<T>(
+    job: string,
+    token: string,
+    stop: AbortController,
+    work: () => Promise<T>,
+  ): Promise<T> {
     // That this process could claim it again proves that it had lost it.
-    this.held.get(job)?.lost.abort(lockLost(job));
-    const held: Held = { token, lost: new AbortController() };
+    this.held.get(job)?.stop.abort(lockLost(job));
+    const held: Held = { token, stop };
     this.held.set(job, held);
     try {
-      return await work(held.lost.signal);
+      return await work();
     } finally {
       if (this.held.get(job) === held) this.held.delete(job);
     }
@@ -62,7 +67,7 @@ export class Locks {
       );
       for (const [job, held] of asked) {
         // An attempt that has ended meanwhile gave its lock back.
-        if (failed.has(job) && this.held.get(job) === held) held.lost.abort(lockLost(job));
+        if (failed.has(job) && this.held.get(job) === held) held.stop.abort(lockLost(job));
       }
     } catch (error) {
       this.onError(asError(error));

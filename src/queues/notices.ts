@@ -16,10 +16,17 @@ export interface TaskNotice {
   readonly state: string;
 }
 
+/** Most often nobody listens, and asking once costs less than two messages a task. */
 export async function publishTasks(
   client: Redis,
   notices: readonly { channel: typeof TASKS_NEW | typeof TASKS_COMPLETE; notice: TaskNotice }[],
 ): Promise<void> {
+  const [listeners, patterns] = await Promise.all([
+    client.pubsub('NUMSUB', TASKS_NEW, TASKS_COMPLETE),
+    client.pubsub('NUMPAT'),
+  ]);
+  const isHeard = Number(patterns) > 0 || listeners.some((count) => Number(count) > 0);
+  if (!isHeard) return;
   const pipeline = client.pipeline();
   for (const { channel, notice } of notices) pipeline.publish(channel, JSON.stringify(notice));
   await pipeline.exec();

@@ -51,17 +51,20 @@ export class Streams {
     if (!reply) return [];
     const prefixLength = this.prefix.length + 1;
     const queueOf = (key: string): string => key.slice(prefixLength, -':events'.length);
-    let horizon: string | undefined;
     const read = reply.filter(([key]) => key !== wakeKey(this.prefix));
-    for (const [, entries] of read) {
-      const last = entries.at(-1)![0];
-      if (entries.length === PAGE && (!horizon || compareEntries(last, horizon) < 0))
-        horizon = last;
+    const pages = read.map(([key, entries]) => {
+      const queue = queueOf(key);
+      return entries.map(([entry, flat]) => ({ queue, entry, fields: record(flat) }));
+    });
+    // Most often there is one, and Redis has sorted it.
+    if (pages.length < 2) return pages[0] ?? [];
+    let horizon: string | undefined;
+    for (const page of pages) {
+      const last = page.at(-1)!.entry;
+      if (page.length === PAGE && (!horizon || compareEntries(last, horizon) < 0)) horizon = last;
     }
-    return read
-      .flatMap(([key, entries]) =>
-        entries.map(([entry, flat]) => ({ queue: queueOf(key), entry, fields: record(flat) })),
-      )
+    return pages
+      .flat()
       .filter(({ entry }) => !horizon || compareEntries(entry, horizon) <= 0)
       .toSorted((a, b) => compareEntries(a.entry, b.entry));
   }

@@ -59,8 +59,11 @@ export interface AgentWorkerOptions {
   readonly concurrency: number;
   readonly timing: WorkerTiming;
   readonly onError: (error: Error) => void;
-  /** One attempt; `lost` aborts when its lock is lost. */
-  readonly attempt: (claim: Claim, lost: AbortSignal) => Promise<Outcome>;
+  /**
+   * One attempt; `stop` is aborted when its lock is lost, and may be for other reasons: an attempt has one controller,
+   * because they cost more than the rest of a short one.
+   */
+  readonly attempt: (claim: Claim, stop: AbortController) => Promise<Outcome>;
 }
 
 export interface AgentWorker {
@@ -72,10 +75,10 @@ export interface AgentWorker {
 
 export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
   const { claims, attempt, timing } = options;
-  const run = async (job: Job, token: string, lost: AbortSignal): Promise<Json> => {
+  const run = async (job: Job, token: string, stop: AbortController): Promise<Json> => {
     const claim = claims.of(job, token);
     for (;;) {
-      const outcome = await attempt(claim, lost);
+      const outcome = await attempt(claim, stop);
       switch (outcome.kind) {
         case 'done':
           return outcome.result;
@@ -105,8 +108,10 @@ export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
       }
     }
   };
-  const process = async (job: Job, token?: string): Promise<Json> =>
-    locks.hold(job.id!, token!, (lost) => run(job, token!, lost));
+  const process = async (job: Job, token?: string): Promise<Json> => {
+    const stop = new AbortController();
+    return locks.hold(job.id!, token!, stop, () => run(job, token!, stop));
+  };
   const worker = new Worker(options.capability, process, {
     connection: options.connection,
     prefix: claims.prefix,

@@ -8,7 +8,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../core/errors.js';
 import type { NewEvent } from '../core/events.js';
-import { compareEntries, NOTHING_READ, type StreamEntry, type Streams } from '../queues/streams.js';
+import { NOTHING_READ, type StreamEntry, type Streams } from '../queues/streams.js';
 import { type Locate, translate } from './translate.js';
 
 export interface RecorderOptions {
@@ -35,7 +35,7 @@ const BLOCK = 1_000;
 /** Recording takes a fifth of the time at most while it keeps up, … */
 const IDLE_SHARE = 4;
 /** … and is never more than so many milliseconds late by choice. */
-const LONGEST_WAIT = 10;
+const LONGEST_WAIT = 25;
 /** A read of so many entries means that it does not keep up. */
 const MANY = 400;
 /** Milliseconds between tries while commits or reads fail. */
@@ -146,8 +146,8 @@ export class Recorder {
     for (const read of entries) {
       const event = translate(read, this.options.locate);
       if (event) events.push(event);
-      const last = moved.get(read.queue);
-      if (!last || compareEntries(read.entry, last) > 0) moved.set(read.queue, read.entry);
+      // They come in the order in which they were written: the last one of each stream stays.
+      moved.set(read.queue, read.entry);
     }
     this.options.commit(events, moved);
     for (const [queue, entry] of moved) this.cursors.set(queue, entry);

@@ -1,13 +1,10 @@
 /** What an entry of a queue's stream means for the log. Pure. */
-import { z } from 'zod';
 import { agentEventSchema, type Event, type NewEvent } from '../core/events.js';
 import type { Json } from '../core/plan.js';
 import type { StreamEntry } from '../queues/streams.js';
 
 /** Where a job's task belongs; undefined for jobs that are not Drover's. */
 export type Locate = (job: string) => { project: string; goal: string; task: string } | undefined;
-
-const claimSchema = z.object({ claim: z.int().min(1) });
 
 /** The event that an entry stands for, or undefined where it changes nothing about a task. */
 export function translate(
@@ -57,11 +54,10 @@ function queueEvent(fields: Readonly<Record<string, string>>): { event: Event } 
 /** What an agent says is checked, because any program that reaches Redis can say it. */
 function agentEvent(data: string | undefined): { event: Event; claim: number } | undefined {
   const value = parse(data);
-  const claim = claimSchema.safeParse(value);
+  const claim = typeof value === 'object' && !Array.isArray(value) ? value?.['claim'] : undefined;
+  if (typeof claim !== 'number' || !Number.isSafeInteger(claim) || claim < 1) return undefined;
   const event = agentEventSchema.safeParse(value);
-  return claim.success && event.success
-    ? { event: event.data, claim: claim.data.claim }
-    : undefined;
+  return event.success ? { event: event.data, claim } : undefined;
 }
 
 /** Levels of lists and objects that are taken as JSON; schemas and SQLite's text are walked recursively. */

@@ -19,11 +19,18 @@ export interface EffectParts extends ReconcileParts {
  */
 export type Effect<D extends Decision> = (parts: EffectParts, decision: D) => Promise<void>;
 
-/** Submits those of a goal's jobs that Redis does not hold. */
-export async function submit({ reconciler, watch }: EffectParts, goal: GoalView): Promise<void> {
+/**
+ * Submits those of a goal's jobs that Redis does not hold.
+ * @param isNew true where it was just created, as far as the request tells
+ */
+export async function submit(
+  { reconciler, watch }: EffectParts,
+  goal: GoalView,
+  isNew = false,
+): Promise<void> {
   await reconciler.effect(goal.id, async () => {
     await watch(capabilitiesOf(goal));
-    await reconciler.submitMissing(goal);
+    await reconciler.submitMissing(goal, isNew);
   });
 }
 

@@ -5,6 +5,7 @@
 import type { DecisionOn, RequestName } from '../decisions/decide.js';
 import { cancelEffect } from './cancel.js';
 import { editEffect } from './edit.js';
+import { enqueueEffect } from './enqueue.js';
 import type { Effect } from './effect.js';
 import { pauseEffect } from './pause.js';
 import { retryEffect } from './retry.js';
@@ -13,7 +14,7 @@ import { steerEffect } from './steer.js';
 import { submitEffect } from './submit.js';
 
 export const EFFECTS: { readonly [N in RequestName]: Effect<DecisionOn<N>> } = {
-  enqueue: submitEffect,
+  enqueue: enqueueEffect,
   cancel: cancelEffect,
   retry: retryEffect,
   grow: submitEffect,
