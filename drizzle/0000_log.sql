@@ -91,7 +91,6 @@ CREATE TABLE `tasks` (
 	`generation` integer NOT NULL,
 	`open_needs` integer NOT NULL,
 	`gates` text NOT NULL,
-	`note` text,
 	`held` integer NOT NULL,
 	`edits` integer NOT NULL,
 	`released` integer NOT NULL,

@@ -89,6 +89,8 @@ export async function runAttempt(
         await context.flush();
         return { kind: 'suspended' };
       }
+      // A handler may be faster than the answer whether it may begin at all.
+      await opened;
       if (task.check) await check(context, claim, agent);
       await context.flush();
       return { kind: 'done', result: await storeResult(result, results, task.id) };

@@ -9,7 +9,7 @@ import { topologicalOrder } from '../core/graph.js';
 import { type GateView, type GoalView, jobOf, rootJobOf, type TaskView } from '../core/goal.js';
 import { gateJobId, heldJobId, relayJobId } from '../core/ids.js';
 import { isFinal } from '../core/task-state.js';
-import type { TaskData } from '../queues/claim.js';
+import { answerSchema, type TaskData } from '../queues/claim.js';
 import type { JobOptions, JobTree } from '../queues/flows.js';
 
 /**
@@ -109,7 +109,8 @@ function goalJob(goal: GoalView): JobTree {
 }
 
 function taskJob(goal: GoalView, task: TaskView, priority: number): JobTree {
-  const { spec, claims, note, gates } = task;
+  const { spec, claims, gates } = task;
+  const note = noteOf(task);
   const needs = spec.needs.map((id) => goal.tasks.get(id)!);
   const data: TaskData = {
     goal: goal.id,
@@ -122,7 +123,7 @@ function taskJob(goal: GoalView, task: TaskView, priority: number): JobTree {
     ),
     // A job that somebody removed had claims already: the new one's go on above them (invariant 5).
     floor: Math.max(goal.floor, claims),
-    ...(note !== null && { note }),
+    ...(note !== undefined && { note }),
     signals: Object.fromEntries(
       gates.flatMap(({ kind, name, open, value }) =>
         kind === 'signal' && open ? [[name!, value] as const] : [],
@@ -143,6 +144,12 @@ function taskJob(goal: GoalView, task: TaskView, priority: number): JobTree {
     },
     children: [],
   };
+}
+
+/** What a person wrote who approved or rejected it. */
+function noteOf({ gates }: TaskView): string | undefined {
+  const notes = gates.flatMap(({ value }) => answerSchema.safeParse(value).data?.note ?? []);
+  return notes.at(-1);
 }
 
 function relay(task: JobTree, gates: string[]): JobTree {

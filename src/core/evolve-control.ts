@@ -51,7 +51,6 @@ export function evolveControl(goal: GoalView, entry: NewEvent, touched: Set<stri
     case 'task.rejected': {
       if (!task) return true;
       const rejected = event.type === 'task.rejected';
-      if (rejected) task.note = event.note ?? null;
       answer(goal, task, 'approval', { approved: !rejected, note: event.note ?? null, by }, time);
       if (rejected && event.end) end(goal, task, rejection(by, event.note), time);
       return true;
@@ -61,7 +60,6 @@ export function evolveControl(goal: GoalView, entry: NewEvent, touched: Set<stri
       const rejected = event.type === 'goal.rejected';
       for (const one of goal.tasks.values()) {
         if (!one.gates.some((gate) => gate.kind === 'plan' && !gate.open)) continue;
-        if (rejected) one.note = event.note ?? null;
         answer(goal, one, 'plan', { approved: !rejected, note: event.note ?? null, by }, time);
         if (rejected && event.end) end(goal, one, rejection(by, event.note), time);
         touched.add(one.spec.id);
@@ -122,7 +120,6 @@ function reopenTasks(
     reopen(task);
     Object.assign(task, {
       held: false,
-      note: null,
       agent: null,
       assignedAt: null,
       activeAt: null,

@@ -11,7 +11,7 @@ import type { NewEvent } from './events.js';
 import { evolveControl } from './evolve-control.js';
 import { evolveTask, setState } from './evolve-task.js';
 import { gatesOf, reach } from './gates.js';
-import type { GateView, GoalView, TaskView } from './goal.js';
+import { type GateView, type GoalView, isReached, type TaskView } from './goal.js';
 import { dependentsOf } from './graph.js';
 import type { TaskSpec } from './plan.js';
 import { type GoalState, isFinal } from './task-state.js';
@@ -138,7 +138,6 @@ function newTask(
     generation: 1,
     openNeeds,
     gates,
-    note: null,
     held: false,
     edits: 0,
     released: false,
@@ -164,11 +163,19 @@ function stateOf({ state, counts, tasks }: GoalView): GoalState {
   if (state === 'CANCELLED') return state;
   if (tasks.size === 0) return state;
   if (counts.PENDING + counts.ASSIGNED + counts.ACTIVE + counts.REVIEW > 0) return 'OPEN';
-  // A task leaves the backlog in the moment its last need is met, so whatever is still there is blocked.
-  if (counts.BACKLOG > 0) return 'SETTLED';
+  // A task leaves the backlog in the moment its last need is met, so whatever is still there is blocked, or waits
+  // for a person, a signal or a time.
+  if (counts.BACKLOG > 0) return hasReached(tasks) ? 'OPEN' : 'SETTLED';
   if (counts.FAILED === 0) return 'DONE';
   for (const task of tasks.values()) {
     if (task.state === 'FAILED' && !task.spec.optional) return 'SETTLED';
   }
   return 'DONE';
+}
+
+function hasReached(tasks: GoalView['tasks']): boolean {
+  for (const task of tasks.values()) {
+    if (task.gates.length > 0 && task.state === 'BACKLOG' && isReached(task)) return true;
+  }
+  return false;
 }

@@ -28,8 +28,6 @@ export interface TaskView {
   /** Needs that are neither done nor given up, and gates that are not open. */
   openNeeds: number;
   gates: GateView[];
-  /** What a person who rejected it wants the next attempt to know. */
-  note: string | null;
   /** True while its job is put aside because its goal or project is paused. */
   held: boolean;
   /** Changes to it since it was planned; its job carries them. */
@@ -126,6 +124,16 @@ export const rootJobOf = ({ id, generation }: GoalView): string => jobId(id, gen
 /** True where nothing but gates keeps the task from starting. */
 export const isReached = ({ openNeeds, gates }: TaskView): boolean =>
   openNeeds === gates.filter(({ open }) => !open).length;
+
+/** True where a person, or a deadline, said no to it. */
+export const isRejected = ({ gates }: TaskView): boolean =>
+  gates.some(
+    ({ value }) =>
+      value !== null &&
+      typeof value === 'object' &&
+      !Array.isArray(value) &&
+      value['approved'] === false,
+  );
 
 /** False for a task with a check that has not passed under the present claim. */
 export const isProven = ({ spec, claims, provenClaim }: TaskView): boolean =>

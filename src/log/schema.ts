@@ -118,7 +118,6 @@ export const tasks = sqliteTable(
     generation: integer().notNull(),
     openNeeds: integer('open_needs').notNull(),
     gates: text({ mode: 'json' }).notNull().$type<GateView[]>(),
-    note: text(),
     held: integer({ mode: 'boolean' }).notNull(),
     edits: integer().notNull(),
     released: integer({ mode: 'boolean' }).notNull(),

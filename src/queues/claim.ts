@@ -329,7 +329,7 @@ function pairs(list: readonly string[]): [string, string][] {
 }
 
 /** What a person answered, as an opened gate carries it. */
-const answerSchema = z.object({ note: z.string().nullable() });
+export const answerSchema = z.object({ approved: z.boolean(), note: z.string().nullable() });
 
 /** The kind of a gate that is no need's: `task-2.approval`. */
 function heldKindOf(childKey: string): GateKind | undefined {

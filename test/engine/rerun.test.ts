@@ -1,9 +1,9 @@
 /** Tasks that begin again, in their goal or in a fork of it. */
 import { describe, expect, it } from 'vitest';
-import { audit } from '../../src/engine/audit/audit.js';
 import type { Drover } from '../../src/engine/drover.js';
 import type { TaskContext } from '../../src/index.js';
 import { testBed } from '../support/redis.js';
+import { agree } from './steering-support.js';
 
 const bed = testBed();
 
@@ -14,13 +14,6 @@ const diamond = [
   { name: 'c', capability: 'work', needs: ['a'] },
   { name: 'd', capability: 'work', needs: ['b', 'c'] },
 ];
-
-async function agree(drover: Drover): Promise<void> {
-  const { log } = drover.ledger;
-  const redis = { client: drover.connection.client, prefix: drover.prefix };
-  const report = await audit({ log, redis, running: true });
-  expect(report.disagreements).toEqual([]);
-}
 
 const say = async (task: TaskContext): Promise<unknown> => ({
   say: task.with['say'] ?? null,

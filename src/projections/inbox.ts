@@ -1,0 +1,92 @@
+/**
+ * What waits for a person, in one list (invariant 8). Each kind of waiting is a function that finds it in a goal; one
+ * that needs more than the log is joined where it is known. Pure.
+ */
+import { blockedBy, type GoalView } from '../core/goal.js';
+import { oneLine } from './one-line.js';
+
+export interface InboxItem {
+  readonly kind: 'approval' | 'failed' | 'no-agent';
+  /** What a person answers about: a task or a goal. */
+  readonly id: string;
+  readonly goal: string;
+  readonly project: string;
+  /** What it is, for people. */
+  readonly title: string;
+  readonly reason: string;
+  /** Since when it waits, epoch milliseconds; null where its needs are not done yet. */
+  readonly since: number | null;
+  /** When it is answered by its default, epoch milliseconds. */
+  readonly deadline: number | null;
+}
+
+type Find = (goal: GoalView) => InboxItem[];
+
+/** The oldest first; what cannot start yet comes last. */
+export function inboxOf(goals: readonly GoalView[]): InboxItem[] {
+  return byAge(goals.flatMap((goal) => KINDS.flatMap((find) => find(goal))));
+}
+
+export const byAge = (items: readonly InboxItem[]): InboxItem[] =>
+  items.toSorted((a, b) => (a.since ?? Infinity) - (b.since ?? Infinity) || 0);
+
+const plans: Find = (goal) => {
+  const gates = [...goal.tasks.values()].flatMap((task) => task.gates);
+  const gate = gates.find(({ kind, open }) => kind === 'plan' && !open);
+  if (!gate) return [];
+  const { since, due } = gate;
+  const title = oneLine(goal.title);
+  const reason = `its plan of ${goal.tasks.size} tasks waits for approval`;
+  return [{ ...itemOf(goal), kind: 'approval', id: goal.id, title, reason, since, deadline: due }];
+};
+
+const approvals: Find = (goal) =>
+  [...goal.tasks.values()].flatMap(({ spec, state, gates }) => {
+    const gate = gates.find(({ kind, open }) => kind === 'approval' && !open);
+    if (!gate || state !== 'BACKLOG') return [];
+    return [
+      {
+        ...itemOf(goal),
+        kind: 'approval' as const,
+        id: spec.id,
+        title: oneLine(spec.title ?? spec.name),
+        reason:
+          gate.since === null
+            ? 'waits for approval once its needs are done'
+            : 'waits for approval to start',
+        since: gate.since,
+        deadline: gate.due,
+      },
+    ];
+  });
+
+const failures: Find = (goal) => {
+  if (goal.state !== 'SETTLED') return [];
+  const blocked = [...blockedBy(goal).values()];
+  return [...goal.tasks.values()].flatMap(({ spec, state, error, finishedAt, released }) => {
+    if ((state !== 'FAILED' && state !== 'CANCELLED') || released || spec.optional) return [];
+    const behind = blocked.filter((ids) => ids.includes(spec.id)).length;
+    // A task that was cancelled is no question, unless others wait for it.
+    if (state === 'CANCELLED' && behind === 0) return [];
+    const what =
+      state === 'FAILED' ? `failed: ${oneLine(error ?? 'no reason was given')}` : 'is cancelled';
+    return [
+      {
+        ...itemOf(goal),
+        kind: 'failed' as const,
+        id: spec.id,
+        title: oneLine(spec.title ?? spec.name),
+        reason: behind === 0 ? what : `${what} (blocks ${behind})`,
+        since: finishedAt,
+        deadline: null,
+      },
+    ];
+  });
+};
+
+const KINDS: readonly Find[] = [plans, approvals, failures];
+
+const itemOf = ({ id, project }: GoalView): Pick<InboxItem, 'goal' | 'project'> => ({
+  goal: id,
+  project,
+});

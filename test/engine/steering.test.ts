@@ -1,0 +1,222 @@
+/** People pause, cancel, skip, retry, edit and add while goals run. */
+import { describe, expect, it } from 'vitest';
+import type { Drover } from '../../src/engine/drover.js';
+import { testBed } from '../support/redis.js';
+import { agree, eventsOf, stateOf } from './steering-support.js';
+
+const bed = testBed();
+
+/** Holds tasks until they are let go, by name; the others end at once. */
+async function holding(drover: Drover, held: readonly string[]) {
+  const release = new Map<string, () => void>();
+  const aborted = new Map<string, number>();
+  const runs: string[] = [];
+  await drover.agent('work', async (task) => {
+    runs.push(task.name);
+    if (!held.includes(task.name)) return task.with;
+    await new Promise<void>((resolve) => {
+      release.set(task.name, resolve);
+      task.signal.addEventListener('abort', () => {
+        aborted.set(task.name, Date.now());
+        resolve();
+      });
+    });
+    return task.with;
+  });
+  return { release, aborted, runs };
+}
+
+const chain = [
+  { name: 'a', capability: 'work' },
+  { name: 'b', capability: 'work', needs: ['a'] },
+  { name: 'c', capability: 'work', needs: ['b'] },
+  { name: 'other', capability: 'work' },
+];
+
+describe('pausing', () => {
+  it('a goal lets what runs go on, begins nothing and uses no attempt', async () => {
+    const drover = await bed.start();
+    const { release, runs } = await holding(drover, ['a']);
+    const goal = await drover.enqueue({ title: 'Pause', tasks: chain });
+    await expect.poll(() => release.has('a')).toBe(true);
+    await expect.poll(() => stateOf(goal, 'other')).toBe('DONE');
+    await drover.pause({ goal: 'goal-1' }, 'lunch');
+    await expect(drover.pause({ goal: 'goal-1' })).rejects.toMatchObject({ code: 'conflict' });
+    release.get('a')!();
+    await expect.poll(() => eventsOf(drover, 'task.held').length).toBe(1);
+    const beside = await drover.enqueue({ title: 'Beside', tasks: [chain[0]!] });
+    await expect.poll(() => release.has('a')).toBe(true);
+    release.get('a')!();
+    await expect.poll(() => runs.filter((name) => name === 'a').length).toBe(2);
+    release.get('a')!();
+    expect((await beside.done()).state).toBe('DONE');
+    expect(stateOf(goal, 'b')).toBe('PENDING');
+    // Put aside once: it does not spin.
+    expect(eventsOf(drover, 'task.held')).toHaveLength(1);
+    await agree(drover);
+    await drover.resume({ goal: 'goal-1' });
+    const report = await goal.done();
+    expect(report.tasks.map(({ state, attempts }) => [state, attempts])).toEqual(
+      chain.map(() => ['DONE', 1]),
+    );
+    await agree(drover);
+  });
+
+  it('a project or a capability lasts over a restart', async () => {
+    const dataDir = bed.folder();
+    const prefix = `pauses${process.pid}`;
+    const first = await bed.start({ dataDir, prefix });
+    await first.pause({ project: 'shop' });
+    await first.pause({ capability: 'rest' });
+    const shop = { title: 'Shop', project: 'shop', tasks: [chain[0]!] };
+    await first.enqueue(shop);
+    await first.enqueue({ title: 'Rest', tasks: [{ name: 'r', capability: 'rest' }] });
+    await first.connection.client.flushall();
+    await first.close();
+    const second = await bed.start({ dataDir, prefix });
+    await second.agent('work', () => null);
+    await second.agent('rest', () => null);
+    const free = await second.enqueue({ title: 'Free', tasks: [chain[0]!] });
+    await free.done();
+    await expect.poll(() => eventsOf(second, 'task.held').length).toBe(1);
+    expect(second.goal('goal-1').report().state).toBe('OPEN');
+    expect(second.goal('goal-2').report().counts).toMatchObject({ PENDING: 1 });
+    await second.resume({ project: 'shop' });
+    await second.resume({ capability: 'rest' });
+    await second.goal('goal-1').done();
+    await second.goal('goal-2').done();
+    await agree(second);
+  });
+});
+
+describe('cancelling a task', () => {
+  it('aborts it within a second and gives up what builds on it', async () => {
+    const drover = await bed.start();
+    const { release, aborted, runs } = await holding(drover, ['b', 'other']);
+    const goal = await drover.enqueue({ title: 'Cancel', tasks: chain });
+    await expect.poll(() => release.size).toBe(2);
+    const before = Date.now();
+    await drover.cancel('task-2', 'wrong way');
+    await expect.poll(() => aborted.has('b')).toBe(true);
+    expect(aborted.get('b')! - before).toBeLessThan(1_000);
+    await expect
+      .poll(() => goal.report().counts)
+      .toMatchObject({ DONE: 1, CANCELLED: 2, ACTIVE: 1 });
+    release.get('other')!();
+    expect((await goal.done()).state).toBe('DONE');
+    expect(runs).not.toContain('c');
+    await agree(drover);
+  });
+
+  it('alone blocks what builds on it, or lets it go on with null', async () => {
+    const drover = await bed.start();
+    const blocked = await drover.enqueue({ title: 'Block', tasks: chain });
+    const skipped = await drover.enqueue({ title: 'Skip', tasks: chain });
+    await drover.cancel('task-2', 'alone', { dependents: 'block' });
+    await drover.cancel('task-6', 'alone', { dependents: 'skip' });
+    await drover.agent('work', (task) => task.needs());
+    expect(await blocked.done()).toMatchObject({ state: 'SETTLED', blocked: 1 });
+    const report = await skipped.done();
+    expect(report.state).toBe('DONE');
+    expect(report.tasks.map(({ state }) => state)).toEqual(['DONE', 'CANCELLED', 'DONE', 'DONE']);
+    expect(report.tasks[2]!.result).toEqual({ b: null });
+    await agree(drover);
+    // What was cancelled can begin again.
+    await drover.rerun('task-2');
+    expect((await blocked.done()).state).toBe('DONE');
+    await agree(drover);
+  });
+});
+
+describe('a task that failed', () => {
+  const failing = [
+    { name: 'a', capability: 'work', retry: { attempts: 1 } },
+    { name: 'b', capability: 'work', needs: ['a'] },
+  ];
+
+  it('is skipped: its dependents go on with null', async () => {
+    const drover = await bed.start();
+    await drover.agent('work', (task) => {
+      if (task.name === 'a') throw new Error('no');
+      return task.needs();
+    });
+    const goal = await drover.enqueue({ title: 'Skip', tasks: failing });
+    expect((await goal.done()).state).toBe('SETTLED');
+    await drover.skip('task-1', 'not needed');
+    const report = await goal.done();
+    expect(report).toMatchObject({
+      state: 'DONE',
+      tasks: [{ state: 'CANCELLED' }, { state: 'DONE' }],
+    });
+    expect(report.tasks[1]!.result).toEqual({ a: null });
+    await agree(drover);
+  });
+
+  it('is retried after its last finished step, or from scratch', async () => {
+    const drover = await bed.start();
+    let steps = 0;
+    let fail = true;
+    await drover.agent('work', async (task) => {
+      await task.step('count', () => (steps += 1));
+      if (fail) throw new Error('no');
+    });
+    const goal = await drover.enqueue({ title: 'Retry', tasks: [failing[0]!] });
+    await goal.done();
+    await drover.retry('task-1');
+    await expect.poll(() => eventsOf(drover, 'task.failed').length).toBe(2);
+    expect(steps).toBe(1);
+    fail = false;
+    await drover.retry('task-1', 'anew', { fromScratch: true });
+    expect((await goal.done()).state).toBe('DONE');
+    expect(steps).toBe(2);
+    await agree(drover);
+  });
+});
+
+describe('a task that has not begun', () => {
+  it('is edited: its text, its attempts and its priority', async () => {
+    const drover = await bed.start();
+    const goal = await drover.enqueue({ title: 'Edit', tasks: chain });
+    await drover.edit('task-2', { with: { text: 'new' }, retry: { attempts: 1 } }, 'typo');
+    await drover.edit('task-4', { priority: 'urgent', title: 'First' });
+    const order: string[] = [];
+    await drover.agent(
+      'work',
+      (task) => {
+        order.push(task.title);
+        return task.with;
+      },
+      { concurrency: 1 },
+    );
+    const report = await goal.done();
+    expect(order[0]).toBe('First');
+    expect(report.tasks[1]!.result).toEqual({ text: 'new' });
+    await expect(drover.edit('task-2', { title: 'x' })).rejects.toMatchObject({ code: 'conflict' });
+    await agree(drover);
+  });
+});
+
+describe('a goal under way', () => {
+  it('takes tasks that people add, behind what runs, waits and is done', async () => {
+    const drover = await bed.start();
+    const { release } = await holding(drover, ['b']);
+    const goal = await drover.enqueue({ title: 'Grow', tasks: chain });
+    await expect.poll(() => release.has('b')).toBe(true);
+    const added = [
+      { name: 'd', capability: 'work', needs: ['a', 'b', 'task-3'] },
+      { name: 'e', capability: 'work', needs: ['d'] },
+    ];
+    const ids = await drover.addTasks('goal-1', added, { key: 'once' });
+    expect(await drover.addTasks('goal-1', added, { key: 'once' })).toEqual(ids);
+    expect(ids).toEqual({ d: 'task-5', e: 'task-6' });
+    const cycle = [
+      { name: 'f', capability: 'work', needs: ['g'] },
+      { name: 'g', capability: 'work', needs: ['f'] },
+    ];
+    await expect(drover.addTasks('goal-1', cycle)).rejects.toThrow(/f → g → f/);
+    release.get('b')!();
+    const report = await goal.done();
+    expect(report).toMatchObject({ state: 'DONE', total: 6 });
+    await agree(drover);
+  });
+});
