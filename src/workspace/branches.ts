@@ -98,3 +98,7 @@ function checkedTask(task: string): string {
   if (isTaskId(task)) return task;
   throw new DroverError('bad-input', `${JSON.stringify(task)} is no task.`, 'Tasks are task-1, …');
 }
+
+/** A goal's branch as it was before its rollback of that number. */
+export const rolledBackRef = (goal: string, number: number): string =>
+  `refs/drover/rolled-back/${checkedGoal(goal)}.${number}`;

@@ -104,7 +104,11 @@ async function snapshot(
   };
 }
 
-async function treeOfFiles(
+/**
+ * The tree of the files that are there now; only objects are added.
+ * @param isLenient whether to leave out what git cannot take in
+ */
+export async function treeOfFiles(
   { objects, gitDir }: Repository,
   worktree: Worktree,
   isLenient: boolean,
@@ -158,17 +162,22 @@ async function parentsOf(
   { adminDir, record: { start } }: Worktree,
   before: string | undefined,
 ): Promise<string[]> {
-  const { objects, git } = repository;
+  const { objects } = repository;
   const isWithin = async (commit: string, other: string): Promise<boolean> =>
     (await objects.ask(['merge-base', '--is-ancestor', commit, other])).status === 0;
-  const variables = { GIT_DIR: adminDir };
-  const asked = await git
-    .run(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], { variables })
-    .catch(() => '');
-  const head = asked.trim() || start;
+  const head = (await headOf(repository, adminDir)) ?? start;
   // History that does not come from the start says nothing about this work.
   const own = (await isWithin(start, head)) ? head : start;
   if (before === undefined || !(await isWithin(start, before))) return [own];
   if (await isWithin(own, before)) return [before];
   return (await isWithin(before, own)) ? [own] : [own, before];
+}
+
+/** The commit that a worktree's HEAD names, undefined where it names none. */
+export async function headOf({ git }: Repository, adminDir: string): Promise<string | undefined> {
+  const variables = { GIT_DIR: adminDir };
+  const asked = await git
+    .run(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], { variables })
+    .catch(() => '');
+  return asked.trim() || undefined;
 }

@@ -1,5 +1,6 @@
 /** What `git merge-tree -z` answers, and the conflicts in it as a next attempt can read them. */
 import type { Repository } from './repository.js';
+import { fileIn } from './trees.js';
 
 export interface Conflict {
   readonly path: string;
@@ -74,14 +75,12 @@ export async function conflictsIn(repository: Repository, answer: Answer): Promi
 }
 
 async function marked(
-  { objects }: Repository,
+  repository: Repository,
   tree: string,
   path: string,
 ): Promise<string | undefined> {
-  const entry = await objects.run(['ls-tree', '-z', '--full-tree', tree, '--', path]);
-  const blob = /^100\d+ blob ([0-9a-f]+)\t/.exec(entry)?.[1];
-  if (blob === undefined) return undefined;
-  return conflictParts(await objects.run(['cat-file', 'blob', blob]));
+  const text = await fileIn(repository, tree, path);
+  return text === undefined ? undefined : conflictParts(text);
 }
 
 /** The marked places of a text with a few lines around them. */

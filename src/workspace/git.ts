@@ -80,6 +80,8 @@ const UNSAFE = {
   allowUnsafeFsMonitor: true,
   allowUnsafeEditor: true,
   allowUnsafeCredentialHelper: true,
+  // To take the filters of a repository back.
+  allowUnsafeFilter: true,
 };
 
 /** Directory to the end of the work that was asked for last. */
@@ -102,7 +104,8 @@ export function gitIn(dir: string, options: GitOptions = {}): Git {
       unsafe: UNSAFE,
       allowEnvironment: Object.keys(env),
       timeout: { block: timeout },
-      ...(input !== undefined && { input: () => input }),
+      // An empty text would leave standard input open, an empty buffer closes it.
+      ...(input !== undefined && { input: () => input || Buffer.alloc(0) }),
       errors: (error, { exitCode }) => {
         status = exitCode;
         if (exitCode > 0 && exitCode <= highest) return undefined;

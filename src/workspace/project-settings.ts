@@ -1,14 +1,22 @@
-/** What a project's `drover.yaml` says. The file is optional, and so is everything in it. */
-import { LineCounter, parseDocument } from 'yaml';
+/**
+ * What a project's `drover.yaml` says. The file is optional, and so is everything in it.
+ *
+ * For tasks it is read as the base branch has it, never from a task's own files: a task must not change by what
+ * it is checked. What the project's registration says goes before it.
+ */
 import { z } from 'zod';
-import { DroverError, messageOf } from '../core/errors.js';
+import { checkSchema } from '../core/plan.js';
 import { DROVER_AUTHOR } from './git.js';
+import { isPlainPath } from './paths.js';
 import type { Project } from './project.js';
 import { readProjectFile } from './project-files.js';
+import { readRef } from './refs.js';
+import type { Repository } from './repository.js';
+import { branchRef } from './branches.js';
+import { parseSettings, type SettingsFile } from './settings-file.js';
+import { fileIn } from './trees.js';
 
 export const SETTINGS_FILE = 'drover.yaml';
-/** Characters. */
-const MAX_LENGTH = 65_536;
 
 /** git cuts these marks and line ends out of names, and fails where nothing is left. */
 const authorPart = z
@@ -18,70 +26,126 @@ const authorPart = z
   .max(200)
   .regex(/^[^<>\n\r\0]+$/, { error: "must be one line without '<' and '>'" });
 
-export const projectSettingsSchema = z.strictObject({
-  /** Whether `tasks/task-123.md` is written for each finished task. */
-  taskPages: z.boolean().default(true),
-  /** Whether STATE.yaml and task pages are committed. */
-  commitState: z.boolean().default(true),
-  /** Who makes Drover's commits. */
-  author: z.strictObject({ name: authorPart, email: authorPart }).default(DROVER_AUTHOR),
-});
-export type ProjectSettings = z.infer<typeof projectSettingsSchema>;
+/** A command, or a command with its time. */
+const commandSchema = z
+  .union([z.string().min(1), checkSchema], {
+    error: 'must be a command, or `run` with a command and `timeout` in milliseconds',
+  })
+  .transform((command) =>
+    typeof command === 'string' ? checkSchema.parse({ run: command }) : command,
+  );
 
-/** @throws DroverError `bad-input`, one line a problem: `drover.yaml:line:column: what`. */
+const pathSchema = z.string().refine(isPlainPath, {
+  error: 'must be a path inside the project, without `..` and `.git`',
+});
+
+export const LANDINGS = ['auto', 'approve'] as const;
+export const MERGES = ['merge-commit', 'fast-forward'] as const;
+
+const sandboxSchema = z.strictObject({
+  /** `off`: none. `auto`: where bubblewrap is installed. `require`: no command runs without it. */
+  mode: z.enum(['off', 'auto', 'require']).default('off'),
+  /** Whether commands may use the network. */
+  network: z.boolean().default(false),
+  /** Absolute paths that commands do not see, and paths below the home folder that begin with `~/`. */
+  hide: z
+    .array(z.string().regex(/^(?:\/|~\/)/, { error: 'must begin with `/` or `~/`' }))
+    .default([]),
+  /** Absolute paths besides the worktree that commands may write, such as a cache. */
+  write: z.array(z.string().regex(/^\//, { error: 'must begin with `/`' })).default([]),
+});
+
+/** Everything that can be set, with nothing filled in. */
+export const givenSettings = {
+  /** Whether `tasks/task-123.md` is written for each finished task. */
+  taskPages: z.boolean().optional(),
+  /** Whether STATE.yaml and task pages are committed. */
+  commitState: z.boolean().optional(),
+  /** Who makes Drover's commits. */
+  author: z.strictObject({ name: authorPart, email: authorPart }).optional(),
+  /** Commands that must succeed on every merged tree, in this order, each for five minutes at most unless given. */
+  check: z.array(commandSchema).optional(),
+  /** Commands that are run in a new worktree before its task, such as `npm ci`. */
+  setup: z.array(commandSchema).optional(),
+  /** Paths of the main checkout that are linked into each worktree, such as `node_modules`. */
+  links: z.array(pathSchema).optional(),
+  /** Whether a finished goal goes into the base branch by itself. */
+  land: z.enum(LANDINGS).optional(),
+  /** How it does: `fast-forward` only where that is possible. */
+  merge: z.enum(MERGES).optional(),
+  /** A branch of `repository` that a finished goal is pushed to for a pull request; `{goal}` stands for its id. */
+  push: z.string().min(1).max(200).optional(),
+  sandbox: sandboxSchema.optional(),
+};
+const givenSchema = z.strictObject(givenSettings);
+export type GivenSettings = z.infer<typeof givenSchema>;
+
+type Filled =
+  | 'taskPages'
+  | 'commitState'
+  | 'author'
+  | 'check'
+  | 'setup'
+  | 'links'
+  | 'land'
+  | 'merge'
+  | 'sandbox';
+export type ProjectSettings = Required<Pick<GivenSettings, Filled>> & Pick<GivenSettings, 'push'>;
+
+export const SETTINGS_REMEDY =
+  'It may set taskPages and commitState (true or false), author (name, email), check, setup and links (lists), land (auto, approve), merge (merge-commit, fast-forward), push (a branch) and sandbox (mode, network, hide, write).';
+
+const FILE: SettingsFile<GivenSettings> = {
+  name: SETTINGS_FILE,
+  schema: givenSchema,
+  remedy: `Correct ${SETTINGS_FILE}. ${SETTINGS_REMEDY}`,
+};
+
+/**
+ * The settings of a folder of Drover's own, as its checkout has them.
+ * @throws DroverError `bad-input`, one line a problem: `drover.yaml:line:column: what`.
+ */
 export async function readProjectSettings(project: Project): Promise<ProjectSettings> {
-  const text = await readProjectFile(project, SETTINGS_FILE);
-  return text === undefined ? projectSettingsSchema.parse({}) : parseProjectSettings(text);
+  return parseProjectSettings((await readProjectFile(project, SETTINGS_FILE)) ?? '');
 }
 
 /** @throws DroverError `bad-input` */
-export function parseProjectSettings(text: string): ProjectSettings {
-  if (text.length > MAX_LENGTH)
-    throw badSettings([`1:1: it is longer than ${MAX_LENGTH} characters`]);
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const at = (offset: number, message: string): string => {
-    const { line, col } = lines.linePos(offset);
-    return `${line}:${col}: ${message}`;
-  };
-  if (document.errors.length > 0) {
-    throw badSettings(document.errors.map((error) => at(error.pos[0], error.message)));
-  }
-  const parsed = projectSettingsSchema.safeParse(valueOf(document) ?? {});
-  if (parsed.success) return parsed.data;
-  throw badSettings(
-    parsed.error.issues.map((issue) => {
-      const path = issue.path.map(String);
-      const where = issue.code === 'unrecognized_keys' ? [...path, issue.keys[0]!] : path;
-      const subject = issue.path.length > 0 ? `\`${path.join('.')}\`: ` : '';
-      return at(offsetOf(document, where), subject + issue.message);
-    }),
-  );
+export const parseProjectSettings = (text: string): ProjectSettings =>
+  settle({}, parseSettings(text, FILE), 'auto');
+
+/**
+ * The settings that count for the tasks of a project.
+ * @param given what its registration says; without one, the project is a folder of Drover's own
+ * @throws DroverError `bad-input`
+ */
+export async function readBaseSettings(
+  repository: Repository,
+  given?: GivenSettings,
+): Promise<ProjectSettings> {
+  const base = await readRef(repository, branchRef(repository.base));
+  const text = base === undefined ? undefined : await fileIn(repository, base, SETTINGS_FILE);
+  return settle(given ?? {}, parseSettings(text ?? '', FILE), given ? 'approve' : 'auto');
 }
 
-function valueOf(document: ReturnType<typeof parseDocument>): unknown {
-  try {
-    return document.toJS();
-  } catch (error) {
-    // Aliases to nothing, or to more than can be meant.
-    throw badSettings([`1:1: ${messageOf(error)}`]);
-  }
-}
+/** What stands first counts; a sandbox is taken as a whole. */
+const settle = (
+  first: GivenSettings,
+  second: GivenSettings,
+  land: ProjectSettings['land'],
+): ProjectSettings => ({
+  taskPages: true,
+  commitState: true,
+  author: DROVER_AUTHOR,
+  check: [],
+  setup: [],
+  links: [],
+  land,
+  merge: 'merge-commit',
+  sandbox: sandboxSchema.parse({}),
+  ...defined(second),
+  ...defined(first),
+});
 
-/** Where the value at a path stands, or the nearest value around it. */
-function offsetOf(document: ReturnType<typeof parseDocument>, path: readonly string[]): number {
-  for (let length = path.length; length > 0; length -= 1) {
-    const node: unknown = document.getIn(path.slice(0, length), true);
-    if (node instanceof Object && 'range' in node && Array.isArray(node.range))
-      return Number(node.range[0]);
-  }
-  return 0;
-}
-
-function badSettings(problems: readonly string[]): DroverError {
-  return new DroverError(
-    'bad-input',
-    problems.map((problem) => `${SETTINGS_FILE}:${problem}`).join('\n'),
-    `Correct ${SETTINGS_FILE}. It may set taskPages and commitState (true or false), and author with name and email.`,
-  );
-}
+/** Without the keys whose value is undefined, which would hide those of the other source. */
+const defined = <T extends object>(settings: T): { [K in keyof T]: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as never;

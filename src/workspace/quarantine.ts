@@ -10,6 +10,9 @@ import { basename, dirname, join } from 'node:path';
 import type { Repository } from './repository.js';
 import { placeOf, recordFile, type Worktree } from './worktree-record.js';
 
+/** The folder's name with the number of its quarantine: `task-123.2.quarantined-1`. */
+export const QUARANTINED = /\.quarantined-[1-9]\d*$/;
+
 /** @param why for `git worktree list`; @returns the new folder */
 export async function moveAside(
   repository: Repository,

@@ -30,6 +30,20 @@ export async function readRefs(
   return localRefs(repository, names);
 }
 
+/** The value of one reference, undefined where it does not exist. */
+export async function readRef(repository: Repository, ref: string): Promise<string | undefined> {
+  return (await readRefs(repository, [ref])).get(ref);
+}
+
+/** Every reference below a prefix, which ends with a slash. */
+export async function refsBelow(
+  repository: Repository,
+  prefix: string,
+): Promise<Map<string, string>> {
+  await refresh(repository);
+  return listed(repository, [prefix]);
+}
+
 async function localRefs(
   repository: Repository,
   names: readonly string[],

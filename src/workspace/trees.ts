@@ -49,3 +49,14 @@ async function entryOf({ objects, format }: Repository, file: TreeFile): Promise
     ? `0 ${none}\t${file.path}`
     : `${file.mode} ${file.object}\t${file.path}`;
 }
+
+/** A file's text in a tree or commit; undefined where it has none, or something else of that name. */
+export async function fileIn(
+  { objects }: Repository,
+  tree: string,
+  path: string,
+): Promise<string | undefined> {
+  const listed = await objects.run(['ls-tree', '--full-tree', '-z', tree, '--', path]);
+  const blob = /^100\d+ blob ([0-9a-f]+)\t/.exec(listed)?.[1];
+  return blob === undefined ? undefined : objects.run(['cat-file', 'blob', blob]);
+}

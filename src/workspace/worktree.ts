@@ -13,6 +13,7 @@ import { lstat, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { DroverError, messageOf } from '../core/errors.js';
 import type { Claim } from './claims.js';
+import { isPlainPath } from './paths.js';
 import { moveAside } from './quarantine.js';
 import type { Repository } from './repository.js';
 import {
@@ -144,13 +145,6 @@ async function link(
     }
   }
 }
-
-/** Whether a path is relative, goes down only and is no part of git's own folder. */
-export const isPlainPath = (path: string): boolean =>
-  path !== '' &&
-  !path.startsWith('/') &&
-  !path.includes('\\') &&
-  path.split('/').every((part) => !['', '.', '..'].includes(part) && part.toLowerCase() !== '.git');
 
 const badLink = (path: string, why: string): DroverError =>
   new DroverError(

@@ -1,0 +1,205 @@
+/**
+ * Moves the files of a checkout along when its branch moves.
+ *
+ * Kept here: a person's changes are never touched. A checkout follows only where every tracked file is as its
+ * commit has it and nothing lies in the way; which files Drover writes itself, and may replace, the caller says.
+ * Hooks do not run. Filters (such as Git LFS) do not run either, so files that go through one are a reason not to
+ * follow. The branch moves first and the files follow; a crash in between leaves an index that is still the old
+ * commit's, by which the next call knows that it has to go on.
+ */
+import { existsSync } from 'node:fs';
+import { lstat, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf } from '../core/errors.js';
+import { branchRef } from './branches.js';
+import { ABSENT, type Change, changesBetween } from './changes.js';
+import { type Git, gitIn } from './git.js';
+import type { Repository } from './repository.js';
+
+/** Why a checkout cannot follow. */
+export interface Blocked {
+  readonly dir: string;
+  /** A sentence. */
+  readonly reason: string;
+  /** The files in question, the first hundred. */
+  readonly files: readonly string[];
+}
+
+export interface Step {
+  /** The branch's commit before; null where it had none. */
+  readonly from: string | null;
+  readonly to: string;
+  /** Whether Drover writes the file, so that changes to it may be replaced. */
+  readonly isOwn?: (path: string) => boolean;
+}
+
+const IN_PROGRESS: readonly (readonly [file: string, what: string])[] = [
+  ['rebase-merge', 'a rebase'],
+  ['rebase-apply', 'a rebase'],
+  ['MERGE_HEAD', 'a merge'],
+  ['CHERRY_PICK_HEAD', 'a cherry-pick'],
+  ['REVERT_HEAD', 'a revert'],
+  ['BISECT_LOG', 'a bisection'],
+];
+const SHOWN_FILES = 100;
+
+/** The folders in which the branch is checked out. */
+export async function checkoutsOf({ git }: Repository, branch: string): Promise<string[]> {
+  const output = await git.run(['worktree', 'list', '--porcelain', '-z']);
+  return output.split('\0\0').flatMap((entry) => {
+    const lines = entry.split('\0');
+    const dir = lines.find((line) => line.startsWith('worktree '))?.slice('worktree '.length);
+    const isHere = lines.includes(`branch ${branchRef(branch)}`) && !lines.includes('bare');
+    return dir !== undefined && isHere && existsSync(dir) ? [dir] : [];
+  });
+}
+
+/** Undefined where the checkout can follow. Changes nothing. */
+export async function blockerOf(
+  repository: Repository,
+  dir: string,
+  step: Step,
+): Promise<Blocked | undefined> {
+  const git = await doorTo(repository, dir);
+  const blocked = (reason: string, files: readonly string[] = []): Blocked => ({
+    dir,
+    reason,
+    files: files.slice(0, SHOWN_FILES),
+  });
+  const gitDir = (await git.run(['rev-parse', '--absolute-git-dir'])).trim();
+  const busy = IN_PROGRESS.find(([file]) => existsSync(join(gitDir, file)));
+  if (busy) return blocked(`It is in the middle of ${busy[1]}.`);
+  const isOwn = step.isOwn ?? (() => false);
+  const dirty = (await changedFiles(git)).filter((path) => !isOwn(path));
+  if (dirty.length > 0) return blocked('It has changes that are not committed.', dirty);
+  const changes = await stepChanges(repository, step);
+  const inTheWay = await untrackedAt(dir, changes, isOwn);
+  if (inTheWay.length > 0)
+    return blocked('Files that git does not track lie in the way.', inTheWay);
+  const filtered = await filteredPaths(git, changes);
+  if (filtered.length > 0)
+    return blocked('Files go through a filter, which only its user may run.', filtered);
+  return undefined;
+}
+
+export type Followed =
+  | { readonly kind: 'followed' }
+  | { readonly kind: 'stayed'; readonly blocked: Blocked };
+
+/**
+ * Brings the files of a checkout to the commit that its branch names already. May be repeated.
+ * @returns `stayed` where somebody began to work in it meanwhile; git shows them what differs
+ */
+export async function follow(repository: Repository, dir: string, step: Step): Promise<Followed> {
+  const git = await doorTo(repository, dir);
+  const isOwn = step.isOwn ?? (() => false);
+  const tree = step.from ?? (await repository.objects.run(['mktree'], { input: '' })).trim();
+  if ((await indexDiffers(git, step.to)).length === 0) return { kind: 'followed' };
+  const others = (await indexDiffers(git, tree)).filter((path) => !isOwn(path));
+  if (others.length > 0) {
+    const reason = 'Somebody staged changes while its branch moved.';
+    return { kind: 'stayed', blocked: { dir, reason, files: others.slice(0, SHOWN_FILES) } };
+  }
+  try {
+    await dropOwnChanges(repository, git, tree, step, isOwn);
+    await git.run(['read-tree', '-m', '-u', tree, step.to]);
+    return { kind: 'followed' };
+  } catch (error) {
+    const said = messageOf(error).trim().split('\n')[0] ?? '';
+    return {
+      kind: 'stayed',
+      blocked: { dir, reason: `git could not update it: ${said}`, files: [] },
+    };
+  }
+}
+
+/** Puts files that Drover writes back to what the old commit has, so that git replaces them. */
+async function dropOwnChanges(
+  repository: Repository,
+  git: Git,
+  tree: string,
+  step: Step,
+  isOwn: (path: string) => boolean,
+): Promise<void> {
+  const [staged, changes] = [await indexDiffers(git, tree), await stepChanges(repository, step)];
+  const known = new Set(changes.flatMap(({ path, oldMode }) => (oldMode === ABSENT ? [] : [path])));
+  const unstaged = (await git.run(['diff-files', '--name-only', '-z'])).split('\0');
+  for (const path of new Set([...staged, ...unstaged, ...changes.map((change) => change.path)])) {
+    if (path === '' || !isOwn(path)) continue;
+    const isTracked = (await git.run(['ls-tree', '--name-only', '-z', tree, '--', path])) !== '';
+    if (isTracked || known.has(path))
+      await git.run(['restore', `--source=${tree}`, '--staged', '--worktree', '--', path]);
+    else {
+      await git.run(['rm', '--cached', '--quiet', '--force', '--ignore-unmatch', '--', path]);
+      await rm(join(git.dir, path), { force: true });
+    }
+  }
+}
+
+const indexDiffers = async (git: Git, tree: string): Promise<string[]> =>
+  (await git.run(['diff-index', '--cached', '--name-only', '--no-renames', '-z', tree, '--']))
+    .split('\0')
+    .filter(Boolean);
+
+/** Tracked files that are not as HEAD has them, staged or not. */
+async function changedFiles(git: Git): Promise<string[]> {
+  const args = ['status', '--porcelain=v1', '-z', '--untracked-files=no', '--no-renames'];
+  const output = await git.run([...args, '--ignore-submodules=none']);
+  return output
+    .split('\0')
+    .filter(Boolean)
+    .map((entry) => entry.slice(3));
+}
+
+async function stepChanges(repository: Repository, { from, to }: Step): Promise<Change[]> {
+  const tree = from ?? (await repository.objects.run(['mktree'], { input: '' })).trim();
+  return changesBetween(repository, tree, to);
+}
+
+async function untrackedAt(
+  dir: string,
+  changes: readonly Change[],
+  isOwn: (path: string) => boolean,
+): Promise<string[]> {
+  const found: string[] = [];
+  for (const { path, oldMode } of changes) {
+    if (oldMode !== ABSENT || isOwn(path)) continue;
+    if (await lstat(join(dir, path)).catch(() => undefined)) found.push(path);
+  }
+  return found;
+}
+
+async function filteredPaths(git: Git, changes: readonly Change[]): Promise<string[]> {
+  if (changes.length === 0) return [];
+  const input = changes.map(({ path }) => `${path}\0`).join('');
+  const output = await git.run(['check-attr', '--stdin', '-z', 'filter'], { input });
+  const fields = output.split('\0');
+  return fields.filter(
+    (_, at) => at % 3 === 0 && !['unspecified', 'unset', ''].includes(fields[at + 2] ?? ''),
+  );
+}
+
+/** Git in the checkout, with every filter that its configuration knows taken back. */
+async function doorTo({ environment }: Repository, dir: string): Promise<Git> {
+  const plain = gitIn(dir, { environment });
+  const asked = await plain.ask(['config', '--name-only', '-z', '--get-regexp', '^filter\\.']);
+  const names = new Set(
+    asked.output.split('\0').flatMap((key) => /^filter\.(.+)\.[^.]+$/s.exec(key)?.[1] ?? []),
+  );
+  if (names.size === 0) return plain;
+  const off = [...names].flatMap((name) => [
+    '-c',
+    `filter.${name}.clean=`,
+    '-c',
+    `filter.${name}.smudge=`,
+    '-c',
+    `filter.${name}.process=`,
+    '-c',
+    `filter.${name}.required=false`,
+  ]);
+  return {
+    ...plain,
+    run: (args, options) => plain.run([...off, ...args], options),
+    ask: (args, options) => plain.ask([...off, ...args], options),
+  };
+}

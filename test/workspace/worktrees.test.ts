@@ -1,0 +1,128 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { salvage } from '../../src/workspace/checkpoint.js';
+import { endClaim } from '../../src/workspace/claims.js';
+import { earlierWork } from '../../src/workspace/diff.js';
+import { inspectWorktrees } from '../../src/workspace/inspect.js';
+import { pruneWorktrees, quarantineDamaged } from '../../src/workspace/prune.js';
+import { createWorktree } from '../../src/workspace/worktree.js';
+import { userGit, userRepository, writeFiles } from './repository.js';
+import { begun, merged, opened } from './work.js';
+
+const NOBODY = { isInUse: () => false };
+
+describe('worktrees', () => {
+  test('are made by twelve processes at once', async () => {
+    const repository = await opened();
+    const work = new URL('../../dist/workspace/', import.meta.url).href;
+    const place = {
+      name: 'demo',
+      location: repository.dir,
+      dataDir: join(repository.worktreesDir, '../..'),
+    };
+    const script = (task: number) => `
+      const [{ openRepository }, { beginClaim }, { createWorktree }] = await Promise.all(
+        ['repository', 'claims', 'worktree'].map((name) => import(${JSON.stringify(work)} + name + '.js')));
+      const repository = await openRepository({ ...${JSON.stringify(place)}, environment: process.env });
+      const { claim } = await beginClaim(repository, { goal: 'goal-1', task: 'task-${task}', claim: 1, owner: 'x' });
+      await createWorktree(repository, claim);`;
+    const all = Array.from({ length: 12 }, (_, index) =>
+      promisify(execFile)(process.execPath, ['--input-type=module', '-e', script(index + 1)]),
+    );
+    await Promise.all(all);
+    expect(userGit(repository.dir, 'worktree', 'list').split('\n')).toHaveLength(13);
+    for (const report of await inspectWorktrees(repository)) {
+      expect(report).toMatchObject({ state: 'clean', isSafe: true });
+      expect(userGit(report.dir, 'status', '--porcelain')).toBe('');
+    }
+    expect((await pruneWorktrees(repository)).removed).toHaveLength(12);
+    expect(userGit(repository.dir, 'worktree', 'list').split('\n')).toHaveLength(1);
+    expect(readdirSync(repository.worktreesDir)).toEqual([]);
+  });
+
+  test('go only when their work is proven to be elsewhere', async () => {
+    const repository = await opened();
+    const works = [];
+    for (const task of ['task-1', 'task-2', 'task-3', 'task-4'])
+      works.push(await begun(repository, task));
+    const [done, dirty, kept, held] = works;
+    for (const work of works) writeFiles(work.worktree.dir, { [`${work.claim.task}.txt`]: 'x\n' });
+    await merged(repository, done!.claim, done!.worktree);
+    await salvage(repository, kept!.worktree);
+    const inUse = { isInUse: ({ task }: { task: string }) => task === 'task-4' };
+    const states = async () =>
+      (await inspectWorktrees(repository, inUse)).map(({ name, state }) => `${name} ${state}`);
+    expect(await states()).toEqual([
+      'task-1.1 merged',
+      'task-2.1 dirty',
+      'task-3.1 kept',
+      'task-4.1 in-use',
+    ]);
+    const { removed } = await pruneWorktrees(repository, inUse);
+    expect(removed.map(({ name }) => name)).toEqual(['task-1.1', 'task-3.1']);
+    expect(existsSync(dirty!.worktree.dir) && existsSync(held!.worktree.dir)).toBe(true);
+    await salvage(repository, dirty!.worktree);
+    await endClaim(repository, dirty!.claim);
+    expect(await earlierWork(repository, 'task-2')).toMatchObject([{ claim: 1 }]);
+    expect((await pruneWorktrees(repository, inUse)).removed).toHaveLength(1);
+    writeFiles(held!.worktree.dir, { 'late.txt': 'x\n' });
+    expect((await inspectWorktrees(repository)).map(({ state }) => state)).toEqual(['in-use']);
+  });
+
+  test('that are damaged are put aside with all that is in them', async () => {
+    const repository = await opened();
+    const works = [];
+    for (const task of ['task-1', 'task-2', 'task-3', 'task-4', 'task-5'])
+      works.push((await begun(repository, task)).worktree);
+    const [pointer, index, folder, admin, record] = works;
+    for (const { dir } of works) writeFiles(dir, { 'work.txt': 'x\n' });
+    rmSync(join(pointer!.dir, '.git'));
+    writeFileSync(join(index!.adminDir, 'index'), 'broken');
+    rmSync(folder!.dir, { recursive: true });
+    rmSync(admin!.adminDir, { recursive: true });
+    rmSync(`${record!.dir}.json`);
+    const states = (await inspectWorktrees(repository, NOBODY)).map(({ state }) => state);
+    // An index that is broken can be made again.
+    expect(states).toEqual(['corrupted', 'dirty', 'corrupted', 'corrupted', 'corrupted']);
+    const aside = await quarantineDamaged(repository, NOBODY);
+    expect(aside.map((dir) => dir.replace(/.*\//, ''))).toEqual(
+      [1, 3, 4, 5].map((number) => `task-${number}.1.quarantined-1`),
+    );
+    expect(existsSync(join(aside[0]!, 'work.txt'))).toBe(true);
+    const { removed, kept } = await pruneWorktrees(repository, NOBODY);
+    expect([removed.length, kept.length]).toEqual([0, 5]);
+    expect(() => userGit(repository.dir, 'worktree', 'list')).not.toThrow();
+  });
+
+  test('share what the settings link, and do not commit it', async () => {
+    const location = userRepository({ 'a.txt': 'a\n', '.gitignore': 'modules/\n' });
+    mkdirSync(join(location, 'modules'));
+    const repository = await opened({ location });
+    const { claim } = await begun(repository, 'task-1');
+    await pruneWorktrees(repository, NOBODY);
+    const worktree = await createWorktree(repository, claim, { links: ['modules', 'missing'] });
+    expect(existsSync(join(worktree.dir, 'modules'))).toBe(true);
+    const [report] = await inspectWorktrees(repository, NOBODY);
+    expect(report).toMatchObject({ state: 'clean' });
+    await pruneWorktrees(repository, NOBODY);
+    for (const path of ['../out', '/etc', '.git/hooks', 'a/../../b']) {
+      await expect(createWorktree(repository, claim, { links: [path] })).rejects.toMatchObject({
+        code: 'bad-input',
+      });
+    }
+  });
+
+  test('leave no link behind that leads out of the place', async () => {
+    const repository = await opened();
+    const { worktree } = await begun(repository, 'task-1');
+    const outside = userRepository();
+    symlinkSync(outside, join(worktree.dir, 'out'));
+    rmSync(`${worktree.dir}.json`);
+    await quarantineDamaged(repository, NOBODY);
+    await pruneWorktrees(repository, NOBODY);
+    expect(existsSync(join(outside, 'a.txt'))).toBe(true);
+  });
+});
