@@ -26,6 +26,8 @@ export interface Agent {
   readonly declines?: ((task: TaskContext) => string | undefined) | undefined;
   /** Runs a task's check in the task's folder. */
   readonly check: (task: TaskContext, claim: Claim) => Promise<CheckResult>;
+  /** Whether a limit may keep this project's tasks from beginning. */
+  readonly mayLimit: (project: string) => boolean;
   readonly grow: Grow;
   /** Where large results lie; without it they are refused. */
   readonly results: string | undefined;
@@ -82,6 +84,9 @@ export async function runAttempt(
         const reason = agent.declines(context);
         if (reason !== undefined) return await decline(context, opened, agent, reason);
         await context.write([{ event: began }]);
+      } else if (task.concurrency || agent.mayLimit(claim.data.project)) {
+        // Whatever has limits does nothing before it was let in.
+        await opened;
       }
       const result = await act(context, signal, agent);
       // Also where the handler caught what `addTasks` throws to end it.
@@ -97,14 +102,14 @@ export async function runAttempt(
     } catch (error) {
       await context.flush();
       if (context.suspended) return { kind: 'suspended' };
-      if (wasStopped(signal)) return { kind: 'stopped' };
-      if (signal.reason instanceof Held) return { kind: 'held' };
+      const put = putBack(signal);
+      if (put) return put;
       if (error instanceof Declined) return await decline(context, opened, agent, error.message);
       return await failed(claim, context, signal.aborted ? asError(signal.reason) : asError(error));
     }
   } catch (error) {
-    if (wasStopped(signal)) return { kind: 'stopped' };
-    if (signal.reason instanceof Held) return { kind: 'held' };
+    const put = putBack(signal);
+    if (put) return put;
     return { kind: 'failed', error: asError(error), final: isFinal(claim, asError(error)) };
   } finally {
     clearTimeout(timer);
@@ -182,9 +187,12 @@ function isFinal(claim: Claim, error: Error): boolean {
 const timeoutError = ({ data: { task } }: Claim): DroverError =>
   new DroverError('timeout', `${task.id} ran longer than its timeout of ${task.timeout} ms.`);
 
-/** Nobody's fault: the task goes back into its queue as if it had not been claimed. */
-const wasStopped = ({ reason }: AbortSignal): boolean =>
-  reason instanceof AgentStopped || reason instanceof Renumbered;
+/** Nobody's fault: the task goes back into its queue as if it had not been claimed, or was put aside already. */
+function putBack({ reason }: AbortSignal): Outcome | undefined {
+  if (reason instanceof Held) return { kind: 'lost' };
+  const stopped = reason instanceof AgentStopped || reason instanceof Renumbered;
+  return stopped ? { kind: 'stopped' } : undefined;
+}
 
 const lastLines = (output: string): string =>
   output.trim().split('\n').slice(-3).join(' | ').slice(-500);

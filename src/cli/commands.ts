@@ -21,6 +21,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<CommandDef>>> = {
   log: async () => (await import('./commands/log.js')).logCommand,
   retry: async () => (await import('./commands/retry.js')).retryCommand,
   cancel: async () => (await import('./commands/cancel.js')).cancelCommand,
+  limit: async () => (await import('./commands/limit.js')).limitCommand,
   validate: async () => (await import('./commands/validate.js')).validateCommand,
   import: async () => (await import('./commands/import.js')).importCommand,
   export: async () => (await import('./commands/export.js')).exportCommand,

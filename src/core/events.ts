@@ -9,8 +9,12 @@ import { z } from 'zod';
 import { GATE_KINDS } from './ids.js';
 import { approvalSchema, jsonSchema, prioritySchema, retrySchema, taskSpecSchema } from './plan.js';
 import { scheduleEventSchema } from './schedule-events.js';
+import { limitSchema } from './limits.js';
 
 export const EVENT_VERSION = 1;
+
+/** In place of a goal's id: events on settings belong to none. */
+export const SETTINGS = '';
 
 const text = z.string();
 const count = z.int().min(0);
@@ -54,8 +58,8 @@ export const agentEventSchema = z.discriminatedUnion('type', [
     passed: z.boolean(),
   }),
   z.object({ type: z.literal('attempt.failed'), error: text, final: z.boolean() }),
-  /** Its goal or project is paused: the task was put aside without using an attempt. */
-  z.object({ type: z.literal('task.held') }),
+  /** Put aside without using an attempt: until what is paused goes on, or a slot of this limit is free. */
+  z.object({ type: z.literal('task.held'), until: text.optional() }),
 ]);
 export type AgentEvent = z.input<typeof agentEventSchema>;
 
@@ -162,6 +166,8 @@ const supervisorEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('goal.evicted') }),
   /** Entries of the goal's streams were lost before they were read; states were taken from the jobs instead. */
   z.object({ type: z.literal('stream.gap'), queue: text, after: text }),
+  /** How much of a capability's or a project's work may be done at once from now on. */
+  z.object({ type: z.literal('limit.set'), limit: limitSchema, why: text.optional() }),
 ]);
 
 export const eventSchema = z.discriminatedUnion('type', [

@@ -59,8 +59,7 @@ export function evolveTask(
       return;
     case 'task.held':
       task.held = true;
-      // The delay that follows is no failed attempt.
-      task.failedClaim = entry.claim ?? task.claims;
+      setState(goal, task, 'PENDING');
       return;
     case 'task.declined':
       task.declines += 1;

@@ -28,7 +28,7 @@ export interface TaskView {
   /** Needs that are neither done nor given up, and gates that are not open. */
   openNeeds: number;
   gates: GateView[];
-  /** True while its job is put aside because its goal or project is paused. */
+  /** True while its job is put aside: its goal or project is paused, or a limit used up. */
   held: boolean;
   /** Changes to it since it was planned; its job carries them. */
   edits: number;

@@ -73,6 +73,12 @@ export const waitSchema = z.union([
   z.strictObject({ for: milliseconds.min(1) }),
   z.strictObject({ until: z.iso.datetime({ offset: true }) }),
 ]);
+export const concurrencySchema = z.strictObject({
+  key: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_./-]{0,199}$/, {
+    error: "must be letters, digits, '_', '.', '/' or '-', 200 characters at most",
+  }),
+  limit: z.int().min(1).max(100_000).default(1),
+});
 
 /** What a task is to do; the part of a task that its agent reads. */
 export const workSchema = z.strictObject({
@@ -111,6 +117,8 @@ export const plannedTaskSchema = workSchema.extend({
   expected: milliseconds.optional(),
   approve: approvalSchema.optional(),
   wait: waitSchema.optional(),
+  /** At most so many of the tasks with this key run at once, of whatever goal and project. */
+  concurrency: concurrencySchema.optional(),
 });
 export type PlannedTask = z.infer<typeof plannedTaskSchema>;
 /** What authors write: everything with a default may be left out. */

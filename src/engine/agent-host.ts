@@ -10,6 +10,7 @@ import { capabilitySchema, type Json } from '../core/plan.js';
 import { Claims } from '../queues/claim.js';
 import { type Connection, type RedisClient, unlessAway } from '../queues/connection.js';
 import { keepStreams } from '../queues/flows.js';
+import { followLimits, type KnownLimits } from '../queues/limits.js';
 import { listenForCancel } from '../queues/notices.js';
 import { type AgentWorker, startAgentWorker, type WorkerTiming } from '../queues/worker.js';
 
@@ -40,7 +41,7 @@ export class AgentHost {
   private readonly running = new Map<AbortController, { goal: string; job: string }>();
   private subscriber: RedisClient | undefined;
   /** A promise, so that agents which are started at once share one connection. */
-  private listening: Promise<void> | undefined;
+  private listening: Promise<KnownLimits> | undefined;
   private stopped = false;
 
   constructor(private readonly options: AgentHostOptions) {
@@ -61,13 +62,14 @@ export class AgentHost {
       );
     }
     const { connection, prefix, timing, shell, results, grow, onError } = this.options;
-    await (this.listening ??= this.listen());
+    const limits = await (this.listening ??= this.listen());
     await keepStreams(connection.client, prefix, [capability]);
     const agent: Agent = {
       name: options.name ?? `${userInfo().username}-${process.pid}-${randomUUID().slice(0, 4)}`,
       handle: handle === 'shell' ? shellHandler(shell) : handle,
       declines: options.declines,
       check: checkRunner(shell),
+      mayLimit: limits.mayLimit,
       // What the rule of growth decided; `grow` carries JSON.
       grow: async (request) => ((await grow(request)) as { added: Record<string, string> }).added,
       results,
@@ -105,9 +107,10 @@ export class AgentHost {
     this.subscriber?.disconnect();
   }
 
-  private async listen(): Promise<void> {
-    this.subscriber = this.options.connection.duplicate();
-    await listenForCancel(this.subscriber, this.options.prefix, {
+  private async listen(): Promise<KnownLimits> {
+    const { connection, prefix, onError } = this.options;
+    this.subscriber = connection.duplicate();
+    await listenForCancel(this.subscriber, prefix, {
       onCancel: (id) => {
         const error = new DroverError('cancelled', `${id} was cancelled.`);
         for (const [stop, { goal, job }] of this.running) {
@@ -118,5 +121,6 @@ export class AgentHost {
         for (const [stop, { job }] of this.running) if (job === id) stop.abort(new AgentStopped());
       },
     });
+    return followLimits(connection.client, this.subscriber, prefix, onError);
   }
 }

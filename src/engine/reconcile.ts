@@ -20,6 +20,7 @@ import type { Flows } from '../queues/flows.js';
 import { keepStreams } from '../queues/flows.js';
 import type { RedisClient } from '../queues/connection.js';
 import type { Gates } from '../queues/gates.js';
+import type { Limits } from '../queues/limits.js';
 import type { Jobs, JobRef } from '../queues/jobs.js';
 import { finishedSteps } from './journals.js';
 import type { Recording } from './recording/recording.js';
@@ -42,6 +43,7 @@ export interface ReconcileParts {
   readonly turns: Turns;
   readonly order: FairOrder;
   readonly steering: Steering;
+  readonly limits: Limits;
   readonly onError: (error: Error) => void;
 }
 
@@ -122,9 +124,9 @@ export class Reconciler {
         await this.openLooseGates(id);
         const now = this.parts.recording.board.goal(id);
         if (!now) return;
-        const { steering, recording } = this.parts;
+        const { steering } = this.parts;
         await steering.applyEdits(now, now.tasks.values());
-        await steering.followPause(now, listPauses(recording.log.db));
+        await steering.followPause(now);
       });
     });
   }

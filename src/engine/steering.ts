@@ -16,6 +16,7 @@ import type { RedisClient } from '../queues/connection.js';
 import type { Gates } from '../queues/gates.js';
 import type { JobRef, Jobs, JobState } from '../queues/jobs.js';
 import { announceAgain, announceWithdrawn } from '../queues/notices.js';
+import type { Limits } from '../queues/limits.js';
 import { setPaused, setPausedProjects } from '../queues/pauses.js';
 import type { Pause } from '../projections/pauses.js';
 
@@ -25,6 +26,7 @@ export interface SteeringParts {
   readonly jobs: Jobs;
   readonly gates: Gates;
   readonly order: FairOrder;
+  readonly limits: Limits;
 }
 
 /** A job that is not to run any more. */
@@ -114,22 +116,19 @@ export class Steering {
     }
   }
 
-  /** Tells workers whether a goal is paused, and hands back what was put aside where it is not. */
-  async followPause(goal: GoalView, pauses: readonly Pause[]): Promise<void> {
-    const { client, prefix, jobs } = this.parts;
+  /** Tells workers whether a goal is paused, and takes up what was put aside where it is not. */
+  async followPause(goal: GoalView): Promise<void> {
+    const { client, prefix, limits } = this.parts;
     await setPaused(client, prefix, goal.id, goal.paused);
-    if (goal.paused || isPaused(pauses, 'project', goal.project)) return;
-    for (const task of goal.tasks.values()) {
-      if (task.state !== 'PENDING' && task.state !== 'ASSIGNED') continue;
-      await jobs.takeUp({ queue: task.spec.capability, id: jobOf(task) });
-    }
+    if (!goal.paused) await limits.sweep();
   }
 
-  /** Tells workers which projects are paused. */
+  /** Tells workers which projects are paused, and takes up what was put aside of the others. */
   async followProjects(pauses: readonly Pause[]): Promise<void> {
-    const { client, prefix } = this.parts;
+    const { client, prefix, limits } = this.parts;
     const projects = pauses.filter(({ kind }) => kind === 'project').map(({ name }) => name);
     await setPausedProjects(client, prefix, projects);
+    await limits.sweep();
   }
 
   async followCapability(capability: string, pauses: readonly Pause[]): Promise<void> {

@@ -16,6 +16,8 @@ import { type Connection, unlessAway } from '../queues/connection.js';
 import { Flows, keepStreams } from '../queues/flows.js';
 import { Gates, type HeldGate, startEngineWorkers } from '../queues/gates.js';
 import { Jobs } from '../queues/jobs.js';
+import { Limits } from '../queues/limits.js';
+import { readLimits } from '../projections/limits.js';
 import type { WorkerTiming } from '../queues/worker.js';
 import { type DecisionOn, isRequest, noCommand, type RequestName } from './decisions/decide.js';
 import type { Enqueued } from './decisions/enqueue.js';
@@ -57,6 +59,7 @@ export class Supervisor {
     const jobs = new Jobs(client, prefix);
     const gates = new Gates(client, prefix);
     const order = new FairOrder();
+    const limits = new Limits(client, prefix);
     const parts: ReconcileParts = {
       client,
       prefix,
@@ -66,7 +69,8 @@ export class Supervisor {
       gates,
       turns: new Turns(),
       order,
-      steering: new Steering({ client, prefix, jobs, gates, order }),
+      limits,
+      steering: new Steering({ client, prefix, jobs, gates, order, limits }),
       onError,
     };
     this.reconciler = new Reconciler(parts);
@@ -100,6 +104,7 @@ export class Supervisor {
       sweep: async () => {
         await this.reconciler.reconcileOwed();
         await this.retention.sweep(Date.now());
+        await this.parts.limits.sweep();
       },
       onTrouble,
       onError,
@@ -123,6 +128,7 @@ export class Supervisor {
     await keepStreams(client, prefix, capabilities);
     await this.watch(capabilities);
     await recording.catchUp();
+    await this.parts.limits.set(readLimits(recording.log));
     // Cancels whose effects were lost with the process that recorded them, or that nobody was there to have.
     await this.retention.sweep(Date.now());
     await this.reconciler.reconcileAll();
@@ -250,6 +256,7 @@ export class Supervisor {
   private async recover(): Promise<void> {
     const { recording } = this.options;
     await recording.catchUp();
+    await this.parts.limits.set(readLimits(recording.log));
     await this.reconciler.reconcileAll();
     await this.reconciler.repairDone();
     await this.keeper.compare();

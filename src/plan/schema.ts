@@ -6,6 +6,7 @@ import { z } from 'zod';
 import {
   backoffSchema,
   capabilitySchema,
+  concurrencySchema,
   nameSchema,
   plannedTaskSchema,
   prioritySchema,
@@ -73,6 +74,11 @@ const writtenRetrySchema = z.strictObject({
   }),
 });
 
+const writtenConcurrencySchema = z.strictObject({
+  key: z.string().min(1).meta({ description: 'What they share, such as db-migrations.' }),
+  limit: concurrencySchema.shape.limit.meta({ description: 'How many at once; 1 unless given.' }),
+});
+
 /** With a reference in it, the name is checked once that is replaced. */
 const writtenCapabilitySchema = z.string().superRefine((name, context) => {
   if (name.includes('${{')) return;
@@ -121,6 +127,10 @@ export const taskSchema = z.strictObject({
   expected: duration(
     'How long an attempt is expected to take: the longest way through the plan goes first; learned from the log unless given.',
   ),
+  concurrency: writtenConcurrencySchema.optional().meta({
+    description:
+      'A map of key and limit: at most so many of the tasks with the same key run at once, of whatever goal and project.',
+  }),
   matrix: matrixSchema.optional().meta({
     description:
       'A map of variables, each with a list of values. The task runs once for every combination; `${{ matrix.NAME }}` stands for the value.',
@@ -156,4 +166,5 @@ export const SHAPES: Readonly<Record<string, Readonly<Record<string, z.ZodType>>
   'tasks.*.retry': writtenRetrySchema.shape,
   'tasks.*.retry.backoff': writtenBackoffSchema.shape,
   'tasks.*.check': checkSchema.shape,
+  'tasks.*.concurrency': writtenConcurrencySchema.shape,
 };

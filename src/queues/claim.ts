@@ -13,8 +13,18 @@ import { DroverError } from '../core/errors.js';
 import type { AgentEvent } from '../core/events.js';
 import type { Json, TaskSpec } from '../core/plan.js';
 import { GATE_KINDS, type GateKind, ownerOf } from '../core/ids.js';
-import { cancelledKey, jobKey, journalKey, pausedKey, streamKey, vouchKey } from './keys.js';
-import { projectMark } from './pauses.js';
+import { PUT_ASIDE } from './held.js';
+import {
+  cancelledKey,
+  jobKey,
+  journalKey,
+  limitsKey,
+  pausedKey,
+  streamKey,
+  vouchKey,
+} from './keys.js';
+import { ADMIT, type Counted, keyLimit, Limits, projectLimit } from './limits.js';
+import { pauseReason } from './pauses.js';
 import { defineScript } from './script.js';
 import { RUN_ID } from './vouch.js';
 
@@ -68,8 +78,8 @@ end
 `;
 
 /**
- * KEYS lock, job, stream, values, ignored failures, journal, cancelled, vouch, paused; ARGV token, claims, job,
- * goal, project, the event of being held, events…
+ * KEYS lock, job, stream, values, ignored failures, journal, cancelled, vouch, paused, limits; ARGV token, claims,
+ * job, goal, prefix, project, limit of its key (or nothing), how many that allows, the claim's number, events…
  */
 const OPEN = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'stale'} end
@@ -78,17 +88,26 @@ if redis.call('GET', KEYS[8]) ~= ${RUN_ID} then return {'unready'} end
 if redis.call('SISMEMBER', KEYS[7], ARGV[4]) == 1 or redis.call('SISMEMBER', KEYS[7], ARGV[3]) == 1 then
   return {'cancelled'}
 end
-if redis.call('SISMEMBER', KEYS[9], ARGV[4]) == 1 or redis.call('SISMEMBER', KEYS[9], ARGV[5]) == 1 then
-  redis.call('XADD', KEYS[3], '*', 'event', 'drover', 'jobId', ARGV[3], 'data', ARGV[6])
-  redis.call('HSET', KEYS[2], 'held', '1')
-  return {'paused'}
+for i = 4, 6, 2 do
+  if redis.call('SISMEMBER', KEYS[9], ARGV[i]) == 1 then
+${PUT_ASIDE}
+    putAside(ARGV[5], '${pauseReason('')}' .. ARGV[i], '', KEYS[2], ARGV[3], ARGV[9])
+    return {'held'}
+  end
 end
-redis.call('HDEL', KEYS[2], 'held')
-for i = 7, #ARGV do
+local limits = {}
+local ofProject = redis.call('HGET', KEYS[10], ARGV[6])
+if ofProject then limits[1] = {ARGV[6], tonumber(ofProject)} end
+if ARGV[7] ~= '' then limits[#limits + 1] = {ARGV[7], tonumber(ARGV[8])} end
+if #limits > 0 then
+${ADMIT}
+  if not admit(ARGV[5], limits, KEYS[2], ARGV[3], ARGV[2] .. ':' .. ARGV[1], ARGV[9]) then return {'held'} end
+end
+for i = 10, #ARGV do
   redis.call('XADD', KEYS[3], '*', 'event', 'drover', 'jobId', ARGV[3], 'data', ARGV[i])
 end
 return {'open', redis.call('HGETALL', KEYS[4]), redis.call('HGETALL', KEYS[5]), redis.call('HGETALL', KEYS[6]),
-  redis.call('HGET', KEYS[2], 'declines') or '0'}
+  redis.call('HGET', KEYS[2], 'declines') or '0', limits}
 `;
 
 /** KEYS lock, job, stream, journal, logs; ARGV token, claims, job, then triples: kind, first, second. */
@@ -114,7 +133,15 @@ return {'written'}
 `;
 
 const flat = z.array(z.string());
-const openedSchema = z.tuple([z.literal('open'), flat, flat, flat, z.coerce.number()]);
+const countedSchema = z.array(z.tuple([z.string(), z.number()]));
+const openedSchema = z.tuple([
+  z.literal('open'),
+  flat,
+  flat,
+  flat,
+  z.coerce.number(),
+  countedSchema,
+]);
 
 export interface Opened {
   /** Results of the task's needs by task id; null for an optional one that failed. */
@@ -137,12 +164,13 @@ export class Renumbered extends Error {
   override readonly name = 'Renumbered';
 }
 
-/** Its goal or project is paused: the task is put aside until that ends. */
+/** Its goal or project is paused, or a limit used up: the job was put aside, and is claimed again afterwards. */
 export class Held extends Error {
   override readonly name = 'Held';
 }
 
 export class Claims {
+  private readonly limits: Limits;
   private readonly openScript;
   private readonly writeScript;
 
@@ -150,12 +178,13 @@ export class Claims {
     client: Redis,
     readonly prefix: string,
   ) {
-    this.openScript = defineScript(client, 'droverOpenClaim', 9, OPEN);
+    this.limits = new Limits(client, prefix);
+    this.openScript = defineScript(client, 'droverOpenClaim', 10, OPEN);
     this.writeScript = defineScript(client, 'droverWriteClaim', 5, WRITE);
   }
 
   of(job: Job, token: string): Claim {
-    return new Claim(job, token, this.prefix, this.openScript, this.writeScript);
+    return new Claim(job, token, this.prefix, this.openScript, this.writeScript, this.limits);
   }
 }
 
@@ -164,6 +193,9 @@ export class Claim {
   /** Numbered 1, 2, 3… over the task's whole life. */
   readonly number: number;
   private readonly key: string;
+  private opening: Promise<unknown> | undefined;
+  /** Limits of which it holds a slot. */
+  private counted: readonly Counted[] = [];
 
   constructor(
     private readonly job: Job,
@@ -171,6 +203,7 @@ export class Claim {
     private readonly prefix: string,
     private readonly openScript: (...args: (string | number)[]) => Promise<unknown>,
     private readonly writeScript: (...args: (string | number)[]) => Promise<unknown>,
+    private readonly limits: Limits,
   ) {
     this.data = taskDataOf(job.data);
     this.number = this.data.floor + job.attemptsStarted;
@@ -194,9 +227,15 @@ export class Claim {
   /**
    * Announces the claim's first events and reads what the task may see, in one round trip. Where Redis has just
    * been started, it waits until the supervisor has vouched for it.
-   * @throws the signal's reason, `Renumbered`, or DroverError `stale-claim` or `cancelled`.
+   * @throws the signal's reason, `Renumbered`, `Held`, or DroverError `stale-claim` or `cancelled`.
    */
-  async open(events: readonly AgentEvent[], signal: AbortSignal): Promise<Opened> {
+  open(events: readonly AgentEvent[], signal: AbortSignal): Promise<Opened> {
+    const opening = this.openNow(events, signal);
+    this.opening = opening;
+    return opening;
+  }
+
+  private async openNow(events: readonly AgentEvent[], signal: AbortSignal): Promise<Opened> {
     let reply = await this.tryOpen(events);
     while (answerOf(reply) === 'unready') {
       signal.throwIfAborted();
@@ -204,10 +243,11 @@ export class Claim {
       reply = await this.tryOpen(events);
     }
     if (answerOf(reply) === 'renumbered') throw new Renumbered();
-    if (answerOf(reply) === 'paused') throw new Held();
+    if (answerOf(reply) === 'held') throw new Held();
     const parsed = openedSchema.safeParse(reply);
     if (!parsed.success) throw this.refused(reply);
-    const [, processed, failed, journal, declines] = parsed.data;
+    const [, processed, failed, journal, declines, counted] = parsed.data;
+    this.counted = counted;
     const results: Record<string, Json> = { ...this.data.results };
     let { note } = this.data;
     const signals: Record<string, Json> = { ...this.data.signals };
@@ -265,7 +305,17 @@ export class Claim {
     if (!Array.isArray(reply) || reply[0] !== 'written') throw this.refused(reply);
   }
 
+  /** Gives back what it counted against; to be called when nothing of the attempt runs any more. */
+  async release(): Promise<void> {
+    await this.opening?.catch(() => undefined);
+    if (this.counted.length === 0) return;
+    const { counted } = this;
+    this.counted = [];
+    await this.limits.release(this.key, `${this.job.attemptsStarted}:${this.token}`, counted);
+  }
+
   private tryOpen(events: readonly AgentEvent[]): Promise<unknown> {
+    const { concurrency } = this.data.task;
     return this.openScript(
       `${this.key}:lock`,
       this.key,
@@ -276,12 +326,16 @@ export class Claim {
       cancelledKey(this.prefix),
       vouchKey(this.prefix),
       pausedKey(this.prefix),
+      limitsKey(this.prefix),
       this.token,
       this.job.attemptsStarted,
       this.jobId,
       this.data.goal,
-      projectMark(this.data.project),
-      this.encode({ type: 'task.held' }),
+      this.prefix,
+      projectLimit(this.data.project),
+      concurrency ? keyLimit(concurrency.key) : '',
+      concurrency?.limit ?? '',
+      this.number,
       ...events.map((event) => this.encode(event)),
     );
   }

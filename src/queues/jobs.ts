@@ -6,7 +6,6 @@ import { type Json, jsonSchema, type TaskSpec } from '../core/plan.js';
 import { type Finish, finisher } from './complete.js';
 import type { JobOptions } from './flows.js';
 import { jobKey, journalKey } from './keys.js';
-import { takeUp } from './pauses.js';
 import { defineScript } from './script.js';
 
 /** BullMQ's word for where a job is; `missing` where Redis does not hold it. */
@@ -192,14 +191,6 @@ export class Jobs {
       String(edits),
     );
     return held === 1;
-  }
-
-  /** Hands a job that was put aside back to its queue. */
-  async takeUp({ queue, id }: JobRef): Promise<void> {
-    const key = jobKey(this.prefix, queue, id);
-    if ((await this.client.hget(key, 'held')) === null) return;
-    const job = await this.queue(queue).getJob(id);
-    if (job) await takeUp(this.client, this.prefix, job);
   }
 
   /** Lets a job's next claim be numbered above `claims`, where Redis forgot some that the log knows. */

@@ -27,3 +27,12 @@ export const cancelChannel = (prefix: string): string => `${prefix}:cancel`;
 
 /** Stream whose entries only wake the recorder. */
 export const wakeKey = (prefix: string): string => `${prefix}:wake`;
+
+/** Hash of the limits on projects: `project:NAME` to how many of its tasks may run at once. */
+export const limitsKey = (prefix: string): string => `${prefix}:limits`;
+
+/** Hash of the reasons for which jobs are put aside; the jobs themselves are in `PREFIX:held:REASON`. */
+export const heldKey = (prefix: string): string => `${prefix}:held`;
+
+/** Pub/sub channel on which agents hear that limits have changed. */
+export const limitsChannel = (prefix: string): string => `${prefix}:limit`;

@@ -14,7 +14,6 @@ import type { Redis } from 'ioredis';
 import type { Backoff, Json } from '../core/plan.js';
 import type { Claim, Claims } from './claim.js';
 import { Locks } from './locks.js';
-import { projectMark, putAside } from './pauses.js';
 
 /** How an attempt ended. */
 export type Outcome =
@@ -23,8 +22,6 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly error: Error; readonly final: boolean }
   /** Back into the queue, no attempt used; milliseconds until it is offered again. */
   | { readonly kind: 'declined'; readonly delay: number }
-  /** Its goal or project is paused: put aside until that ends, no attempt used. */
-  | { readonly kind: 'held' }
   /** Waits for tasks that it added; it is claimed again when they are done. */
   | { readonly kind: 'suspended' }
   /** Another claim holds the task by now, or nobody: nothing is written. */
@@ -79,6 +76,8 @@ export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
     const claim = claims.of(job, token);
     for (;;) {
       const outcome = await attempt(claim, stop);
+      // Where Redis is away: a slot whose job has no lock is free, and the supervisor's sweep finds it.
+      await claim.release().catch(options.onError);
       switch (outcome.kind) {
         case 'done':
           return outcome.result;
@@ -87,12 +86,6 @@ export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
         case 'declined':
           await job.moveToDelayed(Date.now() + outcome.delay, token);
           throw new DelayedError();
-        case 'held': {
-          const { goal, project } = claim.data;
-          const { connection } = options;
-          await putAside(connection, claims.prefix, job, token, [goal, projectMark(project)]);
-          throw new DelayedError();
-        }
         case 'suspended':
           if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
           // They were done before the task could be put aside, so it goes straight on.

@@ -110,7 +110,7 @@ describe('a small goal beside a large one', () => {
       { concurrency: 2 },
     );
     const busy = await drover.enqueue({ title: 'Busy', project: 'busy', tasks: side(300) });
-    await expect.poll(() => begun.length).toBeGreaterThan(150);
+    await expect.poll(() => begun.length, { timeout: 20_000 }).toBeGreaterThan(150);
     release();
     await busy.done();
     // All of the late ones were tagged before any of those that are left.

@@ -1,6 +1,7 @@
 /** Events of the log in words. */
 import type { Event, LoggedEvent } from '../../core/events.js';
 import { formatDuration, formatDateTime, formatTime } from './duration.js';
+import { limitWords } from './limit-words.js';
 import { paint, type Style } from './paint.js';
 import { oneLine, padEnd, truncate } from './text.js';
 
@@ -65,6 +66,10 @@ export function wordsOf(event: Event, time: number): Words {
           };
     case 'attempt.failed':
       return { text: `attempt failed: ${event.error}`, style: 'red' };
+    case 'task.held':
+      return { text: `put aside: ${heldWords(event.until)}`, style: 'yellow' };
+    case 'limit.set':
+      return { text: `${limitWords(event.limit)}${because(event.why)}` };
     case 'task.retrying':
       return {
         text: `will be tried again in ${formatDuration(event.until - time)}`,
@@ -80,8 +85,6 @@ export function wordsOf(event: Event, time: number): Words {
         text: `Redis had lost its last writes: ${event.tasks.join(', ')} completed there once more`,
         style: 'yellow',
       };
-    case 'task.held':
-      return { text: 'put aside: its goal or project is paused' };
     case 'tasks.reopened':
       return {
         text: `${event.tasks.join(', ')} begin${event.tasks.length === 1 ? 's' : ''} again${because(event.why)}`,
@@ -165,6 +168,11 @@ const VIA = { person: '', board: ' in Bull Board', time: ' by its deadline' } as
 
 const dueAt = (due: number | null): string =>
   due === null ? ' by hand' : ` at ${formatDateTime(due)}`;
+
+function heldWords(until: string | undefined): string {
+  const [, paused] = /^paused:(.*)$/.exec(until ?? '') ?? [];
+  return paused === undefined ? `the limit of ${until} is used up` : `${paused} is paused`;
+}
 
 /** Commands may be whole scripts. */
 const brief = (command: string): string => truncate(oneLine(command), 60);

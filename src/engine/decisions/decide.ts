@@ -23,6 +23,7 @@ import { rerunRule } from './reopen.js';
 import { signalRule } from './signal.js';
 import { enqueueRule } from './enqueue.js';
 import { addRule, growRule } from './grow.js';
+import { limitRule } from './limit.js';
 import { retryRule } from './retry.js';
 import { scheduleAddRule } from './schedule-add.js';
 import { scheduleFireRule, scheduleRunRule } from './schedule-fire.js';
@@ -52,6 +53,7 @@ const RULES = {
   scheduleRemove: scheduleRemoveRule,
   scheduleRun: scheduleRunRule,
   scheduleFire: scheduleFireRule,
+  limit: limitRule,
 };
 export type RequestName = keyof typeof RULES;
 export type RequestInput<N extends RequestName> = z.input<(typeof RULES)[N]['schema']>;

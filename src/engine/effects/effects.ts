@@ -7,6 +7,7 @@ import { cancelEffect } from './cancel.js';
 import { editEffect } from './edit.js';
 import { enqueueEffect } from './enqueue.js';
 import type { Effect } from './effect.js';
+import { limitEffect } from './limit.js';
 import { pauseEffect } from './pause.js';
 import { retryEffect } from './retry.js';
 import { fireEffect, scheduleEffect } from './schedules.js';
@@ -35,4 +36,5 @@ export const EFFECTS: { readonly [N in RequestName]: Effect<DecisionOn<N>> } = {
   scheduleRemove: scheduleEffect,
   scheduleRun: fireEffect,
   scheduleFire: fireEffect,
+  limit: limitEffect,
 };

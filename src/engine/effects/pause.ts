@@ -13,10 +13,10 @@ export async function pauseEffect(
     await steering.followCapability(capability, pauses);
     return;
   }
-  const concerned = project === undefined ? [board.goal(goal)!] : board.inState('OPEN', 'SETTLED');
-  if (project !== undefined) await steering.followProjects(pauses);
-  for (const view of concerned) {
-    if (project !== undefined && view.project !== project) continue;
-    await reconciler.effect(view.id, () => steering.followPause(view, pauses));
+  if (project !== undefined) {
+    await steering.followProjects(pauses);
+    return;
   }
+  const view = board.goal(goal)!;
+  await reconciler.effect(view.id, () => steering.followPause(view));
 }

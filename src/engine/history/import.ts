@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { z } from 'zod';
 import { DroverError, messageOf } from '../../core/errors.js';
-import type { LoggedEvent } from '../../core/events.js';
+import { type LoggedEvent, SETTINGS } from '../../core/events.js';
 import { scheduleOf } from '../../core/schedule.js';
 import { buildLog, contentsOf } from '../../log/build.js';
 import { lastEntries, leaveOrigins } from '../../log/integrity.js';
@@ -141,7 +141,8 @@ class Import {
         attempt({ number: line }, () => {
           insertRow(db, row);
           if (scheduleOf(event.goal) !== undefined) foldSchedule(db, event);
-          else if (!this.board.fold(event)) throw new Error(`${event.goal} was not created before`);
+          else if (!this.board.fold(event) && event.goal !== SETTINGS)
+            throw new Error(`${event.goal} was not created before`);
         });
       }
       this.board.store();
