@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { machine, print } from './harness.mjs';
 import * as fairness from './fairness.mjs';
+import * as integrate from './integrate.mjs';
 import * as latency from './latency.mjs';
 import * as memory from './memory.mjs';
 import * as planSize from './plan-size.mjs';
@@ -10,6 +11,7 @@ import * as restart from './restart.mjs';
 import * as throughput from './throughput.mjs';
 
 const benchmarks = {
+  integrate,
   throughput,
   latency,
   recorder,

@@ -1,8 +1,9 @@
 /** What a task, or a whole goal, changed: for people to read. */
-import { branchRef, goalBranch, keptPrefix, readGoalBranch, taskBranch } from './branches.js';
+import { branchRef, goalBranch, readGoalBranch, taskBranch } from './branches.js';
 import { readClaim } from './claims.js';
+import { earlierWork } from './earlier-work.js';
 import { findMerge, type Merge, mergesOf } from './merges.js';
-import { readRef, refsBelow } from './refs.js';
+import { readRef } from './refs.js';
 import type { Repository } from './repository.js';
 
 export interface FileStat {
@@ -92,21 +93,6 @@ export async function diffOf(
   const { output } = await repository.objects.ask(['merge-base', found.tip, last.commit]);
   const diff = await diffBetween(repository, output.trim() || found.start, last.commit, maxText);
   return { ...diff, of: 'kept', claim: last.claim };
-}
-
-export interface EarlierWork {
-  readonly claim: number;
-  readonly commit: string;
-}
-
-/** What claims of the task left that was not merged, the latest first. */
-export async function earlierWork(repository: Repository, task: string): Promise<EarlierWork[]> {
-  const prefix = keptPrefix(task);
-  const refs = await refsBelow(repository, 'refs/drover/kept/');
-  return [...refs]
-    .filter(([ref]) => ref.startsWith(prefix))
-    .map(([ref, commit]) => ({ claim: Number(ref.slice(prefix.length)), commit }))
-    .toSorted((a, b) => b.claim - a.claim);
 }
 
 export interface GoalHistory {

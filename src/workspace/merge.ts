@@ -44,13 +44,16 @@ export async function mergeWork(
   { start, head, isTrusted = false }: Work,
 ): Promise<MergeResult> {
   const { objects } = repository;
-  const isHere = (await objects.ask(['merge-base', '--is-ancestor', start, onto])).status === 0;
+  const [ancestry, all, tree] = await Promise.all([
+    objects.ask(['merge-base', '--is-ancestor', start, onto]),
+    changesBetween(repository, start, head),
+    treeOf(repository, onto),
+  ]);
+  const isHere = ancestry.status === 0;
   if (!isHere && !isTrusted) return { kind: 'start-gone' };
-  const all = await changesBetween(repository, start, head);
   const changes = all.filter(({ path }) => !isOwnPath(path));
   const refusals = isTrusted ? [] : await refusalsOf(repository, changes);
   if (refusals.length > 0) return { kind: 'refused', refusals };
-  const tree = await treeOf(repository, onto);
   if (changes.length === 0) return { kind: 'merged', tree, isEmpty: true };
 
   const work = await withoutOwn(repository, head, all);
@@ -80,7 +83,7 @@ async function withoutOwn(
   const own: TreeFile[] = changes
     .filter(({ path }) => isOwnPath(path))
     .map(({ path, oldMode, oldObject }) => ({ path, mode: oldMode, object: oldObject }));
-  if (own.length === 0) return treeOf(repository, head);
+  if (own.length === 0) return `${head}^{tree}`;
   return putFiles(repository, head, own);
 }
 

@@ -23,9 +23,13 @@ export async function putFiles(
   const index = join(objects.dir, `index-${randomUUID()}`);
   const variables = { GIT_INDEX_FILE: index };
   try {
+    const reading = objects.run(['read-tree', tree], { variables });
     const entries: string[] = [];
-    for (const file of files) entries.push(await entryOf(repository, file));
-    await objects.run(['read-tree', tree], { variables });
+    try {
+      for (const file of files) entries.push(await entryOf(repository, file));
+    } finally {
+      await reading;
+    }
     const input = entries.map((entry) => `${entry}\0`).join('');
     await objects.run(['update-index', '-z', '--add', '--replace', '--index-info'], {
       variables,

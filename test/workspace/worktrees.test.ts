@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { salvage } from '../../src/workspace/checkpoint.js';
-import { endClaim } from '../../src/workspace/claims.js';
-import { earlierWork } from '../../src/workspace/diff.js';
+import { beginClaim, endClaim } from '../../src/workspace/claims.js';
+import { carryOver, earlierWork } from '../../src/workspace/earlier-work.js';
 import { inspectWorktrees } from '../../src/workspace/inspect.js';
 import { pruneWorktrees, quarantineDamaged } from '../../src/workspace/prune.js';
 import { createWorktree } from '../../src/workspace/worktree.js';
@@ -70,6 +70,24 @@ describe('worktrees', () => {
     expect((await pruneWorktrees(repository, inUse)).removed).toHaveLength(1);
     writeFiles(held!.worktree.dir, { 'late.txt': 'x\n' });
     expect((await inspectWorktrees(repository)).map(({ state }) => state)).toEqual(['in-use']);
+  });
+
+  test('begin with what an earlier claim left, on the new tip', async () => {
+    const repository = await opened();
+    const [dead, other] = [await begun(repository, 'task-1'), await begun(repository, 'task-2')];
+    writeFiles(dead.worktree.dir, { 'left.txt': 'x\n' });
+    writeFiles(other.worktree.dir, { 'other.txt': 'x\n' });
+    await merged(repository, other.claim, other.worktree);
+    await salvage(repository, dead.worktree);
+    const started = await beginClaim(repository, { ...dead.claim, claim: 2, owner: 'you' });
+    if (started.kind !== 'begun') throw new Error(started.kind);
+    const carried = await carryOver(repository, started.claim);
+    if (carried?.result.kind !== 'merged') throw new Error('not merged');
+    const files = { files: carried.result.tree };
+    const worktree = await createWorktree(repository, started.claim, files);
+    expect(readdirSync(worktree.dir)).toEqual(['.git', 'a.txt', 'left.txt', 'other.txt']);
+    expect(userGit(worktree.dir, 'status', '--porcelain')).toBe('?? left.txt');
+    expect(await merged(repository, started.claim, worktree)).toMatchObject({ kind: 'moved' });
   });
 
   test('that are damaged are put aside with all that is in them', async () => {
