@@ -13,6 +13,7 @@ export type { GoalHandle } from './engine/goal-handle.js';
 export type { Enqueued, GoalRequest } from './engine/decisions/enqueue.js';
 export type { TaskContext } from './agents/context.js';
 export type { Handler } from './agents/loop.js';
+export type { Estimate } from './projections/estimate.js';
 export type { GoalReport, TaskReport } from './projections/report.js';
 export { type Flow, type FlowOptions, type ParsedFlow, readFlow } from './plan/flow-file.js';
 export { exportFlow } from './plan/export-flow.js';

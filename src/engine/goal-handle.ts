@@ -3,6 +3,8 @@ import type { LoggedEvent } from '../core/events.js';
 import { DroverError } from '../core/errors.js';
 import type { GoalView } from '../core/goal.js';
 import type { GoalState } from '../core/task-state.js';
+import { Durations, type Kind, type Learned } from '../projections/durations.js';
+import { type Estimate, estimate } from '../projections/estimate.js';
 import { type GoalReport, reportOf } from '../projections/report.js';
 import type { Records } from './recording/recording.js';
 
@@ -17,6 +19,13 @@ export class GoalHandle {
   /** The goal as it stands. */
   report(): GoalReport {
     return reportOf(this.view());
+  }
+
+  /** How far it is, and when it may end, from how long such tasks took before. Reads the log's newest rows. */
+  estimate(): Estimate {
+    const durations = new Durations(this.ledger.log.db);
+    const learned = (kind: Kind): Learned | undefined => durations.learned(kind);
+    return estimate(this.view(), { learned, now: Date.now() });
   }
 
   /** Resolves when nothing of the goal runs or can run: it is done, settled or cancelled. */

@@ -16,6 +16,15 @@ export interface Kind {
   readonly capability: string;
 }
 
+export interface Learned {
+  /** Milliseconds, the median. */
+  readonly took: number;
+  /** Runs that it is taken from. */
+  readonly runs: number;
+  /** True for runs of the same task of the same flow, false for others of its capability. */
+  readonly isOfTask: boolean;
+}
+
 /** The median is taken of so many runs, the latest ones. */
 const RUNS = 9;
 /** Kinds of tasks remembered; those that were not seen for longest are forgotten first. */
@@ -51,10 +60,17 @@ export class Durations {
    * of its capability in the project, or of its capability anywhere; undefined where there was none.
    */
   expected(kind: Kind): number | undefined {
+    return this.learned(kind)?.took;
+  }
+
+  /** The same with what it is taken from. */
+  learned(kind: Kind): Learned | undefined {
     if (!this.seeded) this.seed();
-    for (const key of keysOf(kind)) {
+    for (const [level, key] of keysOf(kind).entries()) {
       const runs = this.runs.get(key);
-      if (runs) return runs.toSorted((a, b) => a - b)[runs.length >> 1];
+      if (!runs) continue;
+      const took = runs.toSorted((a, b) => a - b)[runs.length >> 1]!;
+      return { took, runs: runs.length, isOfTask: level === 0 };
     }
     return undefined;
   }

@@ -10,6 +10,8 @@ export interface TaskReport {
   readonly capability: string;
   readonly state: TaskState;
   readonly needs: readonly string[];
+  /** Those of its needs that keep it from starting. */
+  readonly waitsFor: readonly string[];
   /** Failed or cancelled ancestors because of which it cannot start. */
   readonly blockedBy: readonly string[];
   readonly agent: string | null;
@@ -56,7 +58,7 @@ export function reportOf(goal: GoalView): GoalReport {
     blocked: blockers.size,
     text: summaryOf(goal, blockers.size),
     tasks: [...goal.tasks.values()].map((task) =>
-      taskReport(task, blockers.get(task.spec.id) ?? []),
+      taskReport(goal, task, blockers.get(task.spec.id) ?? []),
     ),
   };
 }
@@ -92,7 +94,7 @@ const OPENINGS: Record<GoalState, string> = {
   CANCELLED: 'Cancelled:',
 };
 
-function taskReport(task: TaskView, blockers: readonly string[]): TaskReport {
+function taskReport(goal: GoalView, task: TaskView, blockers: readonly string[]): TaskReport {
   const { spec, state, failures } = task;
   const begun =
     state === 'ASSIGNED' || state === 'ACTIVE' || state === 'DONE' || state === 'REVIEW';
@@ -103,6 +105,8 @@ function taskReport(task: TaskView, blockers: readonly string[]): TaskReport {
     capability: spec.capability,
     state,
     needs: spec.needs,
+    waitsFor:
+      state === 'BACKLOG' ? spec.needs.filter((need) => !goal.tasks.get(need)!.released) : [],
     blockedBy: blockers,
     agent: task.agent,
     claims: task.claims,

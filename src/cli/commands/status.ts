@@ -1,14 +1,20 @@
 /** `drover status`: a goal task by task, or what runs and what waits for a person. */
 import { Log } from '../../log/log.js';
 import { listGoals } from '../../projections/goal-list.js';
-import type { GoalReport } from '../../projections/report.js';
+import type { GoalView } from '../../core/goal.js';
+import { isFinal } from '../../core/task-state.js';
+import { Durations, type Kind, type Learned } from '../../projections/durations.js';
+import { type Estimate, estimate } from '../../projections/estimate.js';
+import { type GoalReport, reportOf } from '../../projections/report.js';
+import { listSchedules } from '../../projections/schedules.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
 import type { Globals } from '../globals.js';
 import { print, printJson } from '../output.js';
 import { type RunningSupervisor, runningSupervisor } from '../presence.js';
-import { readReport, resolveId } from '../reading.js';
+import { readGoalView, resolveId } from '../reading.js';
 import { formatDuration } from '../render/duration.js';
+import { briefEstimate, estimateLine } from '../render/estimate.js';
 import { renderGraph } from '../render/graph.js';
 import { paint } from '../render/paint.js';
 import { cell, renderTable } from '../render/table.js';
@@ -40,7 +46,7 @@ export const statusCommand = defineDroverCommand({
       if (args.goal === undefined) await showOverview(log, supervisor, globals);
       else {
         const { goal } = resolveId(log, args.goal);
-        await showGoal(readReport(log, goal), supervisor, globals);
+        await showGoal(log, readGoalView(log, goal), supervisor, globals);
       }
       return EXIT.done;
     } finally {
@@ -50,18 +56,25 @@ export const statusCommand = defineDroverCommand({
 });
 
 async function showGoal(
-  report: GoalReport,
+  log: Log,
+  goal: GoalView,
   supervisor: RunningSupervisor | undefined,
   globals: Globals,
 ): Promise<void> {
-  const waitingFor = await waitsFor([report], supervisor, globals);
+  const report = reportOf(goal);
+  const agents = await agentsFor([report], supervisor, globals);
+  const waitingFor = absent([report], agents);
+  const estimated = estimatorFor(log, agents)(goal);
   if (globals.json) {
-    printJson({ ...report, supervisor: supervisorJson(supervisor), waitingFor });
+    const answer = { ...report, estimate: estimated, supervisor: supervisorJson(supervisor) };
+    printJson({ ...answer, waitingFor });
     return;
   }
   const width = process.stdout.isTTY ? process.stdout.columns : undefined;
   for (const line of renderGraph(report, Date.now(), { width })) print(line);
-  if (report.state === 'OPEN') showObstacles(supervisor, waitingFor);
+  if (report.state !== 'OPEN') return;
+  print(paint('gray', estimateLine(estimated)));
+  showObstacles(supervisor, waitingFor);
 }
 
 async function showOverview(
@@ -70,9 +83,19 @@ async function showOverview(
   globals: Globals,
 ): Promise<void> {
   const unfinished = listGoals(log.db, { states: ['OPEN', 'SETTLED'] }).toReversed();
-  const reports = unfinished.map(({ id }) => readReport(log, id));
+  const views = unfinished.map(({ id }) => readGoalView(log, id));
+  const reports = views.map(reportOf);
   const recent = listGoals(log.db, { states: ['DONE', 'CANCELLED'], limit: RECENT });
-  const waitingFor = await waitsFor(reports, supervisor, globals);
+  const agents = await agentsFor(reports, supervisor, globals);
+  const waitingFor = absent(reports, agents);
+  const estimateOf = estimatorFor(log, agents);
+  const estimates = new Map(views.map((view) => [view.id, estimateOf(view)]));
+  const schedules = listSchedules(log.db).map(({ name, paused, lastGoal, remark }) => ({
+    name,
+    paused,
+    lastGoal,
+    remark,
+  }));
   const attention = reports.flatMap((report) =>
     report.tasks
       .filter(({ state }) => state === 'FAILED')
@@ -85,8 +108,12 @@ async function showOverview(
       })),
   );
   if (globals.json) {
-    const goals = reports.map(({ tasks: _tasks, ...goal }) => goal);
-    printJson({ supervisor: supervisorJson(supervisor), goals, recent, attention, waitingFor });
+    const goals = reports.map(({ tasks: _tasks, ...goal }) => ({
+      ...goal,
+      estimate: estimates.get(goal.goal),
+    }));
+    const about = { supervisor: supervisorJson(supervisor), goals, recent, schedules };
+    printJson({ ...about, attention, waitingFor });
     return;
   }
   print(supervisorLine(supervisor, globals));
@@ -98,6 +125,7 @@ async function showOverview(
       cell(oneLine(title)),
       cell(text),
       cell(formatDuration(now - createdAt), 'gray'),
+      cell(briefEstimate(estimates.get(goal)!), 'gray'),
     ]),
     ...recent.map(({ id, title, text, finishedAt }) => [
       cell(id, 'gray'),
@@ -109,6 +137,9 @@ async function showOverview(
   const width = process.stdout.isTTY ? process.stdout.columns : undefined;
   print(rows.length === 0 ? 'No goals yet: `drover run FLOW.yaml`.' : '');
   for (const line of renderTable(rows, { width })) print(line);
+  for (const { name, remark } of schedules) {
+    if (remark !== null) print(paint('yellow', `Schedule ${name}: ${oneLine(remark)}`));
+  }
   if (attention.length === 0) return;
   print();
   print(paint('red', 'Waits for a person:'));
@@ -149,22 +180,42 @@ function showObstacles(
 const supervisorJson = (supervisor: RunningSupervisor | undefined): object | null =>
   supervisor ? { ...supervisor.holder, url: supervisor.presence?.url ?? null } : null;
 
-/** Capabilities that open goals wait for and nobody offers; null where that cannot be asked. */
-async function waitsFor(
+/** Agents by capability, for what is not done yet; undefined where that cannot be asked. */
+async function agentsFor(
   reports: readonly GoalReport[],
   supervisor: RunningSupervisor | undefined,
   globals: Globals,
-): Promise<string[] | null> {
+): Promise<ReadonlyMap<string, number> | undefined> {
   const wanted = new Set<string>();
   for (const { tasks } of reports) {
-    for (const { state, capability } of tasks) if (state === 'PENDING') wanted.add(capability);
+    for (const { state, capability } of tasks) if (!isFinal(state)) wanted.add(capability);
   }
-  if (wanted.size === 0) return [];
+  if (wanted.size === 0) return new Map();
   const source = await redisOf(supervisor, globals);
-  if (source === undefined) return null;
+  if (source === undefined) return undefined;
   const prefix = supervisor?.presence?.prefix ?? globals.prefix;
-  const { absentAgents } = await import('../../engine/absent-agents.js');
-  return await absentAgents(source, prefix, [...wanted]).catch(() => null);
+  const { countAgents } = await import('../../engine/count-agents.js');
+  return await countAgents(source, prefix, [...wanted]).catch(() => undefined);
+}
+
+/** Capabilities that open goals wait for and nobody offers; null where that could not be asked. */
+function absent(
+  reports: readonly GoalReport[],
+  agents: ReadonlyMap<string, number> | undefined,
+): string[] | null {
+  if (!agents) return reports.some(({ counts }) => counts.PENDING > 0) ? null : [];
+  const pending = reports.flatMap(({ tasks }) => tasks.filter(({ state }) => state === 'PENDING'));
+  const wanted = new Set(pending.map(({ capability }) => capability));
+  return [...wanted].filter((capability) => agents.get(capability) === 0);
+}
+
+function estimatorFor(
+  log: Log,
+  agents: ReadonlyMap<string, number> | undefined,
+): (goal: GoalView) => Estimate {
+  const durations = new Durations(log.db);
+  const learned = (kind: Kind): Learned | undefined => durations.learned(kind);
+  return (goal) => estimate(goal, { learned, agents, now: Date.now() });
 }
 
 async function redisOf(

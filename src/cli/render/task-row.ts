@@ -80,7 +80,7 @@ function remarkOn(task: TaskReport, look: Look, nameOf: NameOf, now: number): st
   const list = (ids: readonly string[]): string => ids.map(nameOf).join(', ');
   switch (look) {
     case 'backlog':
-      return `waits for ${list(task.needs)}`;
+      return `waits for ${list(task.waitsFor)}`;
     case 'blocked':
       return `blocked by ${list(task.blockedBy)}`;
     case 'pending':

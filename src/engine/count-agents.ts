@@ -1,21 +1,21 @@
-/** Which capabilities nobody offers at the moment, asked of Redis by whoever wants to know. */
+/** How many agents there are at the moment, asked of Redis by whoever wants to know. */
 import { connect, type RedisSource } from '../queues/connection.js';
 import { Jobs } from '../queues/jobs.js';
 
 /**
- * @returns those of `capabilities` that no worker is connected for
+ * @returns the number of workers that are connected for each capability
  * @throws DroverError `redis-unreachable`
  */
-export async function absentAgents(
+export async function countAgents(
   source: RedisSource,
   prefix: string,
   capabilities: readonly string[],
-): Promise<string[]> {
+): Promise<Map<string, number>> {
   const connection = await connect(source);
   const jobs = new Jobs(connection.client, prefix);
   try {
-    const workers = await Promise.all(capabilities.map((name) => jobs.workers(name)));
-    return capabilities.filter((_, index) => workers[index] === 0);
+    const counts = capabilities.map(async (name) => [name, await jobs.workers(name)] as const);
+    return new Map(await Promise.all(counts));
   } finally {
     await jobs.close();
     await connection.close();
