@@ -44,10 +44,28 @@ end
 redis.call('DEL', key .. ':lock', key .. ':dependencies')
 `;
 
+/**
+ * KEYS as above, then the results of a relay's only child; ARGV jobs. Takes them with that result, and returns it.
+ */
+const TAKE_RESULT = `
+local outcome = redis.call('HVALS', KEYS[6])[1] or 'null'
+table.insert(ARGV, 1, outcome)
+${TAKE}
+return outcome
+`;
+
 /** A token that tells BullMQ's scripts to skip the lock. */
 const NO_LOCK = '0';
 
+/** A relay's result, known before its gates are open. */
+export interface Relayed {
+  readonly result: Json;
+  readonly opened: Promise<void>;
+}
+
 export interface Finish {
+  /** Completes jobs with the result of the only child whose results are under `processed`. */
+  readonly relay: (queue: Queue, jobs: readonly string[], processed: string) => Promise<Relayed>;
   readonly complete: (queue: Queue, jobs: readonly string[], result: Json) => Promise<void>;
   readonly fail: (queue: Queue, jobs: readonly string[], reason: string) => Promise<void>;
   /** The same for one job in whatever state, also where its children are not finished or it had failed. */
@@ -73,14 +91,11 @@ export function finisher(client: Redis): Finish {
     const { delayed, wait, prioritized, active } = queue.keys;
     const sets = [delayed!, wait!, prioritized!, active!];
     const taken = take(...sets, queue.toKey(''), JSON.stringify(outcome), ...jobs);
-    const finished = Promise.allSettled(
-      jobs.map((id) => move(new Job(queue, id, {}, { attempts: 1 }, id))),
-    );
+    const finished = moveAll(queue, jobs, move);
     await taken;
-    for (const moved of await finished) {
-      if (moved.status === 'rejected' && !isFinished(moved.reason)) throw moved.reason;
-    }
+    await finished;
   };
+  const takeResult = defineScript(client, 'droverTakeResult', 6, TAKE_RESULT);
   const seizeScript = defineScript(client, 'droverSeize', 7, SEIZE);
   const seize = async (
     queue: Queue,
@@ -100,6 +115,15 @@ export function finisher(client: Redis): Finish {
     if (moved.status === 'rejected' && !isFinished(moved.reason)) throw moved.reason;
   };
   return {
+    async relay(queue, jobs, processed) {
+      await queue.waitUntilReady();
+      const { delayed, wait, prioritized, active } = queue.keys;
+      const sets = [delayed!, wait!, prioritized!, active!];
+      const outcome = await takeResult(...sets, queue.toKey(''), processed, ...jobs);
+      const result = JSON.parse(String(outcome)) as Json;
+      const opened = moveAll(queue, jobs, (job) => job.moveToCompleted(result, NO_LOCK, false));
+      return { result, opened };
+    },
     settle: (queue, job, result) =>
       seize(queue, job, result, (one) => one.moveToCompleted(result, NO_LOCK, false)),
     giveUp: (queue, job, reason) =>
@@ -111,6 +135,17 @@ export function finisher(client: Redis): Finish {
         job.moveToFailed(new UnrecoverableError(reason), NO_LOCK),
       ),
   };
+}
+
+async function moveAll(
+  queue: Queue,
+  jobs: readonly string[],
+  move: (job: Job) => Promise<unknown>,
+): Promise<void> {
+  const moves = jobs.map((id) => move(new Job(queue, id, {}, { attempts: 1 }, id)));
+  for (const moved of await Promise.allSettled(moves)) {
+    if (moved.status === 'rejected' && !isFinished(moved.reason)) throw moved.reason;
+  }
 }
 
 /** BullMQ's answers for a job that is gone (-1) or not active (-3). */

@@ -13,8 +13,9 @@ import { type Job, Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { GATE_KINDS } from '../core/ids.js';
+import { asError } from '../core/errors.js';
 import type { Json } from '../core/plan.js';
-import { type Finish, finisher, OUTCOME } from './complete.js';
+import { type Finish, finisher, OUTCOME, type Relayed } from './complete.js';
 import { jobKey } from './keys.js';
 import type { WorkerTiming } from './worker.js';
 
@@ -22,7 +23,10 @@ export class Gates {
   private readonly queue: Queue;
   private readonly finish: Finish;
 
-  constructor(client: Redis, prefix: string) {
+  constructor(
+    client: Redis,
+    private readonly prefix: string,
+  ) {
     this.queue = new Queue('gates', { connection: client, prefix });
     this.queue.on('error', () => undefined);
     this.finish = finisher(client);
@@ -31,6 +35,12 @@ export class Gates {
   /** Opens the gates with the need's result; those that are open already stay as they are. */
   async open(gates: readonly string[], result: Json): Promise<void> {
     await this.finish.complete(this.queue, gates, result);
+  }
+
+  /** Opens a relay's gates with the result of its task. */
+  async relay(relay: string, gates: readonly string[]): Promise<Relayed> {
+    const processed = `${jobKey(this.prefix, 'relays', relay)}:processed`;
+    return this.finish.relay(this.queue, gates, processed);
   }
 
   /** Lets a gate open by itself at a time, epoch milliseconds; one that is open or gone stays as it is. */
@@ -74,10 +84,12 @@ export function startEngineWorkers(
     maxStalledCount: 1_000,
   };
   const relay = async (job: Job): Promise<Json> => {
-    const [result] = Object.values((await job.getChildrenValues<Json>()) ?? {});
     const { gates: opens } = job.data as { gates: string[] };
-    await gates.open(opens, result ?? null);
-    return result ?? null;
+    const { result, opened: done } = await gates.relay(job.id!, opens);
+    // Not waited for, so that the relay's own completion leaves with those of the gates. One that is lost is a gate
+    // without a lock, which the gates' worker completes.
+    done.catch((error: unknown) => onError(asError(error)));
+    return result;
   };
   const gate = async (job: Job): Promise<Json> => {
     const outcome = await client.hget(jobKey(prefix, 'gates', job.id!), OUTCOME);
