@@ -27,7 +27,10 @@ export interface Schedules {
    * @throws DroverError `bad-input` for times that make no sense, `conflict` where the name is taken
    */
   add(schedule: ScheduleRequest): Promise<void>;
-  /** Nothing is due until it is resumed; what would have been is not made up for. */
+  /**
+   * Nothing is due until it is resumed, and what would have been is not made up for. What runs, or waits for the goal
+   * before it, goes on.
+   */
   pause(schedule: string, why?: string): Promise<void>;
   resume(schedule: string, why?: string): Promise<void>;
   /** What has begun goes on. */

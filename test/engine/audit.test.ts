@@ -117,9 +117,12 @@ test('rows that are missing or too many are found', async () => {
   const withoutGoal = await auditCopy((db) => db.exec('DELETE FROM goals'));
   expect(fieldsOf(withoutGoal)).toEqual(['goal']);
   const withoutEvents = await auditCopy((db) => {
-    db.exec(
-      "INSERT INTO goals SELECT 'goal-9', 9, project, title, priority, NULL, source, by, state, submitted, evicted, floor, created_at, finished_at FROM goals",
-    );
+    // Whatever columns there are by now.
+    db.exec(`
+      CREATE TEMP TABLE copied AS SELECT * FROM goals;
+      UPDATE copied SET id = 'goal-9', number = 9, key = NULL;
+      INSERT INTO goals SELECT * FROM copied;
+    `);
   });
   expect(fieldsOf(withoutEvents)).toEqual(['goal.created', 'goal']);
 });

@@ -27,7 +27,7 @@ export const runCommand = defineDroverCommand({
 
 export const pauseCommand = defineDroverCommand({
   name: 'pause',
-  description: 'Let nothing begin until it is resumed; what runs goes on',
+  description: 'Let nothing be due until it is resumed; what runs or waits already goes on',
   args: { schedule, why },
   examples: [
     { run: 'drover schedule pause nightly --why "release week"', what: 'Notes the reason.' },
