@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { FairOrder } from '../dist/compile/fair-order.js';
 import { createDrover } from '../dist/index.js';
 import { connect } from '../dist/queues/connection.js';
 import { startRedisServer } from '../dist/queues/redis-server.js';
@@ -106,6 +107,18 @@ export function droverOptions({ redis, prefix }, dataDir) {
       if (!error.message.includes('append-only')) console.error(error);
     },
   };
+}
+
+/** Runs `work` with first come, first served, as BullMQ alone has it. @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+export async function withFifo(work) {
+  const fair = Object.getOwnPropertyDescriptor(FairOrder.prototype, 'place');
+  FairOrder.prototype.place = (goal, present) =>
+    new Map([...goal.tasks.keys()].filter((id) => !present.has(id)).map((id) => [id, 1]));
+  try {
+    return await work();
+  } finally {
+    Object.defineProperty(FairOrder.prototype, 'place', fair);
+  }
 }
 
 /** @param {import('ioredis').Redis} client @param {string} pattern */

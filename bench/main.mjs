@@ -8,6 +8,7 @@ import * as memory from './memory.mjs';
 import * as planSize from './plan-size.mjs';
 import * as recorder from './recorder.mjs';
 import * as restart from './restart.mjs';
+import * as schedule from './schedule.mjs';
 import * as throughput from './throughput.mjs';
 
 const benchmarks = {
@@ -19,11 +20,13 @@ const benchmarks = {
   memory,
   'plan-size': planSize,
   fairness,
+  schedule,
 };
 
 function usage() {
-  const lines = Object.entries(benchmarks).flatMap(([name, { about, defaults }]) => [
+  const lines = Object.entries(benchmarks).flatMap(([name, { about, defaults, file }]) => [
     `  ${name.padEnd(12)}${about}`,
+    ...(file === undefined ? [] : [`  ${''.padEnd(12)}  ${file}`]),
     ...Object.entries(defaults).map(
       ([option, value]) => `  ${''.padEnd(12)}  --${option} N (default ${value})`,
     ),
@@ -41,13 +44,20 @@ const [name, ...rest] = process.argv.slice(2);
 const benchmark = Object.entries(benchmarks).find(([known]) => known === name)?.[1];
 if (!benchmark) refuse(name ? `There is no benchmark ‘${name}’.` : 'Which benchmark?');
 
-/** @returns {{ json: boolean, options: Record<string, number> }} */
+/** @returns {{ json: boolean, options: Record<string, number>, file: string | undefined }} */
 function readOptions() {
   /** @type {Record<string, { type: 'boolean' | 'string' }>} */
   const known = { json: { type: 'boolean' } };
   for (const option of Object.keys(benchmark.defaults)) known[option] = { type: 'string' };
   try {
-    const { json, ...given } = parseArgs({ args: rest, options: known }).values;
+    const takesFile = 'file' in benchmark;
+    const { values, positionals } = parseArgs({
+      args: rest,
+      options: known,
+      allowPositionals: takesFile,
+    });
+    const { json, ...given } = values;
+    if (takesFile && positionals.length !== 1) refuse(`‘${name}’ reads one file: name it.`);
     /** @type {Record<string, number>} */
     const options = { ...benchmark.defaults };
     for (const [option, text] of Object.entries(given)) {
@@ -55,15 +65,15 @@ function readOptions() {
       if (!(options[option] > 0))
         refuse(`--${option} must be a number above 0, not ‘${String(text)}’.`);
     }
-    return { json: json === true, options };
+    return { json: json === true, options, file: positionals[0] };
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error));
   }
 }
 
-const { json, options } = readOptions();
+const { json, options, file } = readOptions();
 const where = await machine();
-const result = await benchmark.run(options);
+const result = await benchmark.run(options, file);
 if (json) {
   const { figures, ratio, notes } = result;
   console.log(

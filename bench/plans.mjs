@@ -50,7 +50,7 @@ export function layers(tasks, width) {
 }
 
 /** The same numbers between 0 and 1 at every run. @param {number} seed */
-function generator(seed) {
+export function generator(seed) {
   let state = seed;
   return () => {
     state = (state * 1_103_515_245 + 12_345) % 2 ** 31;

@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -96,12 +99,46 @@ describe('benchmarks', { timeout: 120_000 }, () => {
     expect(figures).toMatchObject({ layers: { tasks: 60 }, chain: { tasks: 30, jobs: 31 } });
   });
 
+  it('fairness compares a small goal alone with one beside a large one', () => {
+    const size = ['--large', '600', '--small', '4', '--work', '5', '--rounds', '1'];
+    const { ratio, figures } = figuresOf('fairness', ...size);
+    expect(ratio).toBeGreaterThan(0);
+    expect(figures).toMatchObject({
+      shapes: [{ shape: 'side by side' }, { shape: 'one behind the other' }],
+      fifo: { ratio: expect.any(Number) },
+    });
+  });
+
+  it('schedule runs a trace, and says how near it comes to the best', () => {
+    const tasks = ['a', 'b', 'c', 'd'].map((id, index) => ({
+      id,
+      parents: index === 3 ? ['a', 'b', 'c'] : [],
+      children: index === 3 ? [] : ['d'],
+    }));
+    const runs = tasks.map(({ id }, index) => ({ id, runtimeInSeconds: 10 * (index + 1) }));
+    const trace = {
+      name: 'small',
+      schemaVersion: '1.5',
+      workflow: { specification: { tasks }, execution: { tasks: runs } },
+    };
+    const folder = mkdtempSync(join(tmpdir(), 'drover-trace-'));
+    const path = join(folder, 'trace.json');
+    writeFileSync(path, JSON.stringify(trace));
+    const size = ['--workers', '2', '--seconds', '0.5', '--rounds', '1'];
+    const { ratio, figures } = figuresOf('schedule', path, ...size);
+    rmSync(folder, { recursive: true });
+    // Two workers have 30 s to do with a, b and c, then one 40 s with d: the critical path, c and d, takes as long.
+    expect(figures).toMatchObject({ tasks: 4, workers: 2, bound: 500, best: 500 });
+    expect(ratio).toBeGreaterThanOrEqual(1);
+  });
+
   it('names the benchmarks where it is called without one, or with one or an option it does not know', () => {
     for (const args of [
       [],
       ['speed'],
       ['latency', '--goals', '3'],
       ['latency', '--poll', 'often'],
+      ['schedule'],
     ]) {
       const { status, stderr } = bench(...args);
       expect(status).toBe(2);
