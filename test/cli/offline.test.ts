@@ -30,6 +30,33 @@ describe('without a supervisor', () => {
     await upUntilDone(here, 'goal-1');
   });
 
+  it('limits are recorded with their reason, shown and taken away; what makes no sense is refused', async () => {
+    const here = await place();
+    await here.drover(['enqueue', await here.flow(GOOD)]);
+    const set = ['limit', 'capability', 'shell', '--concurrency', '2', '--rate', '10/m'];
+    expect(await here.drover([...set, '--why', 'small machine'])).toMatchObject({ code: 0 });
+    const shown = JSON.parse((await here.drover(['limit', '--json'])).out) as object;
+    expect(shown).toEqual({
+      limits: [
+        { scope: 'capability', name: 'shell', concurrency: 2, rate: { max: 10, per: 60_000 } },
+      ],
+    });
+    expect((await here.drover(['logs'])).out).toContain(
+      '2 at a time, 10 in 1 m 00 s: small machine',
+    );
+    for (const wrong of [
+      ['project', 'shop'],
+      ['project', 'shop', '--rate', '1/m'],
+      ['planet', 'x', '--none'],
+    ]) {
+      expect(await here.drover(['limit', ...wrong])).toMatchObject({ code: 2 });
+    }
+    expect(await here.drover(['limit', 'capability', 'shell', '--none'])).toMatchObject({
+      code: 0,
+    });
+    expect((await here.drover(['limit'])).out).toContain('There are no limits.');
+  });
+
   it('a goal that is cancelled never begins', async () => {
     const here = await place();
     const flow = await here.flow(GOOD.replace('echo one', 'touch ran'));
