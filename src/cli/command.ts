@@ -49,7 +49,7 @@ export interface DroverCommand extends CommandDef {
 /** A command as `drover` runs it; what it returns is the exit status. */
 export function defineDroverCommand<const T extends ArgsDef>(spec: CommandSpec<T>): DroverCommand {
   const { name, description, examples, variadic = false } = spec;
-  const args: ArgsDef = { ...spec.args, ...GLOBAL_ARGS };
+  const args: ArgsDef = { ...GLOBAL_ARGS, ...spec.args };
   const command = defineCommand({
     meta: { name, description },
     args,
@@ -58,7 +58,10 @@ export function defineDroverCommand<const T extends ArgsDef>(spec: CommandSpec<T
       return spec.run({
         // citty has parsed them by the very definitions that `T` is made of.
         args: values as unknown as Values<T>,
-        globals: readGlobals(values),
+        // A command whose own data are meant by --data takes the directory as --data-dir.
+        globals: readGlobals(
+          'data' in spec.args ? { ...values, data: values['data-dir'] } : values,
+        ),
         all,
         words,
       });

@@ -54,6 +54,7 @@ export async function readGoal(
     title: flow.title,
     tasks: flow.tasks,
     priority: choices.priority ?? flow.priority,
+    ...(flow.approve !== undefined && { approve: flow.approve }),
     source: relative('.', path),
     ...(chosen !== undefined && { project: chosen }),
     ...(key !== undefined && { key }),

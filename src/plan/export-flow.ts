@@ -37,12 +37,13 @@ export function exportFlow(flow: Flow): string {
 }
 
 /** The plan of a goal as it stands now, added tasks included, whatever has been done of it. */
-export function flowOfGoal({ title, project, priority, tasks }: GoalView): Flow {
+export function flowOfGoal({ title, project, priority, approve, tasks }: GoalView): Flow {
   const names = new Map([...tasks.values()].map(({ spec }) => [spec.id, spec.name]));
   return {
     title,
     project,
     priority,
+    ...(approve !== null && { approve }),
     tasks: [...tasks.values()].map(({ spec: { id: _id, priority: own, needs, ...spec } }) => ({
       ...spec,
       needs: needs.map((need) => names.get(need)!),
@@ -56,12 +57,13 @@ function completed(task: PlannedTask): PlannedTask {
   return task.run === undefined && task.with === undefined ? { ...task, with: {} } : task;
 }
 
-function render({ title, project, priority, tasks }: Flow): string {
+function render({ title, project, priority, approve, tasks }: Flow): string {
   const written = new Map(tasks.map((task) => [task.name, writtenTask(task)]));
   const plan = {
     name: escaped(title),
     ...(project !== undefined && { project }),
     ...(priority !== 'normal' && { priority }),
+    ...(approve !== undefined && { approve }),
   };
   const body = stringify(
     { ...plan, tasks: written },

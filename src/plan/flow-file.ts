@@ -4,7 +4,13 @@
  * aliases are bounded, so a file from anywhere may be read.
  */
 import { Buffer } from 'node:buffer';
-import { type Plan, type PlannedTask, plannedTaskSchema, type Priority } from '../core/plan.js';
+import {
+  type Approval,
+  type Plan,
+  type PlannedTask,
+  plannedTaskSchema,
+  type Priority,
+} from '../core/plan.js';
 import { addIssues } from './issues.js';
 import { resolveParameters } from './parameters.js';
 import { FlowProblems, type Problem, ProblemList, quote } from './problems.js';
@@ -26,6 +32,8 @@ export interface Flow extends Plan {
   /** The caller decides where the file names none. */
   readonly project?: string;
   readonly priority: Priority;
+  /** A person has to agree before the plan starts. */
+  readonly approve?: Approval;
 }
 
 export interface FlowOptions {
@@ -100,8 +108,14 @@ function readValue(
     return task ? [task] : [];
   });
   if (!written.success) return undefined;
-  const { project, priority } = written.data;
-  return { title, ...(project !== undefined && { project }), priority, tasks };
+  const { project, priority, approve } = written.data;
+  return {
+    title,
+    ...(project !== undefined && { project }),
+    priority,
+    ...(approve !== undefined && { approve }),
+    tasks,
+  };
 }
 
 function readParameters(

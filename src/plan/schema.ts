@@ -79,6 +79,35 @@ const writtenConcurrencySchema = z.strictObject({
   limit: concurrencySchema.shape.limit.meta({ description: 'How many at once; 1 unless given.' }),
 });
 
+const approvalMapSchema = z.strictObject({
+  when: z.literal('before').default('before').meta({ description: 'Before the task starts.' }),
+  deadline: duration('How long a person may take once nothing else keeps the task.'),
+  default: z
+    .enum(['deny', 'approve'])
+    .default('deny')
+    .meta({ description: 'What the deadline answers; deny unless given.' }),
+});
+
+const writtenApprovalSchema = z.union([z.literal('before'), approvalMapSchema]);
+
+const waitMapSchema = z.strictObject({
+  signal: nameSchema.optional().meta({
+    description: 'Name of a signal to the goal; one that came before counts.',
+  }),
+  for: duration('How long to wait once the needs are done.'),
+  until: z.iso
+    .datetime({ offset: true })
+    .optional()
+    .meta({ description: 'When to start at the earliest, as in 2026-03-01T08:00:00Z.' }),
+});
+
+const writtenWaitSchema = waitMapSchema.refine(
+  (wait) => Object.values(wait).filter((value) => value !== undefined).length === 1,
+  {
+    error: 'must have one of signal, for and until',
+  },
+);
+
 /** With a reference in it, the name is checked once that is replaced. */
 const writtenCapabilitySchema = z.string().superRefine((name, context) => {
   if (name.includes('${{')) return;
@@ -131,6 +160,13 @@ export const taskSchema = z.strictObject({
     description:
       'A map of key and limit: at most so many of the tasks with the same key run at once, of whatever goal and project.',
   }),
+  approve: writtenApprovalSchema.optional().meta({
+    description:
+      'before: a person has to agree before the task starts; or a map of deadline and default.',
+  }),
+  wait: writtenWaitSchema.optional().meta({
+    description: 'What the task waits for besides its needs: a map of signal, for or until.',
+  }),
   matrix: matrixSchema.optional().meta({
     description:
       'A map of variables, each with a list of values. The task runs once for every combination; `${{ matrix.NAME }}` stands for the value.',
@@ -147,6 +183,10 @@ export const flowSchema = z
     priority: prioritySchema
       .default('normal')
       .meta({ description: 'How urgent the goal is: urgent, high, normal or low.' }),
+    approve: writtenApprovalSchema.optional().meta({
+      description:
+        'before: a person has to agree before the plan starts; or a map of deadline and default.',
+    }),
     parameters: z.record(nameSchema, parameterSchema).optional().meta({
       description:
         'A map of values to be given at the start, each with its default or with a map of default, description and type. `${{ parameters.NAME }}` stands for the value in strings of tasks.',
@@ -167,4 +207,7 @@ export const SHAPES: Readonly<Record<string, Readonly<Record<string, z.ZodType>>
   'tasks.*.retry.backoff': writtenBackoffSchema.shape,
   'tasks.*.check': checkSchema.shape,
   'tasks.*.concurrency': writtenConcurrencySchema.shape,
+  'tasks.*.approve': approvalMapSchema.shape,
+  'tasks.*.wait': waitMapSchema.shape,
+  approve: approvalMapSchema.shape,
 };

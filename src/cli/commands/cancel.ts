@@ -1,29 +1,38 @@
-/** `drover cancel`: gives a goal up. */
+/** `drover cancel`: gives a goal or a task up. */
+import { DroverError } from '../../core/errors.js';
+import { isGoalId } from '../../core/ids.js';
+import { ask, WHY } from '../asking.js';
 import { defineDroverCommand } from '../command.js';
-import { openDesk } from '../desk.js';
-import { EXIT } from '../exit.js';
-import { print, printJson } from '../output.js';
 
 export const cancelCommand = defineDroverCommand({
   name: 'cancel',
-  description: 'Give a goal up: running tasks are stopped, the others never start',
+  description: 'Give a goal or a task up: what runs is stopped, the rest never starts',
   args: {
-    goal: { type: 'positional', description: 'Goal such as goal-7' },
-    why: { type: 'string', valueHint: 'TEXT', description: 'Reason, for the log' },
+    id: { type: 'positional', description: 'Goal or task such as goal-7 or task-12' },
+    only: {
+      type: 'boolean',
+      description: 'The task alone: what builds on it stays, and is blocked by it',
+    },
+    skip: { type: 'boolean', description: 'With --only: what builds on it goes on without it' },
+    why: WHY,
   },
   examples: [
     { run: 'drover cancel goal-7', what: 'Cancels a goal.' },
+    { run: 'drover cancel task-12', what: 'Cancels a task and everything that builds on it.' },
+    { run: 'drover cancel task-12 --only --skip', what: 'Lets what builds on it go on with null.' },
     { run: 'drover cancel goal-7 --why "no longer needed"', what: 'Notes the reason in the log.' },
   ],
-  async run({ args: { goal, why }, globals }) {
-    const desk = await openDesk(globals);
-    try {
-      await desk.cancel(goal, why);
-      if (globals.json) printJson({ cancelled: goal, live: desk.live });
-      else print(`${goal} is cancelled.`);
-      return EXIT.done;
-    } finally {
-      await desk.close();
+  run({ args: { id, only, skip, why }, globals }) {
+    if ((only || skip) && isGoalId(id)) {
+      throw new DroverError('bad-input', '--only and --skip are for tasks.', 'Name a task.');
     }
+    if (skip && !only) {
+      throw new DroverError('bad-input', '--skip needs --only.', 'Write --only --skip.');
+    }
+    const dependents = skip ? 'skip' : only ? 'block' : 'cancel';
+    return ask(globals, async (desk) => {
+      await desk.cancel(id, why, { dependents });
+      return [{ cancelled: id }, `${id} is cancelled.`];
+    });
   },
 });

@@ -1,32 +1,23 @@
 /** `drover retry`: gives a failed task all its attempts again. */
+import { ask, WHY } from '../asking.js';
 import { defineDroverCommand } from '../command.js';
-import { OFFLINE_NOTE, openDesk } from '../desk.js';
-import { EXIT } from '../exit.js';
-import { print, printJson } from '../output.js';
 
 export const retryCommand = defineDroverCommand({
   name: 'retry',
   description: 'Give a failed task all its attempts again; what it blocked goes on after it',
   args: {
     task: { type: 'positional', description: 'Task such as task-123' },
-    why: { type: 'string', valueHint: 'TEXT', description: 'Reason, for the log' },
+    'from-scratch': { type: 'boolean', description: 'Run its finished steps again as well' },
+    why: WHY,
   },
   examples: [
-    { run: 'drover retry task-12', what: 'Tries a failed task again.' },
+    { run: 'drover retry task-12', what: 'Goes on after its last finished step.' },
+    { run: 'drover retry task-12 --from-scratch', what: 'Forgets the steps it has finished.' },
     { run: 'drover retry task-12 --why "disk was full"', what: 'Notes the reason in the log.' },
   ],
-  async run({ args: { task, why }, globals }) {
-    const desk = await openDesk(globals);
-    try {
-      await desk.retry(task, why);
-      if (globals.json) printJson({ retried: task, live: desk.live });
-      else {
-        print(`${task} is tried again.`);
-        if (!desk.live) print(OFFLINE_NOTE);
-      }
-      return EXIT.done;
-    } finally {
-      await desk.close();
-    }
-  },
+  run: ({ args, globals }) =>
+    ask(globals, async (desk) => {
+      await desk.retry(args.task, args.why, { fromScratch: args['from-scratch'] });
+      return [{ retried: args.task }, `${args.task} is tried again.`];
+    }),
 });

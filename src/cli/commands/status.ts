@@ -19,6 +19,7 @@ import { renderGraph } from '../render/graph.js';
 import { paint } from '../render/paint.js';
 import { cell, renderTable } from '../render/table.js';
 import { oneLine } from '../render/text.js';
+import { agentsOffering } from '../agents-offering.js';
 
 /** Finished goals that the overview still names. */
 const RECENT = 5;
@@ -152,7 +153,7 @@ async function showOverview(
   print(
     paint(
       'gray',
-      '  `drover retry TASK` gives one all its attempts again, `drover cancel GOAL` gives up.',
+      '  `drover inbox` lists it, with how to answer; `drover retry TASK` tries one again.',
     ),
   );
 }
@@ -190,12 +191,7 @@ async function agentsFor(
   for (const { tasks } of reports) {
     for (const { state, capability } of tasks) if (!isFinal(state)) wanted.add(capability);
   }
-  if (wanted.size === 0) return new Map();
-  const source = await redisOf(supervisor, globals);
-  if (source === undefined) return undefined;
-  const prefix = supervisor?.presence?.prefix ?? globals.prefix;
-  const { countAgents } = await import('../../engine/count-agents.js');
-  return await countAgents(source, prefix, [...wanted]).catch(() => undefined);
+  return await agentsOffering(wanted, supervisor, globals);
 }
 
 /** Capabilities that open goals wait for and nobody offers; null where that could not be asked. */
@@ -216,14 +212,4 @@ function estimatorFor(
   const durations = new Durations(log.db);
   const learned = (kind: Kind): Learned | undefined => durations.learned(kind);
   return (goal) => estimate(goal, { learned, agents, now: Date.now() });
-}
-
-async function redisOf(
-  supervisor: RunningSupervisor | undefined,
-  { redis, dataDir }: Globals,
-): Promise<string | { path: string } | undefined> {
-  if (redis !== undefined) return redis;
-  if (!supervisor || (supervisor.presence && supervisor.presence.redis !== null)) return undefined;
-  const { redisSocketOf } = await import('../../queues/redis-process.js');
-  return { path: redisSocketOf(dataDir) };
 }

@@ -1,15 +1,12 @@
 /** `drover schedule run|pause|resume|remove`: what is done to one schedule. */
+import { ask, WHY } from '../../asking.js';
 import { defineDroverCommand } from '../../command.js';
-import { type Desk, OFFLINE_NOTE, openDesk } from '../../desk.js';
-import { EXIT, type ExitCode } from '../../exit.js';
-import type { Globals } from '../../globals.js';
-import { print, printJson } from '../../output.js';
 
 const schedule = {
   type: 'positional',
   description: 'Name of the schedule; `drover schedule list` shows them',
 } as const;
-const why = { type: 'string', valueHint: 'TEXT', description: 'Reason, for the log' } as const;
+const why = WHY;
 
 export const runCommand = defineDroverCommand({
   name: 'run',
@@ -62,21 +59,3 @@ export const removeCommand = defineDroverCommand({
       return [{ removed: args.schedule }, `${args.schedule} is removed.`];
     }),
 });
-
-async function ask(
-  globals: Globals,
-  work: (desk: Desk) => Promise<[answer: object, text: string]>,
-): Promise<ExitCode> {
-  const desk = await openDesk(globals);
-  try {
-    const [answer, text] = await work(desk);
-    if (globals.json) printJson({ ...answer, live: desk.live });
-    else {
-      print(text);
-      if (!desk.live) print(OFFLINE_NOTE);
-    }
-    return EXIT.done;
-  } finally {
-    await desk.close();
-  }
-}

@@ -1,0 +1,31 @@
+/** Hands one request in and says what became of it. */
+import { type Desk, OFFLINE_NOTE, openDesk } from './desk.js';
+import { EXIT, type ExitCode } from './exit.js';
+import type { Globals } from './globals.js';
+import { print, printJson } from './output.js';
+
+/** `--why`, as every command takes it that changes something. */
+export const WHY = {
+  type: 'string',
+  valueHint: 'TEXT',
+  description: 'Reason, for the log',
+} as const;
+
+/** @param work returns the answer for programs, and a line for people */
+export async function ask(
+  globals: Globals,
+  work: (desk: Desk) => Promise<readonly [answer: object, text: string]>,
+): Promise<ExitCode> {
+  const desk = await openDesk(globals);
+  try {
+    const [answer, text] = await work(desk);
+    if (globals.json) printJson({ ...answer, live: desk.live });
+    else {
+      print(text);
+      if (!desk.live) print(OFFLINE_NOTE);
+    }
+    return EXIT.done;
+  } finally {
+    await desk.close();
+  }
+}

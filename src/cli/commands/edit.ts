@@ -1,0 +1,27 @@
+/** `drover edit`: changes a task that has not begun. */
+import { ask, WHY } from '../asking.js';
+import { CHANGE_ARGS, readChanges } from '../changes.js';
+import { defineDroverCommand } from '../command.js';
+
+export const editCommand = defineDroverCommand({
+  name: 'edit',
+  description: 'Change the text, attempts or priority of a task that has not begun',
+  args: {
+    task: { type: 'positional', description: 'Task such as task-123' },
+    ...CHANGE_ARGS,
+    why: WHY,
+  },
+  examples: [
+    { run: 'drover edit task-12 --run "npm test"', what: 'Gives it another command.' },
+    { run: 'drover edit task-12 --priority urgent', what: 'Lets it go first.' },
+    {
+      run: 'drover edit task-12 --with \'{"branch": "main"}\'',
+      what: 'Gives its agent another input.',
+    },
+  ],
+  run: ({ args, globals }) =>
+    ask(globals, async (desk) => {
+      await desk.edit(args.task, readChanges(args), args.why);
+      return [{ edited: args.task }, `${args.task} is changed.`];
+    }),
+});

@@ -1,0 +1,78 @@
+/** `drover inbox`: everything that waits for a person, the oldest first. */
+import { Log } from '../../log/log.js';
+import { byAge, inboxOf, type InboxItem } from '../../projections/inbox.js';
+import { GoalReader } from '../../projections/goal-reader.js';
+import { defineDroverCommand } from '../command.js';
+import { EXIT } from '../exit.js';
+import { print, printJson } from '../output.js';
+import { runningSupervisor } from '../presence.js';
+import { formatDuration } from '../render/duration.js';
+import { cell, renderTable } from '../render/table.js';
+import { agentsOffering } from '../agents-offering.js';
+
+export const inboxCommand = defineDroverCommand({
+  name: 'inbox',
+  description: 'List everything that waits for a person, the oldest first',
+  args: {},
+  examples: [
+    { run: 'drover inbox', what: 'Shows approvals, failed tasks and tasks that lack agents.' },
+    { run: 'drover inbox --json', what: 'The same for programs.' },
+  ],
+  async run({ globals }) {
+    const log = Log.read(globals.dataDir);
+    try {
+      const goals = new GoalReader(log.db).inState('OPEN', 'SETTLED');
+      const pending = goals.flatMap((goal) =>
+        [...goal.tasks.values()]
+          .filter(({ state }) => state === 'PENDING')
+          .map((task) => ({ goal, task })),
+      );
+      const wanted = new Set(pending.map(({ task }) => task.spec.capability));
+      const agents = await agentsOffering(wanted, runningSupervisor(globals.dataDir), globals);
+      const lacking = pending
+        .filter(({ task }) => agents?.get(task.spec.capability) === 0)
+        .map(({ goal, task }): InboxItem => ({
+          kind: 'no-agent',
+          id: task.spec.id,
+          goal: goal.id,
+          project: goal.project,
+          title: task.spec.title ?? task.spec.name,
+          reason: `nobody offers ${task.spec.capability}`,
+          since: task.queuedAt,
+          deadline: null,
+        }));
+      const items = byAge([...inboxOf(goals), ...lacking]);
+      if (globals.json) printJson({ items });
+      else show(items);
+      return EXIT.done;
+    } finally {
+      log.close();
+    }
+  },
+});
+
+const ANSWERS: Readonly<Record<InboxItem['kind'], string>> = {
+  approval: '`drover approve ID` or `drover reject ID --note TEXT`',
+  failed: '`drover retry ID`, `drover skip ID` or `drover rerun ID`',
+  'no-agent': '`drover agent CAPABILITY`',
+};
+
+function show(items: readonly InboxItem[]): void {
+  if (items.length === 0) {
+    print('Nothing waits for a person.');
+    return;
+  }
+  const now = Date.now();
+  const rows = items.map(({ kind, id, goal, title, reason, since, deadline }) => [
+    cell(kind, kind === 'failed' ? 'red' : 'yellow'),
+    cell(id, 'bold'),
+    cell(id === goal ? '' : goal, 'gray'),
+    cell(since === null ? 'later' : formatDuration(now - since), 'gray'),
+    cell(deadline === null ? '' : `${formatDuration(Math.max(0, deadline - now))} left`, 'yellow'),
+    cell(`${title}: ${reason}`),
+  ]);
+  const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+  for (const line of renderTable(rows, { width })) print(line);
+  print('');
+  for (const kind of new Set(items.map((item) => item.kind))) print(`${kind}: ${ANSWERS[kind]}`);
+}
