@@ -44,7 +44,13 @@ CREATE TABLE `goals` (
 	`evicted` integer NOT NULL,
 	`floor` integer NOT NULL,
 	`created_at` integer NOT NULL,
-	`finished_at` integer
+	`finished_at` integer,
+	`merged` integer NOT NULL,
+	`approved` integer NOT NULL,
+	`pushed` text,
+	`landed` text,
+	`landing_trouble` text,
+	`rollback` text
 );
 --> statement-breakpoint
 CREATE INDEX `goals_state` ON `goals` (`state`);--> statement-breakpoint
@@ -108,7 +114,8 @@ CREATE TABLE `tasks` (
 	`retry_at` integer,
 	`progress` text,
 	`result` text,
-	`error` text
+	`error` text,
+	`commit` text
 );
 --> statement-breakpoint
 CREATE INDEX `tasks_goal` ON `tasks` (`goal`,`position`);--> statement-breakpoint

@@ -7,6 +7,7 @@
 import { DroverError } from '../core/errors.js';
 import { type Json, jsonSchema, type PlannedTaskInput } from '../core/plan.js';
 import type { Claim, Opened, Write } from '../queues/claim.js';
+import { type Files, WORK_STEP, type Workspace } from './files.js';
 import { checkSize, loadResult } from './results.js';
 
 export interface AddTasksOptions {
@@ -60,6 +61,13 @@ export interface TaskContext {
   note(): Promise<string | undefined>;
   /** Aborts on timeout, on cancel and when the claim lost the task. */
   readonly signal: AbortSignal;
+  /**
+   * A worktree of the task's own, on its branch, created at the first call from the goal's branch as it is then.
+   * What the handler leaves there is committed when it returns, checked together with what others have merged
+   * meanwhile, and merged into the goal's branch; a task that never asks for it has nothing to do with git.
+   * @throws DroverError `bad-input` where this Drover has no projects
+   */
+  workspace(): Promise<Workspace>;
   /** Adds a line to the job's log in Bull Board. */
   log(line: string): void;
   /**
@@ -106,6 +114,7 @@ export class Context implements TaskContext {
     private readonly results: string | undefined,
     readonly signal: AbortSignal,
     private readonly grow: Grow,
+    private readonly files: Files,
     private readonly abort: (reason: Error) => void,
   ) {}
 
@@ -167,6 +176,21 @@ export class Context implements TaskContext {
     return (await this.opened).note;
   }
 
+  async workspace(): Promise<Workspace> {
+    // Under a claim that turns out to be refused nothing is touched.
+    const { journal } = await this.opened;
+    this.signal.throwIfAborted();
+    const isFirst = !this.files.opened;
+    // Finished steps are not run again, so what they left in the worktree has to be there.
+    const hasSteps = [...journal.keys()].some((step) => step !== WORK_STEP);
+    const workspace = await this.files.open(hasSteps);
+    if (isFirst) {
+      const { branch, base } = workspace;
+      await this.write([{ event: { type: 'workspace.opened', branch, base } }]);
+    }
+    return workspace;
+  }
+
   log(line: string): void {
     // A command may write lines faster than Redis takes them; those are left out, and the log says how many.
     if (this.lines.length >= MAX_UNSENT) {
@@ -178,7 +202,7 @@ export class Context implements TaskContext {
   }
 
   async step<T extends Json>(name: string, work: () => Promise<T> | T): Promise<T> {
-    if (this.steps.has(name)) {
+    if (this.steps.has(name) || name === WORK_STEP) {
       throw new DroverError(
         'bad-input',
         `Two steps of ${this.id} are named ‘${name}’.`,
@@ -192,6 +216,8 @@ export class Context implements TaskContext {
     this.signal.throwIfAborted();
     const result = asJson(await work(), `The result of step ‘${name}’ of ${this.id}`) as T;
     checkSize(result, `The result of step ‘${name}’ of ${this.id}`);
+    // Before the journal says that it is done.
+    if (this.files.opened) await this.files.commit(`${this.id}: ${name}`);
     await this.write([{ step: name, result }]);
     return result;
   }

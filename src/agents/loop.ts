@@ -5,12 +5,14 @@
  * Invariants kept here: 4, 5 (through the claim), 7 (a task with a check is done only if the check ran here and
  * passed; a check that could not run is a failure), 9.
  */
+import { z } from 'zod';
 import { asError, DroverError } from '../core/errors.js';
 import type { AgentEvent } from '../core/events.js';
-import type { Json } from '../core/plan.js';
+import { type Json, jsonSchema } from '../core/plan.js';
 import { type Claim, Held, type Opened, Renumbered } from '../queues/claim.js';
 import type { Outcome } from '../queues/worker.js';
 import { asJson, Context, Declined, type Grow, type TaskContext } from './context.js';
+import { type Files, type Work, WORK_STEP } from './files.js';
 import { storeResult } from './results.js';
 
 export type Handler = (task: TaskContext) => unknown;
@@ -18,20 +20,32 @@ export type Handler = (task: TaskContext) => unknown;
 /** A check's result as the log keeps it. */
 export type CheckResult = Omit<AgentEvent & { type: 'check.finished' }, 'type'>;
 
+/** How a claim's files are heard and stopped. */
+export interface FilesContext {
+  readonly signal: AbortSignal;
+  readonly log: (line: string) => void;
+}
+
 export interface Agent {
   /** Shown in the log and in Bull Board. */
   readonly name: string;
   readonly handle: Handler;
   /** Orient and decide: a reason not to take the task, or undefined to take it. */
   readonly declines?: ((task: TaskContext) => string | undefined) | undefined;
-  /** Runs a task's check in the task's folder. */
-  readonly check: (task: TaskContext, claim: Claim) => Promise<CheckResult>;
   /** Whether a limit may keep this project's tasks from beginning. */
   readonly mayLimit: (project: string) => boolean;
+  /** The files of one claim's task. */
+  readonly files: (claim: Claim, context: FilesContext) => Files;
   readonly grow: Grow;
   /** Where large results lie; without it they are refused. */
   readonly results: string | undefined;
 }
+
+const finishedSchema = z.object({
+  result: jsonSchema,
+  work: z.object({ start: z.string(), head: z.string() }),
+});
+type Finished = z.infer<typeof finishedSchema>;
 
 /** A task that agents keep declining fails after so many declines. */
 const MAX_DECLINES = 10;
@@ -74,7 +88,10 @@ export async function runAttempt(
     const opened = claim.open(agent.declines ? [observed] : [observed, began], signal);
     opened.catch((error: unknown) => stop.abort(error));
     const { grow, results } = agent;
-    const context = new Context(claim, opened, results, signal, grow, (error) => stop.abort(error));
+    const files = agent.files(claim, { signal, log: (line) => context.log(line) });
+    const context: Context = new Context(claim, opened, results, signal, grow, files, (error) =>
+      stop.abort(error),
+    );
     if (task.timeout !== undefined) {
       timer = setTimeout(() => stop.abort(timeoutError(claim)), task.timeout);
     }
@@ -88,18 +105,24 @@ export async function runAttempt(
         // Whatever has limits does nothing before it was let in.
         await opened;
       }
-      const result = await act(context, signal, agent);
+      const finished = await finishedBefore(claim, opened);
+      const result = finished ? finished.result : await act(context, signal, agent);
       // Also where the handler caught what `addTasks` throws to end it.
       if (context.suspended) {
+        await files.close();
         await context.flush();
         return { kind: 'suspended' };
       }
       // A handler may be faster than the answer whether it may begin at all.
       await opened;
-      if (task.check) await check(context, claim, agent);
+      // Checks have times of their own, and waiting for others is nobody's fault.
+      clearTimeout(timer);
+      const stored = await storeResult(result, results, task.id);
+      await deliver(context, claim, files, stored, finished?.work);
       await context.flush();
-      return { kind: 'done', result: await storeResult(result, results, task.id) };
+      return { kind: 'done', result: stored };
     } catch (error) {
+      await keep(files, signal.aborted ? signal.reason : error);
       await context.flush();
       if (context.suspended) return { kind: 'suspended' };
       const put = putBack(signal);
@@ -138,13 +161,73 @@ async function act(context: Context, signal: AbortSignal, agent: Agent): Promise
   }
 }
 
-async function check(context: Context, claim: Claim, agent: Agent): Promise<void> {
-  const result = await agent.check(context, claim);
-  await context.write([{ event: { type: 'check.finished', ...result } }]);
-  if (result.passed) return;
-  const how =
-    result.exitCode === null ? 'could not be run to its end' : `ended with ${result.exitCode}`;
-  throw new Error(`The check \`${result.command}\` ${how}: ${lastLines(result.output)}`);
+/** Work that an earlier claim finished and committed, and could not merge any more. */
+async function finishedBefore(
+  claim: Claim,
+  opened: Promise<Opened>,
+): Promise<Finished | undefined> {
+  // A first claim has no journal to wait for.
+  if (claim.number === 1) return undefined;
+  const { journal } = await opened;
+  const finished = finishedSchema.safeParse(journal.get(WORK_STEP));
+  return finished.success ? finished.data : undefined;
+}
+
+/** Check, and merge: the task's work is proven on the tree that the goal's branch gets. */
+async function deliver(
+  context: Context,
+  claim: Claim,
+  files: Files,
+  result: Json,
+  finished: Work | undefined,
+): Promise<void> {
+  const { task } = claim.data;
+  if (finished === undefined && !files.opened && !task.check) return;
+  const work = finished ?? (await commitWork(context, files, result));
+  if (work === null) {
+    if (task.check) await requirePassed(context, [await files.check()]);
+    await files.close();
+    return;
+  }
+  const integration = await files.integrate(work, result);
+  if (integration.kind === 'stale') throw staleClaim(claim);
+  const { checks } = integration;
+  if (integration.kind === 'refused') {
+    // The next attempt has to do it anew.
+    await context.write([{ step: WORK_STEP, result: null }]);
+    await requirePassed(context, checks);
+    throw new Error(integration.reason);
+  }
+  await requirePassed(context, checks);
+  const { commit, branch, together } = integration;
+  await context.write([
+    { event: { type: 'task.merged', commit, branch, together: [...together] } },
+  ]);
+  await files.close();
+}
+
+async function commitWork(context: Context, files: Files, result: Json): Promise<Work | null> {
+  // A check needs a place to run in.
+  if (!files.opened) await context.workspace();
+  const work = await files.commit(`${context.id}: ${context.title}`);
+  if (work === null) return null;
+  await context.write([{ step: WORK_STEP, result: { result, work: { ...work } } }]);
+  return work;
+}
+
+async function requirePassed(context: Context, checks: readonly CheckResult[]): Promise<void> {
+  await context.write(checks.map((check) => ({ event: { type: 'check.finished', ...check } })));
+  const bad = checks.find(({ passed }) => !passed);
+  if (!bad) return;
+  const how = bad.exitCode === null ? 'could not be run to its end' : `ended with ${bad.exitCode}`;
+  throw new Error(`The check \`${bad.command}\` ${how}: ${lastLines(bad.output)}`);
+}
+
+/** Keeps what a failed attempt leaves, for the next one to see. A claim that was lost touches nothing any more. */
+async function keep(files: Files, error: unknown): Promise<void> {
+  if (!files.opened || (error instanceof DroverError && error.code === 'stale-claim')) return;
+  // Where that fails too, the worktree itself is kept, and `drover worktrees` says why.
+  await files.close().catch(() => undefined);
 }
 
 async function decline(
@@ -183,6 +266,12 @@ function isFinal(claim: Claim, error: Error): boolean {
     (text) => error.name === text || error.message.includes(text),
   );
 }
+
+const staleClaim = ({ number, data: { task } }: Claim): DroverError =>
+  new DroverError(
+    'stale-claim',
+    `Claim ${number} of ${task.id} no longer holds the task; its work is not merged.`,
+  );
 
 const timeoutError = ({ data: { task } }: Claim): DroverError =>
   new DroverError('timeout', `${task.id} ran longer than its timeout of ${task.timeout} ms.`);

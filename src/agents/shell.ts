@@ -1,7 +1,6 @@
-/** The shell agent, and the checks of every agent: a task's commands, run in its project's folder. */
+/** The shell agent, and the checks of every agent: a task's commands, run in its worktree. */
 import { DroverError } from '../core/errors.js';
 import type { Json } from '../core/plan.js';
-import type { Claim } from '../queues/claim.js';
 import type { TaskContext } from './context.js';
 import { commandEnvironment } from './environment.js';
 import type { CheckResult, Handler } from './loop.js';
@@ -9,17 +8,37 @@ import { type CommandResult, runCommand } from './process.js';
 import { redactor } from './redact.js';
 
 export interface Shell {
-  /** The folder of a project. */
-  readonly folder: (project: string) => Promise<string>;
   /** The agent's own environment, of which commands get little (see environment.ts). */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Drover's data directory, where running commands are noted so that a later start can end orphans. */
   readonly dataDir: string;
 }
 
+/** On whose behalf a command runs: what it finds in its environment, and in whose name it is noted. */
+export interface Purpose {
+  readonly goal: string;
+  readonly task: string;
+  readonly project: string;
+  readonly attempt: number;
+  readonly claim: number;
+  /** Variables of the task's own. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Names of variables to take from the agent's environment. */
+  readonly secrets: readonly string[];
+}
+
+export interface ShellCommand {
+  readonly command: string;
+  readonly cwd: string;
+  /** Milliseconds; no limit unless given. */
+  readonly timeout?: number | undefined;
+  readonly signal: AbortSignal;
+  readonly onOutput: (line: string) => void;
+}
+
 /**
- * Runs the task's `run`. The result is the last line of its standard output, as JSON where it is JSON, so that
- * a command hands a value on by printing it last.
+ * Runs the task's `run` in a worktree of its own. The result is the last line of its standard output, as JSON
+ * where it is JSON, so that a command hands a value on by printing it last.
  */
 export function shellHandler(shell: Shell): Handler {
   return async (task) => {
@@ -30,9 +49,14 @@ export function shellHandler(shell: Shell): Handler {
         'Give the task a `run`, or a capability whose agent reads `with`.',
       );
     }
-    // No command is started under a claim that turns out to be refused.
-    await task.needs();
-    const result = await run(shell, task, task.run, (line) => task.log(line));
+    // No command is started under a claim that turns out to be refused: the worktree is opened after the claim.
+    const { dir } = await task.workspace();
+    const result = await runFor(shell, purposeOf(task), {
+      command: task.run,
+      cwd: dir,
+      signal: task.signal,
+      onOutput: (line) => task.log(line),
+    });
     // A timeout or cancel shows as the signal's own reason.
     task.signal.throwIfAborted();
     if (result.exitCode === 0) return lastValue(result.stdout);
@@ -40,63 +64,76 @@ export function shellHandler(shell: Shell): Handler {
   };
 }
 
-/** A check that cannot run has not passed (invariant 7). */
-export function checkRunner(
+/** Runs a check. One that cannot run has not passed (invariant 7). */
+export async function runCheck(
   shell: Shell,
-): (task: TaskContext, claim: Claim) => Promise<CheckResult> {
-  return async (task, claim) => {
-    const { run: command, timeout } = claim.data.task.check!;
-    task.log(`check: ${command}`);
-    const result = await run(shell, task, command, (line) => task.log(line), timeout);
-    // Cancelled, timed out as a whole, or lost: the attempt ends with that reason, not with its check's.
-    task.signal.throwIfAborted();
-    return {
-      command,
-      exitCode: result.exitCode,
-      output:
-        result.ended === 'exited'
-          ? result.output
-          : `${result.output}\n(${howItEnded(result)})`.trim(),
-      durationMs: Math.round(result.durationMs),
-      passed: result.ended === 'exited' && result.exitCode === 0,
-    };
+  purpose: Purpose,
+  command: ShellCommand,
+): Promise<CheckResult> {
+  command.onOutput(`check: ${command.command}`);
+  const result = await runFor(shell, purpose, command);
+  // Cancelled, timed out as a whole, or lost: the attempt ends with that reason, not with its check's.
+  command.signal.throwIfAborted();
+  return {
+    command: command.command,
+    exitCode: result.exitCode,
+    output:
+      result.ended === 'exited'
+        ? result.output
+        : `${result.output}\n(${howItEnded(result)})`.trim(),
+    durationMs: Math.round(result.durationMs),
+    passed: result.ended === 'exited' && result.exitCode === 0,
   };
 }
 
-async function run(
+/** Runs a command that prepares a worktree, such as `npm ci`. @throws Error where it fails */
+export async function runSetup(
   shell: Shell,
-  task: TaskContext,
-  command: string,
-  onOutput: (line: string) => void,
-  timeout?: number,
-): Promise<CommandResult> {
+  purpose: Purpose,
+  command: ShellCommand,
+): Promise<void> {
+  command.onOutput(`setup: ${command.command}`);
+  const result = await runFor(shell, purpose, command);
+  command.signal.throwIfAborted();
+  if (result.exitCode === 0) return;
+  throw new Error(`The set-up \`${command.command}\` ${howItEnded(result)}${tail(result.output)}`);
+}
+
+export const purposeOf = (task: TaskContext): Purpose => ({
+  goal: task.goal.id,
+  task: task.id,
+  project: task.project,
+  attempt: task.attempt,
+  claim: task.claim,
+  env: task.env,
+  secrets: task.secrets,
+});
+
+function runFor(shell: Shell, purpose: Purpose, command: ShellCommand): Promise<CommandResult> {
+  const { goal, task, project, attempt, claim, secrets } = purpose;
   const { env, secretValues, missing } = commandEnvironment(
     shell.environment,
-    task.env,
-    task.secrets,
+    purpose.env,
+    secrets,
     {
-      DROVER_GOAL: task.goal.id,
-      DROVER_TASK: task.id,
-      DROVER_PROJECT: task.project,
-      DROVER_ATTEMPT: String(task.attempt),
+      DROVER_GOAL: goal,
+      DROVER_TASK: task,
+      DROVER_PROJECT: project,
+      DROVER_ATTEMPT: String(attempt),
     },
   );
   if (missing.length > 0) {
     throw new DroverError(
       'bad-input',
-      `${task.id} needs secrets that this agent does not have: ${missing.join(', ')}.`,
+      `${task} needs secrets that this agent does not have: ${missing.join(', ')}.`,
       'Set them in the environment of the agent.',
     );
   }
   return runCommand({
-    command,
-    cwd: await shell.folder(task.project),
+    ...command,
     env,
-    timeout,
-    signal: task.signal,
-    onOutput,
     redact: redactor(secretValues),
-    registry: { dir: shell.dataDir, task: task.id, claim: task.claim },
+    registry: { dir: shell.dataDir, task, claim },
   });
 }
 

@@ -47,15 +47,26 @@ export const agentEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('task.active'), agent: text, attempt: count }),
   z.object({ type: z.literal('task.progressed'), progress: jsonSchema }),
   z.object({ type: z.literal('step.done'), step: text, result: jsonSchema }),
+  /** The task has a worktree of its own, on `branch`, started from the commit `base`. */
+  z.object({ type: z.literal('workspace.opened'), branch: text, base: text }),
   /** Check: the engine's proof (invariant 7). */
   z.object({
     type: z.literal('check.finished'),
     command: text,
+    /** The commit whose tree was checked; none where the task has no files. */
+    commit: text.optional(),
     /** Null where the command was ended by a signal or could not be started. */
     exitCode: z.int().nullable(),
     output: text,
     durationMs: count,
     passed: z.boolean(),
+  }),
+  /** The task's work is in its goal's branch, by the merge `commit`; `together` names the tasks of the same train. */
+  z.object({
+    type: z.literal('task.merged'),
+    commit: text,
+    branch: text,
+    together: z.array(text),
   }),
   z.object({ type: z.literal('attempt.failed'), error: text, final: z.boolean() }),
   /** Put aside without using an attempt: until what is paused goes on, or a slot of this limit is free. */
@@ -162,6 +173,27 @@ const supervisorEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('goal.settled') }),
   z.object({ type: z.literal('goal.completed') }),
   z.object({ type: z.literal('goal.reopened') }),
+  /** A person agrees that the goal's branch is merged into its base. */
+  z.object({ type: z.literal('landing.approved'), note: text.optional() }),
+  /** The goal's branch is in the base branch, which stands at `commit` since. */
+  z.object({
+    type: z.literal('goal.landed'),
+    base: text,
+    commit: text,
+  }),
+  /** The goal's branch could not be merged into its base; a person has to see to it and approve again. */
+  z.object({ type: z.literal('landing.refused'), reason: text }),
+  /** The goal's branch goes back to `commit`, without the merges of these tasks; they are reopened with it. */
+  z.object({
+    type: z.literal('goal.rolled-back'),
+    commit: text,
+    tasks: z.array(text),
+    why: text.optional(),
+  }),
+  /** What was decided of the goal's branch is done: it stands at `commit`, and `kept` names where it stood. */
+  z.object({ type: z.literal('branch.moved'), commit: text, kept: text.optional() }),
+  /** The goal's branch was pushed to `branch` elsewhere, for a pull request. */
+  z.object({ type: z.literal('goal.pushed'), branch: text, commit: text }),
   /** The finished goal's jobs have left Redis; its history is here. */
   z.object({ type: z.literal('goal.evicted') }),
   /** Entries of the goal's streams were lost before they were read; states were taken from the jobs instead. */

@@ -4,6 +4,7 @@
  * Invariants kept here: 7 (a task with a check is DONE only with its proof).
  */
 import type { NewEvent } from './events.js';
+import { forgetLanding } from './evolve-branch.js';
 import { reach } from './gates.js';
 import { type GoalView, isProven, type TaskView } from './goal.js';
 import type { TaskState } from './task-state.js';
@@ -80,7 +81,14 @@ export function evolveTask(
       task.error = event.error;
       return;
     case 'check.finished':
-      if (event.passed) task.provenClaim = entry.claim ?? task.claims;
+      // The project's checks are told as well, and prove nothing about the task's own.
+      if (event.passed && event.command === task.spec.check?.run)
+        task.provenClaim = entry.claim ?? task.claims;
+      return;
+    case 'task.merged':
+      task.commit = event.commit;
+      goal.merged = true;
+      forgetLanding(goal);
       return;
     case 'task.completed':
       if (!isProven(task)) {

@@ -8,6 +8,7 @@
  * millisecond, so each rule depends only on the task's own order, and `openNeeds` only ever counts.
  */
 import type { NewEvent } from './events.js';
+import { evolveBranch } from './evolve-branch.js';
 import { evolveControl } from './evolve-control.js';
 import { evolveTask, setState } from './evolve-task.js';
 import { gatesOf, reach } from './gates.js';
@@ -27,6 +28,8 @@ export function evolve(goal: GoalView, entry: NewEvent): ReadonlySet<string> {
   const task = entry.task === undefined ? undefined : goal.tasks.get(entry.task);
   if (evolveControl(goal, entry, touched)) {
     if (task) touched.add(task.spec.id);
+  } else if (evolveBranch(goal, entry.event, touched)) {
+    // All of it is the goal's.
   } else if (task) {
     evolveTask(goal, task, entry, touched);
     touched.add(task.spec.id);
@@ -156,6 +159,7 @@ function newTask(
     progress: null,
     result: null,
     error: null,
+    commit: null,
   };
 }
 

@@ -54,6 +54,8 @@ export interface TaskView {
   progress: Json;
   result: Json;
   error: string | null;
+  /** The merge by which its work is in the goal's branch. */
+  commit: string | null;
 }
 
 export interface GoalView {
@@ -80,6 +82,18 @@ export interface GoalView {
   /** Claims of this goal's tasks are above it. */
   floor: number;
   finishedAt: number | null;
+  /** True once its branch has work of a task. */
+  merged: boolean;
+  /** True once it may land: by a person's approval, or where the project needs none. */
+  approved: boolean;
+  /** The commit of its branch that was pushed for a pull request. */
+  pushed: string | null;
+  /** The commit of the base branch that has all of it. */
+  landed: string | null;
+  /** Why it could not land. */
+  landingTrouble: string | null;
+  /** Where its branch is to go back to, as long as it has not. */
+  rollback: string | null;
   /** In the order of the plan. */
   readonly tasks: Map<string, TaskView>;
   readonly dependents: Map<string, string[]>;
@@ -109,6 +123,12 @@ export function createGoal(
     evicted: false,
     floor: 0,
     finishedAt: null,
+    merged: false,
+    approved: false,
+    pushed: null,
+    landed: null,
+    landingTrouble: null,
+    rollback: null,
     tasks: new Map(),
     dependents: new Map(),
     counts: Object.fromEntries(TASK_STATES.map((state) => [state, 0])) as Record<TaskState, number>,

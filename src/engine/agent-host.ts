@@ -3,15 +3,17 @@ import { userInfo } from 'node:os';
 import { randomUUID } from 'node:crypto';
 import { type GrowthRequest } from '../agents/context.js';
 import { type Agent, AgentStopped, type Handler, runAttempt } from '../agents/loop.js';
-import { checkRunner, type Shell, shellHandler } from '../agents/shell.js';
+import { type Shell, shellHandler } from '../agents/shell.js';
 import type { TaskContext } from '../agents/context.js';
 import { DroverError } from '../core/errors.js';
 import { capabilitySchema, type Json } from '../core/plan.js';
 import { Claims } from '../queues/claim.js';
 import { type Connection, type RedisClient, unlessAway } from '../queues/connection.js';
 import { keepStreams } from '../queues/flows.js';
+import { cancelChannel, trainChannel } from '../queues/keys.js';
 import { followLimits, type KnownLimits } from '../queues/limits.js';
-import { listenForCancel } from '../queues/notices.js';
+import { cancelListener, listen } from '../queues/notices.js';
+import type { Workspaces } from './workspaces/workspaces.js';
 import { type AgentWorker, startAgentWorker, type WorkerTiming } from '../queues/worker.js';
 
 export interface AgentOptions {
@@ -28,6 +30,7 @@ export interface AgentHostOptions {
   readonly prefix: string;
   readonly timing: WorkerTiming;
   readonly shell: Shell;
+  readonly workspaces: Workspaces;
   readonly results: string | undefined;
   readonly grow: (request: GrowthRequest) => Promise<Json>;
   readonly onError: (error: Error) => void;
@@ -61,15 +64,17 @@ export class AgentHost {
         `The capability ‘${capability}’ ${parsed.error.issues[0]!.message}.`,
       );
     }
-    const { connection, prefix, timing, shell, results, grow, onError } = this.options;
+    const { connection, prefix, timing, shell, workspaces, results, grow, onError } = this.options;
     const limits = await (this.listening ??= this.listen());
     await keepStreams(connection.client, prefix, [capability]);
+    const name =
+      options.name ?? `${userInfo().username}-${process.pid}-${randomUUID().slice(0, 4)}`;
     const agent: Agent = {
-      name: options.name ?? `${userInfo().username}-${process.pid}-${randomUUID().slice(0, 4)}`,
+      name,
       handle: handle === 'shell' ? shellHandler(shell) : handle,
       declines: options.declines,
-      check: checkRunner(shell),
       mayLimit: limits.mayLimit,
+      files: (claim, context) => workspaces.of(claim, name, context),
       // What the rule of growth decided; `grow` carries JSON.
       grow: async (request) => ((await grow(request)) as { added: Record<string, string> }).added,
       results,
@@ -110,16 +115,21 @@ export class AgentHost {
   private async listen(): Promise<KnownLimits> {
     const { connection, prefix, onError } = this.options;
     this.subscriber = connection.duplicate();
-    await listenForCancel(this.subscriber, prefix, {
-      onCancel: (id) => {
-        const error = new DroverError('cancelled', `${id} was cancelled.`);
-        for (const [stop, { goal, job }] of this.running) {
-          if (goal === id || job === id) stop.abort(error);
-        }
-      },
-      onAgain: (id) => {
-        for (const [stop, { job }] of this.running) if (job === id) stop.abort(new AgentStopped());
-      },
+    await listen(this.subscriber, {
+      [cancelChannel(prefix)]: cancelListener({
+        onCancel: (id) => {
+          const error = new DroverError('cancelled', `${id} was cancelled.`);
+          for (const [stop, { goal, job }] of this.running) {
+            if (goal === id || job === id) stop.abort(error);
+          }
+        },
+        onAgain: (id) => {
+          for (const [stop, { job }] of this.running) {
+            if (job === id) stop.abort(new AgentStopped());
+          }
+        },
+      }),
+      [trainChannel(prefix)]: (track) => this.options.workspaces.heard(track),
     });
     return followLimits(connection.client, this.subscriber, prefix, onError);
   }

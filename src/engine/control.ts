@@ -75,7 +75,12 @@ export interface Control {
     tasks: readonly PlannedTaskInput[],
     options?: Pick<RequestInput<'add'>, 'key' | 'why'>,
   ): Promise<Readonly<Record<string, string>>>;
-  /** Lets a task, or the plan of a goal, start that waits for approval. */
+  /**
+   * Moves a goal's branch back to a task's merge or a commit; what was merged since begins again with everything that
+   * builds on it. Resolves with the commit and those tasks.
+   */
+  rollback(goal: string, to: string, why?: string): Promise<DecisionOn<'rollback'>>;
+  /** Lets a task, or the plan of a goal, start that waits for approval; lets a finished goal land. */
   approve(id: string, note?: string): Promise<void>;
   /**
    * Says no to a task or a plan that waits for approval: it starts with the note, or ends (`end`).
@@ -125,6 +130,7 @@ export const controlBy = (ask: Ask): Control => ({
   async addTasks(goal, tasks, options = {}) {
     return (await ask('add', { goal, tasks: [...tasks], ...options })).added;
   },
+  rollback: (goal, to, why) => ask('rollback', { goal, to, why }),
   async approve(id, note) {
     await ask('approve', { id, note });
   },

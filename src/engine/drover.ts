@@ -10,7 +10,7 @@ import type { Handler } from '../agents/loop.js';
 import { endOrphans } from '../agents/orphans.js';
 import { readConfig } from '../config.js';
 import { unwrap } from '../core/answer.js';
-import { DroverError } from '../core/errors.js';
+
 import type { Json } from '../core/plan.js';
 import { acquireWriterLock } from '../log/writer-lock.js';
 import { CommandSender } from '../queues/commands.js';
@@ -18,7 +18,6 @@ import { connect, type Connection, type RedisSource, unlessAway } from '../queue
 import { checkRedis } from '../queues/redis-check.js';
 import { redisSocketOf } from '../queues/redis-process.js';
 import { startRedisServer } from '../queues/redis-server.js';
-import { openProject } from '../workspace/project.js';
 import { DEFAULT_TIMING, type WorkerTiming } from '../queues/worker.js';
 import { AgentHost, type AgentOptions } from './agent-host.js';
 import { type Ask, type Control, controlBy } from './control.js';
@@ -29,6 +28,8 @@ import { Recording, type Records } from './recording/recording.js';
 import type { Enqueued, GoalRequest } from './decisions/enqueue.js';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './retention.js';
 import { Supervisor } from './supervisor.js';
+import { Projects } from './workspaces/projects.js';
+import { Workspaces } from './workspaces/workspaces.js';
 
 export interface DroverOptions {
   /**
@@ -136,10 +137,12 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
       onError,
     });
     undo.push(() => recording.close());
+    const projects = new Projects({ projectsDir, dataDir, environment });
     const supervisor = new Supervisor({
       connection,
       prefix,
       recording,
+      projects,
       retention,
       timing,
       onTrouble,
@@ -149,7 +152,7 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
     undo.push(() => supervisor.close(force));
     await supervisor.start();
     // As a command, so that a handler that runs again after a crash gets the first answer.
-    const host = startHost(settings, connection, async (request) =>
+    const host = startHost(settings, connection, projects, async (request) =>
       unwrap(await supervisor.carryOut(growthId(request), 'grow', request, request.task)),
     );
     undo.push(() => host.close(force));
@@ -201,7 +204,9 @@ export async function connectDrover(options: DroverOptions = {}): Promise<Drover
   // What the supervisor answers was decided by the rule of this name.
   const ask: Ask = async (name, input) =>
     (await sender.send(name, input)) as unknown as DecisionOn<typeof name>;
-  const host = startHost(settings, connection, (request) =>
+  const { projectsDir, dataDir, environment } = settings;
+  const projects = new Projects({ projectsDir, dataDir, environment });
+  const host = startHost(settings, connection, projects, (request) =>
     sender.send('grow', request, { id: growthId(request), timeout: 60_000 }),
   );
   return {
@@ -247,28 +252,18 @@ async function ownRedis(
 function startHost(
   settings: Settings,
   connection: Connection,
+  projects: Projects,
   grow: (request: GrowthRequest) => Promise<Json>,
 ): AgentHost {
-  const { prefix, timing, environment, dataDir, projectsDir, onError } = settings;
+  const { prefix, timing, environment, dataDir, onError } = settings;
+  const shell = { environment, dataDir };
   return new AgentHost({
     connection,
     prefix,
     timing,
     results: join(dataDir, 'results'),
-    shell: {
-      environment,
-      dataDir,
-      folder: async (project) => {
-        if (projectsDir !== null) {
-          return (await openProject(projectsDir, project, { environment })).dir;
-        }
-        throw new DroverError(
-          'bad-input',
-          'Commands need a folder to run in, and this Drover has no projects.',
-          'Give createDrover a `projectsDir`.',
-        );
-      },
-    },
+    shell,
+    workspaces: new Workspaces({ client: connection.client, prefix, projects, shell }),
     grow,
     onError,
   });

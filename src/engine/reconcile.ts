@@ -26,6 +26,7 @@ import { finishedSteps } from './journals.js';
 import type { Recording } from './recording/recording.js';
 import type { Steering } from './steering.js';
 import type { Turns } from './turns.js';
+import type { Landings } from './workspaces/landings.js';
 
 /**
  * Claims that a rebuilt goal skips. Redis may have given out claims that were not recorded before it was lost;
@@ -44,6 +45,7 @@ export interface ReconcileParts {
   readonly order: FairOrder;
   readonly steering: Steering;
   readonly limits: Limits;
+  readonly landings: Landings;
   readonly onError: (error: Error) => void;
 }
 
@@ -170,6 +172,8 @@ export class Reconciler {
   private async submit(goal: GoalView, isNew: boolean): Promise<void> {
     const { jobs, flows, order, client, prefix } = this.parts;
     if (goal.state === 'DONE' || goal.state === 'CANCELLED') return;
+    // Nothing may start from a branch that is still to go back.
+    if (goal.rollback !== null) await this.parts.landings.follow(goal);
     const open = [...goal.tasks.values()].filter((task) => !isFinal(task.state));
     const refs = [{ queue: 'goals', id: rootJobOf(goal) }, ...open.map(refOf)];
     // A start makes every goal known. What was created since, and no stream has spoken of, Redis need not be asked for.

@@ -30,12 +30,15 @@ import { Retention, type RetentionPolicy } from './retention.js';
 import { ScheduleKeeper } from './schedule-keeper.js';
 import { Steering } from './steering.js';
 import { Turns } from './turns.js';
+import { Landings } from './workspaces/landings.js';
+import type { Projects } from './workspaces/projects.js';
 import { Upkeep } from './upkeep.js';
 
 export interface SupervisorOptions {
   readonly connection: Connection;
   readonly prefix: string;
   readonly recording: Recording;
+  readonly projects: Projects;
   readonly retention: RetentionPolicy;
   /** How soon the work of a supervisor that was killed is taken up again. */
   readonly timing: WorkerTiming;
@@ -60,6 +63,7 @@ export class Supervisor {
     const gates = new Gates(client, prefix);
     const order = new FairOrder();
     const limits = new Limits(client, prefix);
+    const turns = new Turns();
     const parts: ReconcileParts = {
       client,
       prefix,
@@ -67,10 +71,11 @@ export class Supervisor {
       flows: new Flows(client, prefix),
       jobs,
       gates,
-      turns: new Turns(),
+      turns,
       order,
       limits,
       steering: new Steering({ client, prefix, jobs, gates, order, limits }),
+      landings: new Landings({ recording, projects: options.projects, turns, onError }),
       onError,
     };
     this.reconciler = new Reconciler(parts);
@@ -134,6 +139,7 @@ export class Supervisor {
     await this.reconciler.reconcileAll();
     await this.upkeep.compare();
     await recording.start();
+    await this.parts.landings.settleAll();
     await this.keeper.start();
     this.workers.push(
       startEngineWorkers(
@@ -213,7 +219,8 @@ export class Supervisor {
       ...this.workers.map((worker) => worker.close(force)),
     ]);
     await unlessAway(this.options.connection.client, closing);
-    const { flows, jobs, gates } = this.parts;
+    const { flows, jobs, gates, landings } = this.parts;
+    await landings.idle();
     await Promise.all([flows.close(), jobs.close(), gates.close()]);
   }
 
@@ -236,6 +243,7 @@ export class Supervisor {
       this.reconciler.opened(goal, tasks).catch(failed);
       if (began.length > 0) this.reconciler.began(goal, began).catch(failed);
       if (state === 'DONE' || state === 'CANCELLED') this.reconciler.forget(goal);
+      if (state === 'DONE') void this.parts.landings.settle(goal);
       if (state !== 'OPEN') this.keeper.ended(goal);
     }
   }

@@ -84,6 +84,12 @@ export const goals = sqliteTable(
     floor: integer().notNull(),
     createdAt: integer('created_at').notNull(),
     finishedAt: integer('finished_at'),
+    merged: integer({ mode: 'boolean' }).notNull(),
+    approved: integer({ mode: 'boolean' }).notNull(),
+    pushed: text(),
+    landed: text(),
+    landingTrouble: text('landing_trouble'),
+    rollback: text(),
   },
   (table) => [
     index('goals_state').on(table.state),
@@ -136,6 +142,7 @@ export const tasks = sqliteTable(
     progress: text({ mode: 'json' }).$type<Json>(),
     result: text({ mode: 'json' }).$type<Json>(),
     error: text(),
+    commit: text(),
   },
   (table) => [index('tasks_goal').on(table.goal, table.position)],
 );

@@ -1,5 +1,5 @@
 /** Questions about stored goals that need no fold. */
-import { and, count, desc, eq, inArray } from 'drizzle-orm';
+import { and, asc, count, desc, eq, inArray, isNotNull, isNull, or } from 'drizzle-orm';
 import type { GoalState } from '../core/task-state.js';
 import type { Database } from '../log/database.js';
 import { goals, tasks } from '../log/schema.js';
@@ -27,4 +27,16 @@ export function finishedInRedis(db: Database): FinishedGoal[] {
     .groupBy(goals.id)
     .orderBy(desc(goals.finishedAt))
     .all();
+}
+
+/** Goals whose branch may not be where the log says: done ones that have not landed, and those that were rolled back. */
+export function goalsToLand(db: Database): string[] {
+  const done = and(eq(goals.state, 'DONE'), eq(goals.merged, true), isNull(goals.landed));
+  const rows = db
+    .select({ id: goals.id })
+    .from(goals)
+    .where(or(done, isNotNull(goals.rollback)))
+    .orderBy(asc(goals.number))
+    .all();
+  return rows.map(({ id }) => id);
 }

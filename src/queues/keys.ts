@@ -25,6 +25,12 @@ export const vouchKey = (prefix: string): string => `${prefix}:vouch`;
 /** Pub/sub channel on which workers hear that a goal was cancelled. */
 export const cancelChannel = (prefix: string): string => `${prefix}:cancel`;
 
+/** What belongs to the merge train of one goal's branch; see train.ts. */
+export const trainKey = (prefix: string, track: string): string => `${prefix}:train:${track}`;
+
+/** Pub/sub channel on which those who wait for a train hear of its verdicts, and that it can be led. */
+export const trainChannel = (prefix: string): string => `${prefix}:train`;
+
 /** Stream whose entries only wake the recorder. */
 export const wakeKey = (prefix: string): string => `${prefix}:wake`;
 

@@ -76,15 +76,19 @@ export interface CancelListener {
   readonly onAgain: (job: string) => void;
 }
 
-/** Calls the listener with what is announced from now on. */
-export async function listenForCancel(
-  subscriber: Redis,
-  prefix: string,
-  { onCancel, onAgain }: CancelListener,
-): Promise<void> {
-  subscriber.on('message', (_channel, message) => {
+/** What is announced on `cancelChannel`, told apart. */
+export const cancelListener =
+  ({ onCancel, onAgain }: CancelListener) =>
+  (message: string): void => {
     if (message.startsWith(AGAIN)) onAgain(message.slice(AGAIN.length));
     else onCancel(message);
-  });
-  await subscriber.subscribe(cancelChannel(prefix));
+  };
+
+/** Calls `listeners` with each message on their channel from now on. */
+export async function listen(
+  subscriber: Redis,
+  listeners: Readonly<Record<string, (message: string) => void>>,
+): Promise<void> {
+  subscriber.on('message', (channel, message) => listeners[channel]?.(message));
+  await subscriber.subscribe(...Object.keys(listeners));
 }

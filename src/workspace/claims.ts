@@ -1,7 +1,7 @@
 /**
  * The fence around a task: which claim may write its branch and merge it.
  *
- * Invariants kept here: 4 (a task that is merged is not begun again) and 5. A claim holds its task while
+ * Invariants kept here: 4 and 5 (what a claim has merged, no earlier one begins again). A claim holds its task while
  * `refs/drover/claims/task-123` names a note of that claim. Each write and the merge name this value in the same
  * transaction, the merge removes it, and a later claim replaces it: so of two claims that both finish, one
  * merges, whatever they believe.
@@ -38,27 +38,23 @@ export interface Claim extends ClaimRequest {
   readonly fence: string;
 }
 
-export type Begun =
-  | { readonly kind: 'begun'; readonly claim: Claim }
-  /** The task is merged already, by this claim or one before it. */
-  | { readonly kind: 'merged'; readonly commit: string; readonly claim: number };
-
 /** How often a lost race is tried again; each means that another claim or merge got on. */
 const TRIES = 20;
 
 /**
  * Takes the task over from older claims. What they committed and nobody merged stays reachable as
  * `refs/drover/kept/task-123.CLAIM`. To be repeated by the same owner as it likes.
- * @throws DroverError `stale-claim` where a later claim, or another owner of this number, holds the task;
+ * @throws DroverError `stale-claim` where a later claim, or another owner of this number, holds or has merged the task;
  *   `not-found` where the goal has no branch yet
  */
-export async function beginClaim(repository: Repository, request: ClaimRequest): Promise<Begun> {
+export async function beginClaim(repository: Repository, request: ClaimRequest): Promise<Claim> {
   for (let tries = 0; tries < TRIES; tries += 1) {
     const goal = await startedGoal(repository, request.goal);
     const merged = await findMerge(repository, goal, request.task);
-    if (merged) return { kind: 'merged', commit: merged.commit, claim: merged.claim };
+    // A task that is run again has a merge of an earlier claim, and gets another one.
+    if (merged && merged.claim >= request.claim) throw staleClaim(request);
     const claim = await take(repository, request, goal);
-    if (claim) return { kind: 'begun', claim };
+    if (claim) return claim;
   }
   throw new DroverError(
     'conflict',

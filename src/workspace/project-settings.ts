@@ -90,7 +90,10 @@ type Filled =
   | 'land'
   | 'merge'
   | 'sandbox';
-export type ProjectSettings = Required<Pick<GivenSettings, Filled>> & Pick<GivenSettings, 'push'>;
+export type ProjectSettings = { [K in Filled]: Exclude<GivenSettings[K], undefined> } & Pick<
+  GivenSettings,
+  'push'
+>;
 
 export const SETTINGS_REMEDY =
   'It may set taskPages and commitState (true or false), author (name, email), check, setup and links (lists), land (auto, approve), merge (merge-commit, fast-forward), push (a branch) and sandbox (mode, network, hide, write).';

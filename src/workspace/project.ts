@@ -17,6 +17,8 @@ export interface Project {
   /** Absolute, with symbolic links resolved. */
   readonly dir: string;
   readonly git: Git;
+  /** False for a folder beside somebody's repository, in which nothing is committed. */
+  readonly isTracked: boolean;
 }
 
 /** What became of a commit; neither where nothing had changed. */
@@ -46,7 +48,22 @@ export async function openProject(
   const dir = await folderOf(projectsDir, name);
   const git = gitIn(dir, options);
   await git.exclusive(() => ensureRepository(git, name, options));
-  return { name, dir, git };
+  return { name, dir, git, isTracked: true };
+}
+
+/**
+ * The folder in which STATE.yaml and task pages of a registered project are kept up to date: its repository is
+ * somebody's, and gets STATE.yaml with each merge and landing only.
+ * @param parent Drover's own folder for such projects
+ */
+export async function openAside(
+  parent: string,
+  name: string,
+  options: GitOptions = {},
+): Promise<Project> {
+  const dir = join(parent, name);
+  await mkdir(dir, { recursive: true });
+  return { name, dir, git: gitIn(dir, options), isTracked: false };
 }
 
 async function folderOf(projectsDir: string, name: string): Promise<string> {

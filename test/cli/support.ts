@@ -39,7 +39,7 @@ export interface Place {
   readonly project: string;
   readonly start: (args: readonly string[], env?: NodeJS.ProcessEnv) => Running;
   readonly drover: (args: readonly string[], env?: NodeJS.ProcessEnv) => Promise<Ended>;
-  /** Writes a flow file and returns its path. */
+  /** Writes a flow file, with the project's folder for `@`, and returns its path. */
   readonly flow: (text: string, name?: string) => Promise<string>;
   /** The number that a task wrote into a file of its project. */
   readonly pid: (file: string) => Promise<number>;
@@ -75,7 +75,8 @@ export function places(): () => Promise<Place> {
       drover: (args, env) => start(args, env).ended,
       async flow(text, name = 'flow.yaml') {
         const file = join(dir, name);
-        await writeFile(file, text);
+        // Tasks work in worktrees of their own: what they and their test share lies elsewhere.
+        await writeFile(file, text.replaceAll('@/', `${project}/`));
         return file;
       },
       async pid(file) {
@@ -178,7 +179,7 @@ export const FAILING = `
 name: Failing
 tasks:
   first: { run: echo one }
-  broken: { run: "test -e mended || { echo no such luck >&2; exit 3; }", needs: first, retry: { attempts: 1 } }
+  broken: { run: "test -e @/mended || { echo no such luck >&2; exit 3; }", needs: first, retry: { attempts: 1 } }
   after: { run: echo two, needs: broken }
 `;
 
@@ -188,9 +189,9 @@ name: Holding
 tasks:
   hold:
     run: |
-      sleep 300 & echo $! > child.pid
-      echo $$ > shell.pid
-      until test -e go; do sleep 0.05; done
+      sleep 300 & echo $! > @/child.pid
+      echo $$ > @/shell.pid
+      until test -e @/go; do sleep 0.05; done
       kill $!
   after: { run: echo after, needs: hold }
 `;

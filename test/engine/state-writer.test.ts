@@ -41,7 +41,12 @@ class World {
 
   writer(projectsDir: string | null = this.projects): StateWriter {
     const { ledger, troubles } = this;
-    return new StateWriter({ ledger, projectsDir, onTrouble: (reason) => troubles.push(reason) });
+    return new StateWriter({
+      ledger,
+      projectsDir,
+      asideDir: `${projectsDir}-aside`,
+      onTrouble: (reason) => troubles.push(reason),
+    });
   }
 
   commit(goal: string, ...entries: (Event | readonly [task: string, Event])[]): void {

@@ -38,11 +38,11 @@ describe.each([
     expect(userGit(shown, 'for-each-ref', '--format=%(refname)')).toBe(
       'refs/drover/goals/goal-1\nrefs/heads/autonomous/goal-1\nrefs/heads/main',
     );
-    expect(await beginClaim(repository, { ...claim, claim: 2, owner: 'you' })).toEqual({
-      kind: 'merged',
-      commit,
-      claim: 1,
+    await expect(beginClaim(repository, { ...claim, owner: 'you' })).rejects.toMatchObject({
+      code: 'stale-claim',
     });
+    // A task that is run again starts from its own merge.
+    expect(await beginClaim(repository, { ...claim, claim: 2 })).toMatchObject({ start: commit });
   });
 
   test('merges once, of two claims that both finish', async () => {
@@ -72,7 +72,7 @@ describe.each([
     await expect(landMerges(repository, landing)).rejects.toMatchObject({ code: 'stale-claim' });
     await expect(
       beginClaim(repository, { goal: 'goal-1', task: 'task-1', claim: 1, owner: 'me' }),
-    ).resolves.toMatchObject({ kind: 'merged', claim: 2 });
+    ).rejects.toMatchObject({ code: 'stale-claim' });
     const refs = await repository.git.run([
       'for-each-ref',
       '--format=%(refname)',

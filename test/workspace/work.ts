@@ -34,8 +34,7 @@ export async function begun(
   owner = 'me',
 ): Promise<{ claim: Claim; worktree: Worktree }> {
   const started = await beginClaim(repository, { goal: 'goal-1', task, claim, owner });
-  if (started.kind === 'merged') throw new Error(`${task} is merged`);
-  return { claim: started.claim, worktree: await createWorktree(repository, started.claim) };
+  return { claim: started, worktree: await createWorktree(repository, started) };
 }
 
 /** Takes the worktree's files through checkpoint, merge and landing. @throws what kept it from being merged */

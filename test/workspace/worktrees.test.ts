@@ -27,7 +27,7 @@ describe('worktrees', () => {
       const [{ openRepository }, { beginClaim }, { createWorktree }] = await Promise.all(
         ['repository', 'claims', 'worktree'].map((name) => import(${JSON.stringify(work)} + name + '.js')));
       const repository = await openRepository({ ...${JSON.stringify(place)}, environment: process.env });
-      const { claim } = await beginClaim(repository, { goal: 'goal-1', task: 'task-${task}', claim: 1, owner: 'x' });
+      const claim = await beginClaim(repository, { goal: 'goal-1', task: 'task-${task}', claim: 1, owner: 'x' });
       await createWorktree(repository, claim);`;
     const all = Array.from({ length: 12 }, (_, index) =>
       promisify(execFile)(process.execPath, ['--input-type=module', '-e', script(index + 1)]),
@@ -80,14 +80,13 @@ describe('worktrees', () => {
     await merged(repository, other.claim, other.worktree);
     await salvage(repository, dead.worktree);
     const started = await beginClaim(repository, { ...dead.claim, claim: 2, owner: 'you' });
-    if (started.kind !== 'begun') throw new Error(started.kind);
-    const carried = await carryOver(repository, started.claim);
+    const carried = await carryOver(repository, started);
     if (carried?.result.kind !== 'merged') throw new Error('not merged');
     const files = { files: carried.result.tree };
-    const worktree = await createWorktree(repository, started.claim, files);
+    const worktree = await createWorktree(repository, started, files);
     expect(readdirSync(worktree.dir)).toEqual(['.git', 'a.txt', 'left.txt', 'other.txt']);
     expect(userGit(worktree.dir, 'status', '--porcelain')).toBe('?? left.txt');
-    expect(await merged(repository, started.claim, worktree)).toMatchObject({ kind: 'moved' });
+    expect(await merged(repository, started, worktree)).toMatchObject({ kind: 'moved' });
   });
 
   test('that are damaged are put aside with all that is in them', async () => {

@@ -57,6 +57,33 @@ export function wordsOf(event: Event, time: number): Words {
       return { text: `progress: ${JSON.stringify(event.progress)}` };
     case 'step.done':
       return { text: `step ‘${event.step}’ done` };
+    case 'workspace.opened':
+      return { text: `works on ${event.branch} from ${event.base.slice(0, 10)}` };
+    case 'task.merged': {
+      const others = event.together.length - 1;
+      const company = others > 0 ? `, together with ${others} more` : '';
+      return { text: `merged into ${event.branch} as ${event.commit.slice(0, 10)}${company}` };
+    }
+    case 'goal.landed':
+      return {
+        text: `landed on ${event.base} as ${event.commit.slice(0, 10)}`,
+        style: 'green',
+      };
+    case 'landing.approved':
+      return { text: `may land${because(event.note)}` };
+    case 'branch.moved':
+      return {
+        text: `its branch stands at ${event.commit.slice(0, 10)}; ${event.kept ?? 'nothing'} keeps what it was`,
+      };
+    case 'goal.pushed':
+      return { text: `pushed to ${event.branch} as ${event.commit.slice(0, 10)}` };
+    case 'landing.refused':
+      return { text: `could not land: ${event.reason}`, style: 'yellow' };
+    case 'goal.rolled-back':
+      return {
+        text: `rolled back to ${event.commit.slice(0, 10)}${because(event.why)}`,
+        style: 'yellow',
+      };
     case 'check.finished':
       return event.passed
         ? { text: `check passed in ${formatDuration(event.durationMs)}: ${brief(event.command)}` }
@@ -209,6 +236,10 @@ const TOLD: ReadonlySet<Event['type']> = new Set<Event['type']>([
   'task.declined',
   'task.active',
   'check.finished',
+  'task.merged',
+  'goal.landed',
+  'landing.refused',
+  'goal.rolled-back',
   'attempt.failed',
   'task.retrying',
   'task.retried',

@@ -1,4 +1,4 @@
-/** `approve`, `reject`: a person's answer to a task or a plan that waits for one. */
+/** `approve`, `reject`: a person's answer to a task, a plan or a finished goal that waits for one. */
 import { z } from 'zod';
 import { DroverError } from '../../core/errors.js';
 import type { GoalView } from '../../core/goal.js';
@@ -13,6 +13,11 @@ const noteSchema = z.string().max(10_000).optional();
 export const approveRule = defineRule({
   schema: z.strictObject({ id: targetSchema, note: noteSchema }),
   decide({ id, note }, situation) {
+    const done = finishedGoal(id, situation);
+    if (done) {
+      const event = { type: 'landing.approved', ...noteOf(note) } as const;
+      return { events: [eventOn(done, situation, event)], decision: { goal: done.id } };
+    }
     const { goal, task } = askedFor(id, situation);
     const type = task === undefined ? 'goal.approved' : 'task.approved';
     return {
@@ -37,6 +42,11 @@ export const rejectRule = defineRule({
         'Write a note for the next attempt (--note), or end it (--end).',
       );
     }
+    const done = finishedGoal(id, situation);
+    if (done) {
+      const event = { type: 'landing.refused', reason: note ?? 'It was rejected.' } as const;
+      return { events: [eventOn(done, situation, event)], decision: { goal: done.id } };
+    }
     const { goal, task } = askedFor(id, situation);
     const type = task === undefined ? 'goal.rejected' : 'task.rejected';
     return {
@@ -45,6 +55,13 @@ export const rejectRule = defineRule({
     };
   },
 });
+
+/** A goal whose branch may land: it is done, and has work that the base branch lacks. */
+function finishedGoal(id: string, situation: Situation): GoalView | undefined {
+  if (!isGoalId(id)) return undefined;
+  const goal = situation.goal(id);
+  return goal.state === 'DONE' && goal.merged && goal.landed === null ? goal : undefined;
+}
 
 const noteOf = (note: string | undefined): { note?: string } =>
   note === undefined ? {} : { note };

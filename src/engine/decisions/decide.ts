@@ -11,6 +11,7 @@ import type { Json } from '../../core/plan.js';
 import { kindOf } from '../../projections/durations.js';
 import { goalByKey } from '../../projections/goal-list.js';
 import { loadSchedule } from '../../projections/schedules.js';
+import type { Log } from '../../log/log.js';
 import type { Ledger } from '../recording/ledger.js';
 import { isPaused } from '../../projections/pauses.js';
 import { approveRule, rejectRule } from './approve.js';
@@ -28,6 +29,7 @@ import { retryRule } from './retry.js';
 import { scheduleAddRule } from './schedule-add.js';
 import { scheduleFireRule, scheduleRunRule } from './schedule-fire.js';
 import { schedulePauseRule, scheduleRemoveRule, scheduleResumeRule } from './schedule-switch.js';
+import { rollbackRule } from './rollback.js';
 import { type Calendar, type Decision, noGoal, noTask, type Situation } from './rule.js';
 
 /** Everything that can be asked, by name; what is done about it is in `../effects/effects.ts`. */
@@ -54,6 +56,7 @@ const RULES = {
   scheduleRun: scheduleRunRule,
   scheduleFire: scheduleFireRule,
   limit: limitRule,
+  rollback: rollbackRule,
 };
 export type RequestName = keyof typeof RULES;
 export type RequestInput<N extends RequestName> = z.input<(typeof RULES)[N]['schema']>;
@@ -114,8 +117,18 @@ function situationOf({ board, durations, log }: Ledger, by: string, calendar: Ca
     },
     isPaused: (kind, name) => isPaused(log.db, kind, name),
     goalWithKey: (project, key) => goalByKey(log.db, project, key),
+    branch: (goal) => branchOf(log, goal),
     findSchedule: (name) => loadSchedule(log.db, name),
     calendar,
     expectIn: (goal) => (task) => durations.expected(kindOf(goal, task)),
   };
+}
+
+function branchOf(log: Log, goal: string): ReturnType<Situation['branch']> {
+  const merges = [...log.events({ goal, types: ['task.merged'] })].flatMap(({ task, event }) =>
+    task !== undefined && event.type === 'task.merged' ? [{ task, commit: event.commit }] : [],
+  );
+  const [opened] = log.events({ goal, types: ['workspace.opened'] });
+  const start = opened?.event.type === 'workspace.opened' ? opened.event.base : undefined;
+  return { start, merges };
 }

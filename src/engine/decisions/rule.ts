@@ -41,6 +41,11 @@ export interface Situation {
   /** The goal that was enqueued with this key. */
   readonly isPaused: (kind: 'project' | 'capability', name: string) => boolean;
   readonly goalWithKey: (project: string, key: string) => string | undefined;
+  /** Where the goal's branch started, and the merges into it that are in the log, oldest first. */
+  readonly branch: (goal: string) => {
+    readonly start: string | undefined;
+    readonly merges: readonly { readonly task: string; readonly commit: string }[];
+  };
   /** The schedule of this name, where there is one. */
   readonly findSchedule: (name: string) => ScheduleView | undefined;
   /** When schedules are due. */

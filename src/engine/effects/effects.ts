@@ -3,6 +3,7 @@
  * command line.
  */
 import type { DecisionOn, RequestName } from '../decisions/decide.js';
+import { approveEffect } from './approve.js';
 import { cancelEffect } from './cancel.js';
 import { editEffect } from './edit.js';
 import { enqueueEffect } from './enqueue.js';
@@ -26,8 +27,8 @@ export const EFFECTS: { readonly [N in RequestName]: Effect<DecisionOn<N>> } = {
   edit: editEffect,
   pause: pauseEffect,
   resume: pauseEffect,
-  approve: steerEffect,
-  reject: steerEffect,
+  approve: approveEffect,
+  reject: approveEffect,
   gate: steerEffect,
   signal: steerEffect,
   scheduleAdd: scheduleEffect,
@@ -37,4 +38,5 @@ export const EFFECTS: { readonly [N in RequestName]: Effect<DecisionOn<N>> } = {
   scheduleRun: fireEffect,
   scheduleFire: fireEffect,
   limit: limitEffect,
+  rollback: steerEffect,
 };

@@ -5,6 +5,7 @@
  *
  * Invariants kept here: 6 (the only place in a running supervisor where the log is open for writing).
  */
+import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createBirpc } from 'birpc';
 import { type Answer, answered } from '../../core/answer.js';
@@ -126,6 +127,7 @@ class Recording implements RecordingCalls {
       this.stateWriter = new StateWriter({
         ledger: this.ledger,
         projectsDir,
+        asideDir: join(dataDir, 'state'),
         environment,
         onTrouble: (reason) => void main.trouble.asEvent('files', reason),
       });

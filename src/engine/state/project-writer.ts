@@ -76,7 +76,7 @@ export class ProjectWriter {
     const project = await this.project();
     const [onDisk, inGit] = await Promise.all([
       readProjectFile(project, STATE_FILE),
-      committedFile(project, STATE_FILE),
+      project.isTracked ? committedFile(project, STATE_FILE) : undefined,
     ]);
     const shown = goalsIn(onDisk);
     // Parsing takes 0.15 s for 10,000 tasks, so what is the same is parsed once, also in `writeState`.
@@ -172,7 +172,7 @@ export class ProjectWriter {
   ): Promise<string | undefined> {
     if (due.size === 0) return undefined;
     const pages = [...this.uncommitted];
-    if (commitState) {
+    if (commitState && project.isTracked) {
       const moments = new Map([...due].map(([goal, { moment }]) => [goal, moment]));
       const message = commitMessage(moments, goals);
       const { skipped } = await commitFiles(project, [STATE_FILE, ...pages], message, author);

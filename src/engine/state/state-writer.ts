@@ -7,7 +7,8 @@
 import { DroverError, messageOf } from '../../core/errors.js';
 import { projectsOf } from '../../projections/project-goals.js';
 import type { Environment } from '../../workspace/git.js';
-import { openProject } from '../../workspace/project.js';
+import { openAside, openProject } from '../../workspace/project.js';
+import { readRegistration } from '../../workspace/registration.js';
 import type { Commit, Ledger } from '../recording/ledger.js';
 import { ProjectWriter } from './project-writer.js';
 
@@ -15,6 +16,8 @@ export interface StateWriterOptions {
   readonly ledger: Ledger;
   /** Folder of the projects; null writes nothing at all. */
   readonly projectsDir: string | null;
+  /** Where the files of registered projects are kept. */
+  readonly asideDir: string;
   /** Where git finds `PATH` and `HOME`. */
   readonly environment?: Environment;
   /** A project's files cannot follow for this reason; null once all of them do again. */
@@ -115,11 +118,15 @@ export class StateWriter {
   private slot(name: string, projectsDir: string): Slot {
     const known = this.slots.get(name);
     if (known) return known;
-    const { ledger, environment } = this.options;
+    const { ledger, asideDir, environment } = this.options;
+    const git = environment && { environment };
     const writer = new ProjectWriter({
       name,
       ledger,
-      open: () => openProject(projectsDir, name, environment && { environment }),
+      open: async () =>
+        (await readRegistration(projectsDir, name))
+          ? openAside(asideDir, name, git)
+          : openProject(projectsDir, name, git),
       onNotice: (text) => this.report(name, text),
     });
     const slot: Slot = {

@@ -1,0 +1,65 @@
+/** What the loop asks of whoever keeps the projects' repositories: a task's files, and their way into the goal's branch. */
+import type { Json } from '../core/plan.js';
+import type { CheckResult } from './loop.js';
+
+/**
+ * The step under which finished work is journaled until it is merged, so that a claim after a crash merges what
+ * the one before made instead of making it again. No step of a handler may have its name.
+ */
+export const WORK_STEP = 'drover.work';
+
+/** A worktree of the task's own. */
+export interface Workspace {
+  /** Absolute path; commands run in it. */
+  readonly dir: string;
+  /** `autonomous/task-123` */
+  readonly branch: string;
+  /** The commit of the goal's branch that it was started from. */
+  readonly base: string;
+  /** Commits that hold what earlier attempts left unmerged, the newest first. */
+  readonly earlier: readonly string[];
+}
+
+/** A task's finished work: a commit, and the one that it started from. */
+export interface Work {
+  readonly start: string;
+  readonly head: string;
+}
+
+/** What came of merging a task's work into its goal's branch. */
+export type Integration =
+  | {
+      readonly kind: 'merged';
+      readonly commit: string;
+      /** The goal's branch. */
+      readonly branch: string;
+      /** Tasks that were tested and merged in one go, this one included. */
+      readonly together: readonly string[];
+      /** Run on `commit`, or on a later commit of the same train. */
+      readonly checks: readonly CheckResult[];
+    }
+  /** A conflict, a check that fails on the merged tree, or work that must not be merged. */
+  | {
+      readonly kind: 'refused';
+      /** For the next attempt: what it has to deal with. */
+      readonly reason: string;
+      readonly checks: readonly CheckResult[];
+    }
+  /** Another claim holds the task by now. */
+  | { readonly kind: 'stale' };
+
+/** One claim's files. Nothing is touched before `open`, so tasks without files cost nothing. */
+export interface Files {
+  /** True once somebody asked for the workspace. */
+  readonly opened: boolean;
+  /** The task's workspace; created at the first call. `resume` starts from what an earlier claim committed. */
+  open(resume: boolean): Promise<Workspace>;
+  /** Commits what is there to the task's branch. Null where the task has changed nothing since its base. */
+  commit(message: string): Promise<Work | null>;
+  /** Runs the task's check in the workspace as it is, for a task that has nothing to merge. */
+  check(): Promise<CheckResult>;
+  /** Merges the work once the project's checks and the task's pass on the merged tree. */
+  integrate(work: Work, result: Json): Promise<Integration>;
+  /** Removes the workspace; what is not merged is committed and kept, for the next attempt to see. */
+  close(): Promise<void>;
+}

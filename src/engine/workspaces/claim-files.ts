@@ -1,0 +1,167 @@
+/**
+ * One claim's files: its worktree, its commits, and its place in the goal's merge train.
+ *
+ * Invariants kept here: 4 (work that an earlier claim finished is merged, not made again), 5 (git itself refuses
+ * the commits and merges of a claim that lost its task: see workspace/claims.ts), 8 (what is not merged is kept).
+ */
+import type { Files, Integration, Work, Workspace } from '../../agents/files.js';
+import type { CheckResult, FilesContext } from '../../agents/loop.js';
+import { type Purpose, runCheck, runSetup, type Shell } from '../../agents/shell.js';
+import type { Json } from '../../core/plan.js';
+import type { Claim as JobClaim } from '../../queues/claim.js';
+import { openGoalBranch, taskBranch } from '../../workspace/branches.js';
+import { checkpoint } from '../../workspace/checkpoint.js';
+import { beginClaim, type Claim, endClaim } from '../../workspace/claims.js';
+import { carryOver, earlierWork } from '../../workspace/earlier-work.js';
+import { createWorktree } from '../../workspace/worktree.js';
+import type { Worktree } from '../../workspace/worktree-record.js';
+import { removeWorktree } from '../../workspace/prune.js';
+import type { GoalTrain } from './goal-train.js';
+import type { OpenProject, Projects } from './projects.js';
+
+export interface ClaimFilesParts {
+  readonly projects: Projects;
+  readonly train: GoalTrain;
+  readonly shell: Shell;
+}
+
+interface Opened {
+  readonly project: OpenProject;
+  readonly claim: Claim;
+  readonly worktree: Worktree;
+  readonly workspace: Workspace;
+}
+
+export class ClaimFiles implements Files {
+  private begun: Promise<{ project: OpenProject; claim: Claim }> | undefined;
+  private working: Promise<Opened> | undefined;
+  private merged = false;
+
+  /** @param agent names the holder of the claim */
+  constructor(
+    private readonly parts: ClaimFilesParts,
+    private readonly held: JobClaim,
+    private readonly agent: string,
+    private readonly context: FilesContext,
+  ) {}
+
+  get opened(): boolean {
+    return this.working !== undefined;
+  }
+
+  async open(resume: boolean): Promise<Workspace> {
+    this.working ??= this.create(resume);
+    return (await this.working).workspace;
+  }
+
+  async commit(message: string): Promise<Work | null> {
+    const { project, worktree, claim } = await this.working!;
+    const { author } = project.settings;
+    const made = await checkpoint(project.repository, worktree, claim, { message, author });
+    return made.hasWork ? { start: claim.start, head: made.head } : null;
+  }
+
+  async check(): Promise<CheckResult> {
+    const { worktree, claim } = await this.working!;
+    const { run, timeout } = this.held.data.task.check!;
+    const result = await runCheck(this.parts.shell, this.purpose, {
+      command: run,
+      timeout,
+      cwd: worktree.dir,
+      signal: this.context.signal,
+      onOutput: this.context.log,
+    });
+    return { ...result, commit: claim.start };
+  }
+
+  async integrate(work: Work, result: Json): Promise<Integration> {
+    const { project, claim } = await this.begin();
+    const { title, task } = this.held.data;
+    const integration = await this.parts.train.ride(
+      project,
+      {
+        goalTitle: title,
+        project: this.held.data.project,
+        claim: { ...claim },
+        work: { ...work },
+        name: task.name,
+        title: task.title ?? task.name,
+        needs: task.needs,
+        agent: this.agent,
+        attempt: this.held.attemptsMade + 1,
+        result,
+        check: task.check ? { ...task.check } : null,
+        env: task.env,
+        secrets: task.secrets,
+      },
+      this.context,
+    );
+    this.merged = integration.kind === 'merged';
+    return integration;
+  }
+
+  async close(): Promise<void> {
+    if (!this.begun) return;
+    const opened = await this.working?.catch(() => undefined);
+    const { project, claim } = await this.begun;
+    const { repository, settings } = project;
+    if (!this.merged) {
+      if (opened) {
+        const message = `Keep what claim ${claim.claim} of ${claim.task} left`;
+        await checkpoint(repository, opened.worktree, claim, { message, author: settings.author });
+      }
+      await endClaim(repository, claim);
+    }
+    if (opened) await removeWorktree(opened.worktree);
+  }
+
+  private begin(): Promise<{ project: OpenProject; claim: Claim }> {
+    this.begun ??= this.take();
+    return this.begun;
+  }
+
+  private async take(): Promise<{ project: OpenProject; claim: Claim }> {
+    const { goal, project: name, task } = this.held.data;
+    const project = await this.parts.projects.open(name);
+    await openGoalBranch(project.repository, goal, project.settings.author);
+    const request = { goal, task: task.id, claim: this.held.number, owner: this.agent };
+    return { project, claim: await beginClaim(project.repository, request) };
+  }
+
+  private async create(resume: boolean): Promise<Opened> {
+    const { project, claim } = await this.begin();
+    const { repository, settings } = project;
+    const earlier = await earlierWork(repository, claim.task);
+    // Where both changed the same, it begins anew, and finds what was left among `earlier`.
+    const carried = resume ? (await carryOver(repository, claim))?.result : undefined;
+    const files = carried?.kind === 'merged' ? carried.tree : undefined;
+    const worktree = await createWorktree(repository, claim, {
+      links: settings.links,
+      ...(files !== undefined && { files }),
+    });
+    for (const { run: command, timeout } of settings.setup) {
+      await runSetup(this.parts.shell, this.purpose, {
+        command,
+        timeout,
+        cwd: worktree.dir,
+        signal: this.context.signal,
+        onOutput: this.context.log,
+      });
+    }
+    const branch = taskBranch(claim.task);
+    const workspace = {
+      dir: worktree.dir,
+      branch,
+      base: claim.start,
+      earlier: earlier.map(({ commit }) => commit),
+    };
+    return { project, claim, worktree, workspace };
+  }
+
+  private get purpose(): Purpose {
+    const { goal, project, task } = this.held.data;
+    const attempt = this.held.attemptsMade + 1;
+    const { env, secrets } = task;
+    return { goal, task: task.id, project, attempt, claim: this.held.number, env, secrets };
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * A goal's branch as a merge train runs on it.
+ *
+ * Invariants kept here: 4 and 5 (the branch moves and the claims end in one transaction), 7 (checks run in a
+ * worktree of exactly the commit that is to be merged).
+ */
+import type { CheckResult, FilesContext } from '../../agents/loop.js';
+import { type Purpose, runCheck, runSetup, type Shell } from '../../agents/shell.js';
+import { DroverError } from '../../core/errors.js';
+import { STATE_FILE } from '../../projections/state-file.js';
+import { withMergedTask } from '../../projections/state-merge.js';
+import { claimRef, openGoalBranch } from '../../workspace/branches.js';
+import { commitMerge, landMerges } from '../../workspace/integrate.js';
+import { mergeWork } from '../../workspace/merge.js';
+import { mergesOf } from '../../workspace/merges.js';
+import { removeWorktree } from '../../workspace/prune.js';
+import { readRefs } from '../../workspace/refs.js';
+import type { Inspection, Track, Wagon } from '../../workspace/train.js';
+import { fileIn } from '../../workspace/trees.js';
+import { createCheckWorktree } from '../../workspace/worktree.js';
+import type { Passenger } from './passenger.js';
+import type { OpenProject } from './projects.js';
+import { refusalText } from './refusal-text.js';
+
+export interface Car extends Wagon {
+  readonly of: Passenger;
+}
+
+/** A check's result, and the task whose check it is; none for the project's. */
+export interface Checked {
+  readonly task: string | null;
+  readonly result: CheckResult;
+}
+
+export class GoalTrack implements Track<Car, string, readonly Checked[]> {
+  /** @param leader the claim in whose name worktrees are made and commands are run */
+  constructor(
+    private readonly project: OpenProject,
+    private readonly leader: Passenger,
+    private readonly shell: Shell,
+    private readonly context: FilesContext,
+  ) {}
+
+  readonly tip = async (): Promise<string> => (await this.branch()).tip;
+
+  readonly merged = async ({ task, of }: Car): Promise<string | undefined> => {
+    const merges = await mergesOf(this.project.repository, await this.branch());
+    return merges.find((merge) => merge.task === task && merge.head === of.work.head)?.commit;
+  };
+
+  readonly couple = async (
+    onto: string,
+    { of }: Car,
+  ): Promise<{ commit: string } | { refusal: string }> => {
+    const { repository, settings } = this.project;
+    const result = await mergeWork(repository, onto, of.work);
+    if (result.kind !== 'merged') return { refusal: refusalText(result) };
+    const commit = await commitMerge(repository, {
+      onto,
+      head: of.work.head,
+      tree: result.tree,
+      claim: of.claim,
+      subject: `${of.claim.task}: ${of.title}`,
+      check: of.check?.run,
+      files: settings.commitState ? [await this.stateOn(onto, of)] : [],
+      author: settings.author,
+    });
+    return { commit };
+  };
+
+  readonly inspect = async (
+    commit: string,
+    cars: readonly Car[],
+  ): Promise<Inspection<readonly Checked[]>> => {
+    const checks = this.checksFor(cars);
+    if (checks.length === 0) return { passed: true, evidence: [] };
+    const { repository, settings } = this.project;
+    const { links } = settings;
+    const worktree = await createCheckWorktree(repository, commit, this.leader.claim, { links });
+    try {
+      const place = {
+        cwd: worktree.dir,
+        signal: this.context.signal,
+        onOutput: this.context.log,
+      };
+      for (const setup of settings.setup) {
+        const { run: command, timeout } = setup;
+        await runSetup(this.shell, purposeOf(this.leader), { ...place, command, timeout });
+      }
+      const evidence: Checked[] = [];
+      for (const { task, purpose, run, timeout } of checks) {
+        const result = await runCheck(this.shell, purpose, { ...place, command: run, timeout });
+        evidence.push({ task, result: { ...result, commit } });
+        // The others would only take time: this commit is not merged.
+        if (!result.passed) return { passed: false, evidence };
+      }
+      return { passed: true, evidence };
+    } finally {
+      await removeWorktree(worktree);
+    }
+  };
+
+  readonly advance = async (
+    from: string,
+    to: string,
+    cars: readonly Car[],
+  ): Promise<'moved' | 'lost-race' | readonly Car[]> => {
+    const { repository } = this.project;
+    const claims = cars.map(({ of }) => ({ ...of.claim, head: of.work.head }));
+    try {
+      const { goal } = this.leader.claim;
+      const result = await landMerges(repository, { goal, from, to, claims });
+      return result.kind === 'lost-race' ? 'lost-race' : 'moved';
+    } catch (error) {
+      if (!(error instanceof DroverError && error.code === 'stale-claim')) throw error;
+      const held = await readRefs(
+        repository,
+        claims.map(({ task }) => claimRef(task)),
+      );
+      const stale = cars.filter(({ task, of }) => held.get(claimRef(task)) !== of.claim.fence);
+      // Whoever was stale has become so no longer: only a claim of its own can bring that about.
+      return stale.length > 0 ? stale : 'lost-race';
+    }
+  };
+
+  private branch() {
+    const { repository, settings } = this.project;
+    return openGoalBranch(repository, this.leader.claim.goal, settings.author);
+  }
+
+  private async stateOn(onto: string, of: Passenger): Promise<{ path: string; content: string }> {
+    const { project, goalTitle: title, name, needs, agent, result } = of;
+    const { goal, task } = of.claim;
+    const previous = await fileIn(this.project.repository, onto, STATE_FILE);
+    const merged = { project, goal, title, task, name, needs, agent, result, finished: Date.now() };
+    return { path: STATE_FILE, content: withMergedTask(previous, merged) };
+  }
+
+  /** The project's checks, then those of the tasks. */
+  private checksFor(cars: readonly Car[]): {
+    task: string | null;
+    purpose: Purpose;
+    run: string;
+    timeout: number;
+  }[] {
+    const ofProject = this.project.settings.check.map((check) => ({
+      task: null,
+      purpose: { ...purposeOf(this.leader), env: {}, secrets: [] },
+      ...check,
+    }));
+    const ofTasks = cars.flatMap(({ task, of }) =>
+      of.check ? [{ task, purpose: purposeOf(of), ...of.check }] : [],
+    );
+    return [...ofProject, ...ofTasks];
+  }
+}
+
+function purposeOf(passenger: Passenger): Purpose {
+  const { claim, project, attempt, env, secrets } = passenger;
+  return { goal: claim.goal, task: claim.task, claim: claim.claim, project, attempt, env, secrets };
+}

@@ -1,0 +1,65 @@
+/** The projects of this machine: their repositories, and the settings that count for their tasks. */
+import { DroverError } from '../../core/errors.js';
+import type { Environment } from '../../workspace/git.js';
+import { openProject } from '../../workspace/project.js';
+import { type ProjectSettings, readBaseSettings } from '../../workspace/project-settings.js';
+import { readRegistration } from '../../workspace/registration.js';
+import { openRepository, type Repository } from '../../workspace/repository.js';
+
+export interface ProjectsPlace {
+  /** Null: there are no projects. */
+  readonly projectsDir: string | null;
+  /** Worktrees, clones and what git needs besides are kept below it. */
+  readonly dataDir: string;
+  readonly environment: Environment;
+}
+
+export interface OpenProject {
+  readonly repository: Repository;
+  /** As the base branch has them now. */
+  readonly settings: ProjectSettings;
+  /** True for a repository of Drover's own, which nobody registered. */
+  readonly isOwn: boolean;
+}
+
+export class Projects {
+  private readonly repositories = new Map<
+    string,
+    { location: string; opened: Promise<Repository> }
+  >();
+
+  constructor(private readonly place: ProjectsPlace) {}
+
+  /**
+   * A project that is not registered is a repository of Drover's own, and made where it is missing.
+   * @throws DroverError `bad-input` where there are no projects, and what registrations and git's door throw
+   */
+  async open(name: string): Promise<OpenProject> {
+    const { projectsDir, environment } = this.place;
+    if (projectsDir === null) {
+      throw new DroverError(
+        'bad-input',
+        'Commands need a folder to run in, and this Drover has no projects.',
+        'Give createDrover a `projectsDir`.',
+      );
+    }
+    const registration = await readRegistration(projectsDir, name);
+    const location =
+      registration?.repository ?? (await openProject(projectsDir, name, { environment })).dir;
+    const repository = await this.repository(name, location, registration?.base);
+    const settings = await readBaseSettings(repository, registration?.settings);
+    return { repository, settings, isOwn: registration === undefined };
+  }
+
+  /** Opened once: it costs some calls of git, and hardly ever changes. */
+  private repository(name: string, location: string, base?: string): Promise<Repository> {
+    const { dataDir, environment } = this.place;
+    const known = this.repositories.get(name);
+    if (known?.location === `${location} ${base}`) return known.opened;
+    const opened = openRepository({ name, location, dataDir, base, environment });
+    this.repositories.set(name, { location: `${location} ${base}`, opened });
+    // What cannot be opened now may be mended later.
+    opened.catch(() => this.repositories.delete(name));
+    return opened;
+  }
+}
