@@ -62,7 +62,10 @@ export class Reconciler {
   async reconcileAll(): Promise<void> {
     const { recording, steering } = this.parts;
     await steering.followEngine(listPauses(recording.log.db));
-    for (const { id } of this.parts.recording.board.inState('OPEN', 'SETTLED')) this.owed.add(id);
+    for (const { id } of recording.board.inState('OPEN', 'SETTLED')) this.owed.add(id);
+    // A goal may be done because the rest of it was cancelled, of which Redis has not heard.
+    const done = listGoals(recording.log.db, { states: ['DONE'], evicted: false });
+    for (const { id, counts } of done) if (counts.CANCELLED > 0) this.owed.add(id);
     await this.reconcileOwed();
   }
 

@@ -1,0 +1,192 @@
+/**
+ * Supervisors that die between what people decide and what comes of it: nothing is lost, doubled or opened twice.
+ *
+ * Each request is made of a supervisor that is to die at a point. The next one is asked for nothing more, where the
+ * request was recorded; where it was not, the request is repeated, as its sender would.
+ */
+import { describe, expect, it } from 'vitest';
+import { audit } from '../../src/engine/audit/audit.js';
+import type { PlannedTaskInput } from '../../src/core/plan.js';
+import type { TaskState } from '../../src/core/task-state.js';
+import { Log } from '../../src/log/log.js';
+import { loadGoal } from '../../src/projections/board.js';
+import { type CrashPlan, PREFIX, QUICK, type Scene, stage, until } from './support.js';
+
+const set = stage();
+
+const task = (name: string, more: Partial<PlannedTaskInput> = {}): PlannedTaskInput => ({
+  name,
+  capability: 'worker',
+  with: { steps: 1, ms: 5 },
+  retry: { attempts: 1 },
+  ...more,
+});
+
+interface Case {
+  readonly what: string;
+  readonly plan: readonly PlannedTaskInput[];
+  /** What the tasks are when the request is made. */
+  readonly before: Readonly<Record<string, TaskState>>;
+  readonly request: readonly [method: string, ...given: unknown[]];
+  /** Where Redis is told. */
+  readonly points: readonly CrashPlan['point'][];
+  readonly after: Readonly<Record<string, TaskState>>;
+  /** How often each task ran in all; once unless given. */
+  readonly runs?: Readonly<Record<string, number>>;
+}
+
+const chain = [task('a'), task('b', { needs: ['a'] }), task('c', { needs: ['b'] })];
+const done: Case['after'] = { a: 'DONE', b: 'DONE', c: 'DONE' };
+
+const cases: readonly Case[] = [
+  {
+    what: 'an approval',
+    plan: [task('a'), task('b', { needs: ['a'], approve: 'before' }), chain[2]!],
+    before: { a: 'DONE', b: 'BACKLOG' },
+    request: ['approve', 'task-2'],
+    points: ['before:droverTake', 'after:droverTake', 'after:moveToFinished'],
+    after: done,
+  },
+  {
+    what: 'a signal',
+    plan: [task('a'), task('b', { needs: ['a'], wait: { signal: 'go' } }), chain[2]!],
+    before: { a: 'DONE', b: 'BACKLOG' },
+    request: ['signal', 'goal-1', 'go', 1],
+    points: ['before:droverTake', 'after:droverTake'],
+    after: done,
+  },
+  {
+    what: 'a rejection for good',
+    plan: [task('a'), task('b', { needs: ['a'], approve: 'before' }), chain[2]!],
+    before: { a: 'DONE', b: 'BACKLOG' },
+    request: ['reject', 'task-2', 'no', { end: true }],
+    points: ['before:droverSeize', 'after:droverSeize'],
+    after: { a: 'DONE', b: 'FAILED', c: 'BACKLOG' },
+    runs: { b: 0, c: 0 },
+  },
+  {
+    what: 'a rerun of what is done',
+    plan: chain,
+    before: done,
+    request: ['rerun', 'task-2', { key: 'once' }],
+    points: ['before:addBulk', 'after:addBulk'],
+    after: done,
+    runs: { b: 2, c: 2 },
+  },
+  {
+    what: 'a fork',
+    plan: chain,
+    before: done,
+    request: ['rerun', 'task-3', { key: 'once', fork: true }],
+    points: ['before:addBulk', 'after:addBulk'],
+    after: done,
+    runs: { c: 2 },
+  },
+  {
+    what: 'a skip of what failed',
+    plan: [task('a', { with: { steps: 0, failures: 9 } }), ...chain.slice(1)],
+    before: { a: 'FAILED', b: 'BACKLOG' },
+    request: ['skip', 'task-1'],
+    points: ['before:droverSeize', 'after:droverSeize'],
+    after: { a: 'CANCELLED', b: 'DONE', c: 'DONE' },
+  },
+  {
+    what: 'a cancel of what waits',
+    plan: [task('a'), task('b', { wait: { signal: 'never' } }), chain[2]!],
+    before: { a: 'DONE', b: 'BACKLOG' },
+    request: ['cancel', 'task-2'],
+    points: ['before:droverSeize', 'after:droverSeize'],
+    after: { a: 'DONE', b: 'CANCELLED', c: 'CANCELLED' },
+    runs: { b: 0, c: 0 },
+  },
+];
+
+const recorded: readonly CrashPlan['point'][] = ['before:commit', 'after:commit'];
+const all = cases.flatMap((one) =>
+  [...recorded, ...one.points].map((point) => ({ ...one, point })),
+);
+
+const statesOf = (scene: Scene): Record<string, TaskState> => {
+  const log = Log.read(scene.dataDir);
+  try {
+    const tasks = [...(loadGoal(log.db, 'goal-1')?.tasks.values() ?? [])];
+    return Object.fromEntries(tasks.map(({ spec, state }) => [spec.name, state]));
+  } finally {
+    log.close();
+  }
+};
+
+const holds = (states: Record<string, TaskState>, wanted: Readonly<Record<string, TaskState>>) =>
+  Object.entries(wanted).every(([name, state]) => states[name] === state);
+
+describe('the supervisor', () => {
+  it.each(all)('dies at $point of $what', async ({ plan, before, request, point, after, runs }) => {
+    const scene = await set();
+    const first = await scene.supervisor({ timing: QUICK, agents: {} });
+    await first.ask('enqueue', { title: 'Steer', tasks: plan });
+    await until(() => holds(statesOf(scene), before));
+    await first.ask('crashAt', { point });
+    first.send({ ask: -1, action: 'control', input: request });
+    await first.exited;
+    expect(first.signalCode).toBe('SIGKILL');
+    const second = await scene.supervisor({ timing: QUICK, agents: {} });
+    if (point === 'before:commit') await second.ask('control', request);
+    const forked = request.some(
+      (part) => part !== null && typeof part === 'object' && 'fork' in part,
+    );
+    await until(() => holds(statesOf(scene), after));
+    if (forked) {
+      await second.ask('follow', 'goal-2');
+      await second.line(({ ended }) => ended === 'goal-2');
+    } else {
+      await until(() => settled(scene, plan, runs));
+    }
+    await second.end();
+    expect(statesOf(scene)).toMatchObject(after);
+    expect(runsOf(scene)).toEqual(expectedRuns(plan, runs));
+    await agree(scene);
+  });
+});
+
+/** How often each task was finished: a crash may begin one again, and finish it only once. */
+function runsOf(scene: Scene): Record<string, number> {
+  const counts: Record<string, number> = {};
+  const log = Log.read(scene.dataDir);
+  try {
+    const names = new Map<string, string>();
+    for (const { event, task: id } of log.events()) {
+      if (event.type === 'goal.planned')
+        for (const spec of event.tasks) names.set(spec.id, spec.name);
+      if (event.type !== 'step.done') continue;
+      const name = names.get(id!)!;
+      counts[name] = (counts[name] ?? 0) + 1;
+    }
+    return counts;
+  } finally {
+    log.close();
+  }
+}
+
+function expectedRuns(plan: Case['plan'], runs: Case['runs'] = {}): Record<string, number> {
+  const entries = plan.map(({ name, with: input }): [string, number] => [
+    name,
+    input?.['steps'] === 0 ? 0 : (runs[name] ?? 1),
+  ]);
+  return Object.fromEntries(entries.filter(([, count]) => count > 0));
+}
+
+const settled = (scene: Scene, plan: Case['plan'], runs: Case['runs']): boolean =>
+  JSON.stringify(runsOf(scene)) === JSON.stringify(expectedRuns(plan, runs)) &&
+  !Object.values(statesOf(scene)).some((state) => state === 'ACTIVE' || state === 'ASSIGNED');
+
+async function agree(scene: Scene): Promise<void> {
+  const log = Log.read(scene.dataDir);
+  try {
+    const { disagreements } = await scene.redis.use((client) =>
+      audit({ log, redis: { client, prefix: PREFIX }, running: false }),
+    );
+    expect(disagreements.map(({ goal, explanation }) => `${goal}: ${explanation}`)).toEqual([]);
+  } finally {
+    log.close();
+  }
+}
