@@ -9,7 +9,8 @@ import { topologicalOrder } from '../core/graph.js';
 import { type GateView, type GoalView, jobOf, rootJobOf, type TaskView } from '../core/goal.js';
 import { gateJobId, heldJobId, relayJobId } from '../core/ids.js';
 import { isFinal } from '../core/task-state.js';
-import { answerSchema, type TaskData } from '../queues/claim.js';
+import { answerSchema } from '../queues/claim.js';
+import type { TaskData } from '../queues/task-data.js';
 import type { JobOptions, JobTree } from '../queues/flows.js';
 
 /**

@@ -11,7 +11,7 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { DroverError } from '../core/errors.js';
 import type { AgentEvent } from '../core/events.js';
-import type { Json, TaskSpec } from '../core/plan.js';
+import type { Json } from '../core/plan.js';
 import { GATE_KINDS, type GateKind, ownerOf } from '../core/ids.js';
 import { PUT_ASIDE } from './held.js';
 import {
@@ -26,30 +26,8 @@ import {
 import { ADMIT, type Counted, keyLimit, Limits, projectLimit } from './limits.js';
 import { pauseReason } from './pauses.js';
 import { defineScript } from './script.js';
+import { type TaskData, taskDataOf } from './task-data.js';
 import { RUN_ID } from './vouch.js';
-
-const taskIdSchema = z.object({ id: z.string(), name: z.string(), needs: z.array(z.string()) });
-
-/** What a task's job carries; part of the contract with workers that know nothing of Drover. */
-export const taskDataSchema = z.object({
-  goal: z.string(),
-  /** The goal's title: part of what a task may see. */
-  title: z.string(),
-  project: z.string(),
-  /** Checked when it was planned; checking it again would cost every claim a tenth of a millisecond. */
-  task: z.custom<TaskSpec>((task) => taskIdSchema.safeParse(task).success),
-  /** Names of the needs by id, as the plan's author wrote them. */
-  names: z.record(z.string(), z.string()),
-  /** Results of needs that were done before the job was made; the others are its children's values. */
-  results: z.record(z.string(), z.custom<Json>()),
-  /** The first claim of this job has the next number. */
-  floor: z.int(),
-  /** What a person who rejected it wants this attempt to know. */
-  note: z.string().optional(),
-  /** Data of the signals that came before the job was made, by name. */
-  signals: z.record(z.string(), z.custom<Json>()).default({}),
-});
-export type TaskData = z.infer<typeof taskDataSchema>;
 
 /** One thing to write under a claim. */
 export type Write =
@@ -352,25 +330,6 @@ export class Claim {
           `Claim ${this.number} of ${this.data.task.id} no longer holds the task; its writes are refused.`,
         );
   }
-}
-
-/**
- * What a job carries, checked as far as a claim relies on it. Drover made it, and zod takes longer for all of it than
- * everything else that happens before the handler is called; it says what is wrong where something is.
- */
-function taskDataOf(data: unknown): TaskData {
-  const { goal, title, project, task, names, results, floor } = data as Partial<TaskData>;
-  const isWhole =
-    typeof goal === 'string' &&
-    typeof title === 'string' &&
-    typeof project === 'string' &&
-    typeof task?.id === 'string' &&
-    typeof task.name === 'string' &&
-    Array.isArray(task.needs) &&
-    typeof names === 'object' &&
-    typeof results === 'object' &&
-    Number.isInteger(floor);
-  return isWhole ? (data as TaskData) : taskDataSchema.parse(data);
 }
 
 const answerOf = (reply: unknown): unknown => (Array.isArray(reply) ? reply[0] : undefined);
