@@ -5,9 +5,10 @@
  * once it lost the task), 9 (nothing is handed out but the goal, the task and its needs' results).
  */
 import { DroverError } from '../core/errors.js';
+import { WORK_STEP } from '../core/events.js';
 import { type Json, jsonSchema, type PlannedTaskInput } from '../core/plan.js';
 import type { Claim, Opened, Write } from '../queues/claim.js';
-import { type Files, WORK_STEP, type Workspace } from './files.js';
+import type { Files, Workspace } from './files.js';
 import { checkSize, loadResult } from './results.js';
 
 export interface AddTasksOptions {

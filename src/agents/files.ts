@@ -2,12 +2,6 @@
 import type { Json } from '../core/plan.js';
 import type { CheckResult } from './loop.js';
 
-/**
- * The step under which finished work is journaled until it is merged, so that a claim after a crash merges what
- * the one before made instead of making it again. No step of a handler may have its name.
- */
-export const WORK_STEP = 'drover.work';
-
 /** A worktree of the task's own. */
 export interface Workspace {
   /** Absolute path; commands run in it. */

@@ -7,12 +7,12 @@
  */
 import { z } from 'zod';
 import { asError, DroverError } from '../core/errors.js';
-import type { AgentEvent } from '../core/events.js';
+import { type AgentEvent, WORK_STEP } from '../core/events.js';
 import { type Json, jsonSchema } from '../core/plan.js';
 import { type Claim, Held, type Opened, Renumbered } from '../queues/claim.js';
 import type { Outcome } from '../queues/worker.js';
 import { asJson, Context, Declined, type Grow, type TaskContext } from './context.js';
-import { type Files, type Work, WORK_STEP } from './files.js';
+import type { Files, Work } from './files.js';
 import { storeResult } from './results.js';
 
 export type Handler = (task: TaskContext) => unknown;

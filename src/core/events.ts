@@ -19,6 +19,12 @@ export const SETTINGS = '';
 const text = z.string();
 const count = z.int().min(0);
 
+/**
+ * The step under which work is journaled that is finished and not merged yet, so that a claim after a crash merges it
+ * instead of making it again; its result is null where it has to be made again. No step of a handler has its name.
+ */
+export const WORK_STEP = 'drover.work';
+
 /** How somebody's answer came: by a command, by Bull Board's own button, or by the time. */
 const viaSchema = z.enum(['person', 'board', 'time']);
 

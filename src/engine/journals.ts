@@ -1,4 +1,5 @@
 /** The finished steps of tasks, from the log: what their journals hold, or held before Redis lost them. */
+import { WORK_STEP } from '../core/events.js';
 import type { Json } from '../core/plan.js';
 import type { Log } from '../log/log.js';
 
@@ -18,8 +19,12 @@ export function finishedSteps(log: Log, goal: string, tasks: ReadonlySet<string>
         steps.set(task, (steps.get(task) ?? new Map()).set(event.step, event.result));
     } else if (event.type === 'task.retried') {
       if (event.fromScratch) steps.delete(task);
-    } else if (event.type === 'tasks.reopened' && !event.keepSteps) {
-      for (const id of event.tasks) steps.delete(id);
+    } else if (event.type === 'tasks.reopened') {
+      for (const id of event.tasks) {
+        // What it merged then is not what it is to do now.
+        if (event.keepSteps) steps.get(id)?.delete(WORK_STEP);
+        else steps.delete(id);
+      }
     }
   }
   return [...steps].flatMap(([task, done]) =>

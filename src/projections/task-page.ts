@@ -1,5 +1,5 @@
 /** A finished task as a page for people: `tasks/task-123.md`. Pure. */
-import type { LoggedEvent } from '../core/events.js';
+import { type LoggedEvent, WORK_STEP } from '../core/events.js';
 import type { GoalView, TaskView } from '../core/goal.js';
 import type { Json, TaskSpec } from '../core/plan.js';
 import { oneLine, shortResult } from './one-line.js';
@@ -30,7 +30,7 @@ export function renderTaskPage(
     const { event } = logged;
     trace.add(logged);
     if (event.type === 'check.finished') check = event;
-    if (event.type === 'step.done' && steps.length <= MAX_STEPS) {
+    if (event.type === 'step.done' && event.step !== WORK_STEP && steps.length <= MAX_STEPS) {
       if (steps.length === MAX_STEPS) {
         steps.push('- … more, which the log has');
         continue;
@@ -155,7 +155,9 @@ function detail(event: LoggedEvent['event']): string {
     case 'task.retried':
       return event.why ?? '';
     case 'step.done':
-      return event.step;
+      return event.step === WORK_STEP ? '' : event.step;
+    case 'task.merged':
+      return `${event.branch} at ${event.commit.slice(0, 10)}`;
     case 'task.progressed':
       return shortResult(event.progress);
     case 'check.finished':

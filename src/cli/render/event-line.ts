@@ -1,5 +1,5 @@
 /** Events of the log in words. */
-import type { Event, LoggedEvent } from '../../core/events.js';
+import { type Event, type LoggedEvent, WORK_STEP } from '../../core/events.js';
 import { formatDuration, formatDateTime, formatTime } from './duration.js';
 import { limitWords } from './limit-words.js';
 import { paint, type Style } from './paint.js';
@@ -56,6 +56,11 @@ export function wordsOf(event: Event, time: number): Words {
     case 'task.progressed':
       return { text: `progress: ${JSON.stringify(event.progress)}` };
     case 'step.done':
+      if (event.step === WORK_STEP) {
+        return {
+          text: event.result === null ? 'its work is to be done again' : 'its work is committed',
+        };
+      }
       return { text: `step ‘${event.step}’ done` };
     case 'workspace.opened':
       return { text: `works on ${event.branch} from ${event.base.slice(0, 10)}` };

@@ -1,5 +1,5 @@
 /** What became of a task, gathered while its goal's events are folded. Pure. */
-import type { Event, LoggedEvent } from '../../core/events.js';
+import { type Event, type LoggedEvent, WORK_STEP } from '../../core/events.js';
 import type { GoalView, TaskView } from '../../core/goal.js';
 import type { Json } from '../../core/plan.js';
 import type { TaskState } from '../../core/task-state.js';
@@ -98,6 +98,7 @@ function followClaim(history: Growing, task: TaskView, { event, time, claim }: L
       current.activeAt = time;
       return;
     case 'step.done':
+      if (event.step === WORK_STEP) return;
       current?.steps.push({ step: event.step, time, result: event.result });
       return;
     case 'check.finished': {
