@@ -239,11 +239,11 @@ export class Supervisor {
   /** Effects of what was recorded, by whomever. */
   private follow(changes: readonly ChangedGoal[]): void {
     const failed = (error: unknown): void => this.options.onError(asError(error));
-    for (const { goal, state, tasks, began } of changes) {
+    for (const { goal, state, tasks, began, merged } of changes) {
       this.reconciler.opened(goal, tasks).catch(failed);
       if (began.length > 0) this.reconciler.began(goal, began).catch(failed);
       if (state === 'DONE' || state === 'CANCELLED') this.reconciler.forget(goal);
-      if (state === 'DONE') void this.parts.landings.settle(goal);
+      if (state === 'DONE' && merged) void this.parts.landings.settle(goal);
       if (state !== 'OPEN') this.keeper.ended(goal);
     }
   }

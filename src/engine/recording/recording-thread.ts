@@ -71,6 +71,8 @@ export interface ChangedGoal {
   readonly tasks: readonly string[];
   /** Those of them that were claimed. */
   readonly began: readonly string[];
+  /** True where the goal's branch has work. */
+  readonly merged: boolean;
 }
 
 const { dataDir, projectsDir, prefix, redis, environment } = workerData as RecordingData;
@@ -118,6 +120,7 @@ class Recording implements RecordingCalls {
           state: goal.state,
           tasks: [...tasks],
           began: began.get(goal.id) ?? [],
+          merged: goal.merged,
         }));
         void main.committed.asEvent(changes);
         announce(connection.client, prefix, events, changed).catch((error: unknown) => {

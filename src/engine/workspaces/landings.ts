@@ -84,14 +84,14 @@ export class Landings {
   }
 
   private async finish(goal: GoalView): Promise<void> {
+    // What was in the way has to be seen to by a person, whose approval takes the trouble away.
+    if (goal.landingTrouble !== null) return;
     const project = await this.parts.projects.open(goal.project);
     const { push, land } = project.settings;
     try {
       if (push !== undefined && goal.pushed === null) await this.push(goal, project, push);
       const mayLand = goal.approved || land === 'auto';
-      if (mayLand && goal.landed === null && goal.landingTrouble === null) {
-        await this.land(goal, project);
-      }
+      if (mayLand && goal.landed === null) await this.land(goal, project);
     } catch (error) {
       if (!(error instanceof DroverError)) throw error;
       const remedy = error.remedy === undefined ? '' : ` ${error.remedy}`;
