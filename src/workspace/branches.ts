@@ -1,9 +1,11 @@
 /** The names of Drover's branches and notes in a repository, and how a goal's branch begins. */
 import { DroverError } from '../core/errors.js';
 import { isGoalId, isTaskId } from '../core/ids.js';
+import { commitTree } from './commits.js';
 import type { Author } from './git.js';
 import { moveRefs, readRefs } from './refs.js';
 import type { Repository } from './repository.js';
+import { emptyTree } from './trees.js';
 
 export const goalBranch = (goal: string): string => `autonomous/${checkedGoal(goal)}`;
 export const taskBranch = (task: string): string => `autonomous/${checkedTask(task)}`;
@@ -35,12 +37,12 @@ export async function openGoalBranch(
   goal: string,
   author?: Author,
 ): Promise<GoalBranch> {
-  const found = await readGoalBranch(repository, goal);
-  if (found) return found;
   const base = branchRef(repository.base);
-  const start =
-    (await readRefs(repository, [base])).get(base) ?? (await emptyCommit(repository, author));
-  await moveRefs(
+  const refs = await readRefs(repository, [...refsOf(goal), base]);
+  const found = goalBranchIn(repository, goal, refs);
+  if (found) return found;
+  const start = refs.get(base) ?? (await emptyCommit(repository, author));
+  const moved = await moveRefs(
     repository,
     [
       { ref: goalStartRef(goal), from: null, to: start },
@@ -48,6 +50,7 @@ export async function openGoalBranch(
     ],
     `drover: start ${goal}`,
   );
+  if (moved === 'moved') return { goal, branch: goalBranch(goal), start, tip: start };
   const opened = await readGoalBranch(repository, goal);
   if (opened) return opened;
   throw new DroverError(
@@ -62,8 +65,17 @@ export async function readGoalBranch(
   repository: Repository,
   goal: string,
 ): Promise<GoalBranch | undefined> {
+  return goalBranchIn(repository, goal, await readRefs(repository, refsOf(goal)));
+}
+
+const refsOf = (goal: string): string[] => [goalStartRef(goal), branchRef(goalBranch(goal))];
+
+function goalBranchIn(
+  repository: Repository,
+  goal: string,
+  refs: ReadonlyMap<string, string>,
+): GoalBranch | undefined {
   const branch = goalBranch(goal);
-  const refs = await readRefs(repository, [goalStartRef(goal), branchRef(branch)]);
   const start = refs.get(goalStartRef(goal));
   const tip = refs.get(branchRef(branch));
   if (start !== undefined && tip !== undefined) return { goal, branch, start, tip };
@@ -81,11 +93,10 @@ export async function readGoalBranch(
       );
 }
 
-async function emptyCommit({ objects, name }: Repository, author?: Author): Promise<string> {
-  const tree = (await objects.run(['mktree'], { input: '' })).trim();
-  const message = `Begin project ${name}`;
-  const options = author && { author };
-  return (await objects.run(['commit-tree', tree, '-m', message], options)).trim();
+async function emptyCommit(repository: Repository, author?: Author): Promise<string> {
+  const tree = await emptyTree(repository);
+  const message = `Begin project ${repository.name}`;
+  return commitTree(repository, { tree, parents: [], message, author });
 }
 
 /** Goals and tasks become parts of references and paths, so nothing else may pass for one. */

@@ -12,9 +12,10 @@ import { lstat, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../core/errors.js';
 import { branchRef } from './branches.js';
-import { ABSENT, type Change, changesBetween } from './changes.js';
+import { type Change, changesBetween } from './changes.js';
 import { type Git, gitIn } from './git.js';
 import type { Repository } from './repository.js';
+import { ABSENT, emptyTree } from './trees.js';
 
 /** Why a checkout cannot follow. */
 export interface Blocked {
@@ -93,7 +94,7 @@ export type Followed =
 export async function follow(repository: Repository, dir: string, step: Step): Promise<Followed> {
   const git = await doorTo(repository, dir);
   const isOwn = step.isOwn ?? (() => false);
-  const tree = step.from ?? (await repository.objects.run(['mktree'], { input: '' })).trim();
+  const tree = step.from ?? (await emptyTree(repository));
   if ((await indexDiffers(git, step.to)).length === 0) return { kind: 'followed' };
   const others = (await indexDiffers(git, tree)).filter((path) => !isOwn(path));
   if (others.length > 0) {
@@ -152,7 +153,7 @@ async function changedFiles(git: Git): Promise<string[]> {
 }
 
 async function stepChanges(repository: Repository, { from, to }: Step): Promise<Change[]> {
-  const tree = from ?? (await repository.objects.run(['mktree'], { input: '' })).trim();
+  const tree = from ?? (await emptyTree(repository));
   return changesBetween(repository, tree, to);
 }
 

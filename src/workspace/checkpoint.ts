@@ -11,8 +11,8 @@ import { join } from 'node:path';
 import { DroverError, messageOf } from '../core/errors.js';
 import { branchRef, claimRef, keptRef, taskBranch } from './branches.js';
 import { type Claim, readClaim, staleClaim } from './claims.js';
+import { commitTree, isWithin, readCommit, treeOf } from './commits.js';
 import type { Author } from './git.js';
-import { commitTree, treeOf } from './merge.js';
 import { moveRefs, readRefs } from './refs.js';
 import type { Repository } from './repository.js';
 import { filesOf } from './worktree.js';
@@ -162,19 +162,22 @@ async function parentsOf(
   { adminDir, record: { start } }: Worktree,
   before: string | undefined,
 ): Promise<string[]> {
-  const { objects } = repository;
-  const isWithin = async (commit: string, other: string): Promise<boolean> =>
-    (await objects.ask(['merge-base', '--is-ancestor', commit, other])).status === 0;
   const head = (await headOf(repository, adminDir)) ?? start;
   // History that does not come from the start says nothing about this work.
-  const own = (await isWithin(start, head)) ? head : start;
-  if (before === undefined || !(await isWithin(start, before))) return [own];
-  if (await isWithin(own, before)) return [before];
-  return (await isWithin(before, own)) ? [own] : [own, before];
+  const own = (await isWithin(repository, start, head)) ? head : start;
+  if (before === undefined || !(await isWithin(repository, start, before))) return [own];
+  if (await isWithin(repository, own, before)) return [before];
+  return (await isWithin(repository, before, own)) ? [own] : [own, before];
 }
 
 /** The commit that a worktree's HEAD names, undefined where it names none. */
-export async function headOf({ git }: Repository, adminDir: string): Promise<string | undefined> {
+export async function headOf(
+  repository: Repository,
+  adminDir: string,
+): Promise<string | undefined> {
+  const { git } = repository;
+  const named = (await readFile(join(adminDir, 'HEAD'), 'utf8').catch(() => '')).trim();
+  if (/^[0-9a-f]{40,64}$/.test(named) && (await readCommit(repository, named))) return named;
   const variables = { GIT_DIR: adminDir };
   const asked = await git
     .run(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], { variables })

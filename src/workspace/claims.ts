@@ -158,15 +158,14 @@ const noteSchema: z.ZodType<Note> = z.strictObject({
   owner: z.string(),
 });
 
-async function writeNote({ objects }: Repository, note: Note): Promise<string> {
+function writeNote({ store }: Repository, note: Note): Promise<string> {
   const { goal, task, claim, start, owner } = note;
-  const input = `${JSON.stringify({ goal, task, claim, start, owner })}\n`;
-  return (await objects.run(['hash-object', '-w', '--stdin'], { input })).trim();
+  return store.write('blob', `${JSON.stringify({ goal, task, claim, start, owner })}\n`);
 }
 
-async function readNote({ objects }: Repository, fence: string): Promise<Note> {
-  const text = await objects.run(['cat-file', 'blob', fence]);
-  const parsed = noteSchema.safeParse(parseJson(text));
+async function readNote({ store }: Repository, fence: string): Promise<Note> {
+  const { content } = await store.get(fence);
+  const parsed = noteSchema.safeParse(parseJson(content.toString()));
   if (parsed.success) return parsed.data;
   throw new DroverError(
     'bad-input',

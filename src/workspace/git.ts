@@ -5,6 +5,7 @@
  * signing, credential helpers), nothing asks a terminal, and commands on one repository run one at a time:
  * git's lock files make parallel ones fail.
  */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { simpleGit } from 'simple-git';
@@ -54,6 +55,10 @@ export interface Git {
   run(args: readonly string[], options?: RunOptions): Promise<string>;
   /** As `run`, for a command that says something by ending with status 1. */
   ask(args: readonly string[], options?: RunOptions): Promise<Outcome>;
+  /** Starts a command that is talked with for as long as whoever started it likes, and ended by them. */
+  start(args: readonly string[]): ChildProcessWithoutNullStreams;
+  /** What went wrong, in words for people where it is one of the known troubles. */
+  explain(error: unknown): unknown;
   /** Runs `work` while no other work of this process runs in the same directory; not to be nested. */
   exclusive<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -136,6 +141,12 @@ export function gitIn(dir: string, options: GitOptions = {}): Git {
     dir,
     run: async (args, how = {}) => (await attempt(args, how, 0)).output,
     ask: (args, how = {}) => attempt(args, how, 1),
+    start: (args) => {
+      const identity = [`user.name=${DROVER_AUTHOR.name}`, `user.email=${DROVER_AUTHOR.email}`];
+      const config = [...HARDENED, ...identity].flatMap((setting) => ['-c', setting]);
+      return spawn('git', [...config, '--literal-pathspecs', ...args], { cwd: dir, env: always });
+    },
+    explain: (error) => explain(error, dir, timeout),
     exclusive: (work) => enqueue(dir, work),
   };
 }
@@ -206,7 +217,7 @@ function explain(error: unknown, dir: string, timeout: number): unknown {
       cause,
     );
   }
-  if (/No space left on device|Disk quota exceeded/.test(message)) {
+  if (/No space left on device|Disk quota exceeded|ENOSPC|EDQUOT/.test(message)) {
     return new DroverError(
       'bad-input',
       `The disk is full: git could not write for ${dir}.`,

@@ -5,8 +5,9 @@
  * repository does harm that nobody asked for. Only what a task adds or changes is looked at: what the project
  * had before is the project's affair.
  */
-import { ABSENT, type Change } from './changes.js';
+import type { Change } from './changes.js';
 import type { Repository } from './repository.js';
+import { ABSENT } from './trees.js';
 
 export interface Refusal {
   readonly path: string;
@@ -41,8 +42,8 @@ export async function refusalsOf(
     const found = pathRefusal(change.path) ?? modeRefusal(change);
     if (found) refusals.push(found);
     else if (change.newMode === LINK) {
-      const target = await repository.objects.run(['cat-file', 'blob', change.newObject]);
-      const refused = linkRefusal(change.path, target);
+      const target = await repository.store.get(change.newObject);
+      const refused = linkRefusal(change.path, target.content.toString());
       if (refused) refusals.push(refused);
     }
   }

@@ -13,7 +13,7 @@ import { messageOf } from '../core/errors.js';
 import { branchRef, keptRef, readGoalBranch, taskBranch } from './branches.js';
 import { headOf, treeOfFiles } from './checkpoint.js';
 import { readClaim } from './claims.js';
-import { treeOf } from './merge.js';
+import { treeOf } from './commits.js';
 import { mergesOf } from './merges.js';
 import { QUARANTINED } from './quarantine.js';
 import { readRefs } from './refs.js';

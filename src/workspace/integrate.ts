@@ -15,8 +15,8 @@ import {
   taskBranch,
 } from './branches.js';
 import { type Claim, readClaim, staleClaim } from './claims.js';
+import { commitTree } from './commits.js';
 import type { Author } from './git.js';
-import { commitTree } from './merge.js';
 import { mergesOf } from './merges.js';
 import { moveRefs, type RefMove, readRefs } from './refs.js';
 import type { Repository } from './repository.js';

@@ -9,8 +9,9 @@
 import { DroverError } from '../core/errors.js';
 import { branchRef, type GoalBranch, goalBranch, readGoalBranch } from './branches.js';
 import { type Blocked, blockerOf, checkoutsOf, follow } from './checkouts.js';
+import { commitTree, isWithin, treeOf } from './commits.js';
 import type { Author } from './git.js';
-import { commitTree, isOwnPath, type MergeResult, mergeWork, treeOf } from './merge.js';
+import { isOwnPath, type MergeResult, mergeWork } from './merge.js';
 import { moveRefs, readRef } from './refs.js';
 import { rolledBackTips } from './rollback.js';
 import type { Repository } from './repository.js';
@@ -157,10 +158,6 @@ async function started(repository: Repository, goal: string): Promise<GoalBranch
     'A goal gets one with its first task that works on files.',
   );
 }
-
-/** Whether a commit is another or comes before it. */
-const isWithin = async ({ objects }: Repository, commit: string, other: string): Promise<boolean> =>
-  (await objects.ask(['merge-base', '--is-ancestor', commit, other])).status === 0;
 
 /**
  * What the goal's branch was when it landed last, where it was rolled back behind that since. The base branch is

@@ -7,8 +7,9 @@
  * A file that the task or the goal renamed is compared with what became of it: lines that the task took out of the
  * old name count for the new one, and lines of a file that the task took away may stand in those it added.
  */
-import { ABSENT, type Change, changesBetween } from './changes.js';
+import { type Change, changesBetween } from './changes.js';
 import type { Repository } from './repository.js';
+import { ABSENT } from './trees.js';
 
 export interface Loss {
   readonly path: string;

@@ -5,8 +5,8 @@
  * made in between. So merging the goal's branch by hand and throwing its lines away, or starting from an old
  * commit, is work that takes lines away, and shows as a conflict instead of being history that says so.
  */
-import type { Author } from './git.js';
 import { type Change, changesBetween } from './changes.js';
+import { commitTree, isWithin, treeOf } from './commits.js';
 import { type Conflict, conflictsIn, parseMergeTree } from './conflicts.js';
 import { type Refusal, refusalsOf } from './guard.js';
 import { type Loss, lossesOf } from './loss.js';
@@ -44,12 +44,11 @@ export async function mergeWork(
   { start, head, isTrusted = false }: Work,
 ): Promise<MergeResult> {
   const { objects } = repository;
-  const [ancestry, all, tree] = await Promise.all([
-    objects.ask(['merge-base', '--is-ancestor', start, onto]),
+  const [isHere, all, tree] = await Promise.all([
+    isWithin(repository, start, onto),
     changesBetween(repository, start, head),
     treeOf(repository, onto),
   ]);
-  const isHere = ancestry.status === 0;
   if (!isHere && !isTrusted) return { kind: 'start-gone' };
   const changes = all.filter(({ path }) => !isOwnPath(path));
   const refusals = isTrusted ? [] : await refusalsOf(repository, changes);
@@ -57,6 +56,9 @@ export async function mergeWork(
   if (changes.length === 0) return { kind: 'merged', tree, isEmpty: true };
 
   const work = await withoutOwn(repository, head, all);
+  // Nothing came in between, so the work is the result, and loses what the task itself took away.
+  if ((await treeOf(repository, start)) === tree)
+    return { kind: 'merged', tree: work, isEmpty: work === tree };
   const answer = await objects.ask([
     'merge-tree',
     '--write-tree',
@@ -83,26 +85,6 @@ async function withoutOwn(
   const own: TreeFile[] = changes
     .filter(({ path }) => isOwnPath(path))
     .map(({ path, oldMode, oldObject }) => ({ path, mode: oldMode, object: oldObject }));
-  if (own.length === 0) return `${head}^{tree}`;
+  if (own.length === 0) return treeOf(repository, head);
   return putFiles(repository, head, own);
-}
-
-export async function treeOf({ objects }: Repository, commit: string): Promise<string> {
-  return (await objects.run(['rev-parse', '--verify', `${commit}^{tree}`])).trim();
-}
-
-export interface CommitContent {
-  readonly tree: string;
-  readonly parents: readonly string[];
-  readonly message: string;
-  readonly author?: Author | undefined;
-}
-
-export async function commitTree(
-  { objects }: Repository,
-  { tree, parents, message, author }: CommitContent,
-): Promise<string> {
-  const args = ['commit-tree', tree, ...parents.flatMap((parent) => ['-p', parent])];
-  const how = { input: message, ...(author && { author }) };
-  return (await objects.run([...args, '-F', '-'], how)).trim();
 }

@@ -1,5 +1,6 @@
 /** The merges on a goal's branch, recognised by their trailers; so also after a crash, and by anybody with the repository. */
 import type { GoalBranch } from './branches.js';
+import { type Commit, readCommit } from './commits.js';
 import type { Repository } from './repository.js';
 
 /** One task's merge. */
@@ -32,12 +33,50 @@ const FORMAT = [
   '%s',
 ].join('%x00');
 
+/** Commits back to which a goal's branch is followed, before git is left to find where it began. */
+const FAR = 10_000;
+
 /** The goal's merges, newest first: its first-parent history back to its start. */
-export async function mergesOf(
-  { objects }: Repository,
-  { goal, start, tip }: Range,
-): Promise<Merge[]> {
-  if (start === tip) return [];
+export async function mergesOf(repository: Repository, range: Range): Promise<Merge[]> {
+  const merges: Merge[] = [];
+  let at = range.tip;
+  for (let steps = 0; at !== range.start; steps += 1) {
+    const commit = steps < FAR ? await readCommit(repository, at) : undefined;
+    const before = commit?.parents[0];
+    // The start is no first parent of the tip, as after a merge by hand.
+    if (!commit || before === undefined) return mergesByGit(repository, range);
+    const merge = mergeOf(at, commit, range.goal);
+    if (merge) merges.push(merge);
+    at = before;
+  }
+  return merges;
+}
+
+/** Git takes no other paragraph than a commit's last one for trailers, and never its subject. */
+function mergeOf(id: string, commit: Commit, goal: string): Merge | undefined {
+  const paragraphs = commit.message.trim().split(/\n(?:[ \t]*\n)+/);
+  const last = paragraphs.length > 1 ? paragraphs.at(-1)! : '';
+  const trailerOf = (key: string): string =>
+    [...last.matchAll(new RegExp(`^Drover-${key}: *(.*)$`, 'gm'))]
+      .map((line) => line[1]!.trim())
+      .join(',');
+  const task = trailerOf('Task');
+  if (!task || trailerOf('Goal') !== goal) return undefined;
+  const [before, head] = commit.parents;
+  const check = trailerOf('Check');
+  return {
+    commit: id,
+    task,
+    claim: Number(trailerOf('Claim')),
+    before: before!,
+    ...(head !== undefined && { head }),
+    ...(check && { check }),
+    subject: paragraphs[0]!.replaceAll('\n', ' '),
+    time: commit.time,
+  };
+}
+
+async function mergesByGit({ objects }: Repository, { goal, start, tip }: Range): Promise<Merge[]> {
   const output = await objects.run([
     'log',
     '-z',

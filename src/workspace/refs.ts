@@ -7,6 +7,7 @@
  */
 import { messageOf } from '../core/errors.js';
 import { gitIn } from './git.js';
+import { readRefFiles, readRefFilesBelow } from './ref-files.js';
 import { NETWORK_PATIENCE, SHARED_REFS, unreachable } from './remote.js';
 import type { Repository } from './repository.js';
 
@@ -41,13 +42,17 @@ export async function refsBelow(
   prefix: string,
 ): Promise<Map<string, string>> {
   await refresh(repository);
-  return listed(repository, [prefix]);
+  return (
+    (await readRefFilesBelow(repository.gitDir, prefix)) ?? (await listed(repository, [prefix]))
+  );
 }
 
 async function localRefs(
   repository: Repository,
   names: readonly string[],
 ): Promise<Map<string, string>> {
+  const plain = await readRefFiles(repository.gitDir, names);
+  if (plain) return plain;
   const all = await listed(repository, names);
   // A pattern also stands for everything below it.
   return new Map(names.flatMap((name) => (all.has(name) ? [[name, all.get(name)!]] : [])));

@@ -11,6 +11,7 @@ import { DroverError, messageOf } from '../core/errors.js';
 import { isName, NAME_RULE } from '../core/ids.js';
 import { type Environment, type Git, gitIn } from './git.js';
 import { type ObjectFormat, openObjectDoor } from './object-door.js';
+import { ObjectStore } from './object-store.js';
 import { cloneOf, isUrl } from './remote.js';
 
 export interface RepositoryPlace {
@@ -42,8 +43,10 @@ export interface Repository {
   readonly environment: Environment;
   /** For references. */
   readonly git: Git;
-  /** For objects: trees, commits, merges. */
+  /** For commands on objects: checkouts, merges, differences. */
   readonly objects: Git;
+  /** For single objects. */
+  readonly store: ObjectStore;
 }
 
 /**
@@ -84,6 +87,7 @@ export async function openRepository(place: RepositoryPlace): Promise<Repository
     environment,
     git,
     objects,
+    store: new ObjectStore(objects, { gitDir, format }),
   };
 }
 
