@@ -30,10 +30,24 @@ export function checkPlan(input: PlanInput, known: ReadonlySet<string> = new Set
         problems.push(`‘${name}’ needs ‘${need}’, which does not exist`);
     }
   }
+  problems.push(...keyConflicts(tasks));
   const cycle = findCycle(tasks.map(({ name, needs }) => ({ id: name, needs })));
   if (cycle) problems.push(`these tasks wait for each other: ${cycle.join(' → ')}`);
   if (problems.length > 0) throw badPlan(problems.join('; '));
   return parsed.data;
+}
+
+/** Two tasks of one plan that allow different numbers for one key: one of them is a mistake. */
+function keyConflicts(tasks: Plan['tasks']): string[] {
+  const first = new Map<string, { name: string; limit: number }>();
+  return tasks.flatMap(({ name, concurrency }) => {
+    if (!concurrency) return [];
+    const { key, limit } = concurrency;
+    const other = first.get(key);
+    first.set(key, other ?? { name, limit });
+    if (!other || other.limit === limit) return [];
+    return [`‘${other.name}’ and ‘${name}’ allow ${other.limit} and ${limit} of ‘${key}’ at once`];
+  });
 }
 
 const badPlan = (what: string): DroverError =>

@@ -100,8 +100,10 @@ function readValue(
   const title = readTitle(file, references, problems);
   const sources = readTasks(references, file, problems);
   const variants = sources && expandTasks(sources, references.values, file, problems);
+  const limits = new Map<string, PlannedTask>();
   const tasks = (variants ?? []).flatMap((variant) => {
     const task = planTask(variant, file, problems);
+    if (task) checkKeyLimit(task, variant, limits, file, problems);
     if (task && knownCapabilities) {
       warnOfCapability(task, variant, knownCapabilities, file, warnings);
     }
@@ -170,6 +172,27 @@ function planTask(
     addIssues([{ ...issue, path }], source.path, file, problems);
   }
   return planned.data;
+}
+
+/** A key has one limit in a plan; the variants of a matrix are complained about once. */
+function checkKeyLimit(
+  task: PlannedTask,
+  { source }: Variant,
+  limits: Map<string, PlannedTask>,
+  file: LocatedValue,
+  problems: ProblemList,
+): void {
+  const { concurrency } = task;
+  if (!concurrency) return;
+  const { key, limit } = concurrency;
+  const first = limits.get(key);
+  limits.set(key, first ?? task);
+  if (!first || first.concurrency!.limit === limit) return;
+  problems.add(
+    file.offsetOf([...source.path, 'concurrency'], true),
+    `task ${quote(task.name)} allows ${limit} of ${quote(key)} at once, and ${quote(first.name)} allows ${first.concurrency!.limit}`,
+    'Give every task with this key the same limit.',
+  );
 }
 
 function warnOfCapability(

@@ -31,6 +31,29 @@ end
 `;
 
 /**
+ * `smallest(prefix, name, limit)`: how many a key allows. Tasks of several plans may say different things about one
+ * key; the smallest counts that was said since nobody used or waited for it.
+ */
+const SMALLEST = `
+local function smallest(prefix, name, limit)
+  if string.sub(name, 1, 4) ~= 'key:' then return limit end
+  local said = prefix .. ':key-limits'
+  local idle = redis.call('HLEN', prefix .. ':slots:' .. name) == 0
+    and redis.call('EXISTS', prefix .. ':held:' .. name) == 0
+  local known = not idle and tonumber(redis.call('HGET', said, name))
+  if known and known <= limit then return known end
+  redis.call('HSET', said, name, limit)
+  return limit
+end
+local function forget(prefix, name)
+  if redis.call('HLEN', prefix .. ':slots:' .. name) == 0
+    and redis.call('EXISTS', prefix .. ':held:' .. name) == 0 then
+    redis.call('HDEL', prefix .. ':key-limits', name)
+  end
+end
+`;
+
+/**
  * `admit(prefix, limits, key, id, slot, claim)`: takes a slot of each limit, all or none; false where the job was
  * put aside. `limits` is a list of pairs: name, limit.
  */
@@ -38,8 +61,10 @@ export const ADMIT = `
 ${PUT_ASIDE}
 ${TAKE_UP}
 ${FREE}
+${SMALLEST}
 local function admit(prefix, limits, key, id, slot, claim)
   local full
+  for _, limit in ipairs(limits) do limit[2] = smallest(prefix, limit[1], limit[2]) end
   for _, limit in ipairs(limits) do
     if free(prefix, limit[1], limit[2]) < 1 then full = limit break end
   end
@@ -62,11 +87,14 @@ end
 const RELEASE = `
 ${TAKE_UP}
 ${FREE}
+${SMALLEST}
 for i = 3, #ARGV, 2 do
   local slots = ARGV[1] .. ':slots:' .. ARGV[i]
   if redis.call('HGET', slots, KEYS[1]) == ARGV[2] then
+    local limit = smallest(ARGV[1], ARGV[i], tonumber(ARGV[i + 1]))
     redis.call('HDEL', slots, KEYS[1])
-    if free(ARGV[1], ARGV[i], tonumber(ARGV[i + 1])) > 0 then takeUp(ARGV[1], ARGV[i], 1) end
+    if free(ARGV[1], ARGV[i], limit) > 0 then takeUp(ARGV[1], ARGV[i], 1) end
+    forget(ARGV[1], ARGV[i])
   end
 end
 `;
@@ -75,6 +103,7 @@ end
 const SWEEP = `
 ${TAKE_UP}
 ${FREE}
+${SMALLEST}
 local ALL = 1000000
 local held = redis.call('HGETALL', KEYS[1])
 for i = 1, #held, 2 do
@@ -86,9 +115,10 @@ for i = 1, #held, 2 do
   elseif kind == 'project' then
     count = free(ARGV[1], reason, tonumber(redis.call('HGET', KEYS[2], reason)) or ALL)
   else
-    count = free(ARGV[1], reason, tonumber(held[i + 1]))
+    count = free(ARGV[1], reason, smallest(ARGV[1], reason, tonumber(held[i + 1])))
   end
   takeUp(ARGV[1], reason, count)
+  forget(ARGV[1], reason)
 end
 `;
 

@@ -257,3 +257,14 @@ function messageOf(text: string): string {
   }
   return '';
 }
+
+test('a key has one limit in a plan', () => {
+  const text = tasks(
+    '  a: { run: ls, concurrency: { key: db, limit: 2 } }',
+    '  b: { run: ls, concurrency: { key: db, limit: 2 } }',
+    '  c:',
+    '    run: ls',
+    '    concurrency: { key: db }',
+  );
+  expect(linesOf(text)).toEqual(['7:5 task "c" allows 1 of "db" at once, and "a" allows 2']);
+});
