@@ -13,24 +13,33 @@ export interface Pause {
   readonly why: string | null;
 }
 
-/** Folds an event into the stored pauses, in the transaction that appends it. */
-export function foldPause(db: Database, { event, project, time, by }: NewEvent): void {
+/** What an event changes about the pauses: one begins, or one of a place ends. */
+export function pauseIn({
+  event,
+  project,
+  time,
+  by,
+}: NewEvent): { begins: Pause } | { ends: Pick<Pause, 'kind' | 'name'> } | undefined {
   switch (event.type) {
     case 'project.paused':
-    case 'capability.paused': {
-      const row = { ...placeOf(event, project), time, by: by ?? null, why: event.why ?? null };
-      db.insert(pauses).values(row).onConflictDoNothing().run();
-      return;
-    }
+    case 'capability.paused':
+      return {
+        begins: { ...placeOf(event, project), time, by: by ?? null, why: event.why ?? null },
+      };
     case 'project.resumed':
-    case 'capability.resumed': {
-      const { kind, name } = placeOf(event, project);
-      db.delete(pauses).where(at(kind, name)).run();
-      return;
-    }
+    case 'capability.resumed':
+      return { ends: placeOf(event, project) };
     default:
-      return;
+      return undefined;
   }
+}
+
+/** Folds an event into the stored pauses, in the transaction that appends it. */
+export function foldPause(db: Database, entry: NewEvent): void {
+  const change = pauseIn(entry);
+  if (!change) return;
+  if ('begins' in change) db.insert(pauses).values(change.begins).onConflictDoNothing().run();
+  else db.delete(pauses).where(at(change.ends.kind, change.ends.name)).run();
 }
 
 export const listPauses = (db: Database): Pause[] => db.select().from(pauses).all();

@@ -263,3 +263,25 @@ test('an event that cannot be read is told, and the rest is audited', async () =
   });
   expect(fieldsOf(report)).toEqual(['events', 'goal.created', 'goal.created']);
 });
+
+test('a pause that the log does not have, or that a row lacks, is told', async () => {
+  const invented = await auditCopy((db) =>
+    db.exec("INSERT INTO pauses (kind, name, time) VALUES ('project', 'shop', 1)"),
+  );
+  expect(fieldsOf(invented)).toEqual(['pause']);
+  const lost = await auditCopy((db) =>
+    append(
+      db,
+      'capability.paused',
+      { type: 'capability.paused', capability: 'developer' },
+      {
+        goal: '',
+        project: '',
+      },
+    ),
+  );
+  expect(fieldsOf(lost)).toEqual(['pause']);
+  expect(lost.disagreements[0]).toMatchObject({
+    values: { log: { kind: 'capability', name: 'developer' }, projection: null },
+  });
+});

@@ -29,6 +29,7 @@ import { auditJobs } from './jobs.js';
 import { compareRows } from './rows.js';
 import { auditState, type StateAudit, type StateParts } from './state.js';
 import type { Disagreement, Witness } from './disagreement.js';
+import { auditPauses } from './pauses.js';
 import { auditSchedules } from './schedules.js';
 
 export interface AuditParts {
@@ -82,7 +83,7 @@ export async function audit(parts: AuditParts): Promise<AuditReport> {
     const isOver = view.state === 'DONE' || view.state === 'CANCELLED';
     projects.set(view.project, (projects.get(view.project) ?? new Map()).set(id, { isOver }));
   }
-  disagreements.push(...auditSchedules(log));
+  disagreements.push(...auditSchedules(log), ...auditPauses(log));
   let jobs = 0;
   const heard: Witness[] = ['log', 'projection'];
   const owner = redis && (await redis.client.get(ownerKey(redis.prefix)));
