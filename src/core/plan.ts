@@ -135,5 +135,12 @@ export type PlanInput = z.input<typeof planSchema>;
 export const taskSpecSchema = plannedTaskSchema.extend({
   id: z.string().regex(/^task-[1-9]\d*$/),
   priority: prioritySchema,
+  /** True where `expected` was learned from the log: whoever takes the plan over leaves it out. */
+  learned: z.literal(true).optional(),
 });
 export type TaskSpec = z.infer<typeof taskSpecSchema>;
+
+/** A task as its author planned it, for another goal: without its number, and what the log knew about it. */
+export function plannedAs({ id: _id, learned, expected, ...spec }: TaskSpec): Omit<TaskSpec, 'id'> {
+  return { ...spec, ...(expected !== undefined && !learned && { expected }) };
+}

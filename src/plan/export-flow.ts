@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Document, stringify } from 'yaml';
 import { DroverError, messageOf } from '../core/errors.js';
 import type { GoalView } from '../core/goal.js';
-import { type Json, type PlannedTask, plannedTaskSchema } from '../core/plan.js';
+import { type Json, plannedAs, type PlannedTask, plannedTaskSchema } from '../core/plan.js';
 import { type Flow, parseFlow } from './flow-file.js';
 
 /** The parameter that stands for `$` where a text contains `${{`, which would be a reference. */
@@ -44,11 +44,14 @@ export function flowOfGoal({ title, project, priority, approve, tasks }: GoalVie
     project,
     priority,
     ...(approve !== null && { approve }),
-    tasks: [...tasks.values()].map(({ spec: { id: _id, priority: own, needs, ...spec } }) => ({
-      ...spec,
-      needs: needs.map((need) => names.get(need)!),
-      ...(own !== priority && { priority: own }),
-    })),
+    tasks: [...tasks.values()].map(({ spec }) => {
+      const { priority: own, needs, ...planned } = plannedAs(spec);
+      return {
+        ...planned,
+        needs: needs.map((need) => names.get(need)!),
+        ...(own !== priority && { priority: own }),
+      };
+    }),
   };
 }
 

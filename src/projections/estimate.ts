@@ -51,10 +51,14 @@ export function estimate(goal: GoalView, { learned, agents, now }: EstimateParts
   const known = new Map<string, { took: number; source: Source; runs: number }>();
   for (const [id, { spec }] of goal.tasks) {
     const past = learned(kindOf(goal, spec));
-    if (past?.isOfTask || (past && spec.expected === undefined)) {
+    if (past?.isOfTask || (past && (spec.expected === undefined || spec.learned))) {
       known.set(id, { took: past.took, source: 'learned', runs: past.runs });
     } else if (spec.expected !== undefined) {
-      known.set(id, { took: spec.expected, source: 'given', runs: 0 });
+      known.set(id, {
+        took: spec.expected,
+        source: spec.learned ? 'learned' : 'given',
+        runs: 0,
+      });
     }
   }
   const total = [...known.values()].reduce((sum, { took }) => sum + took, 0);

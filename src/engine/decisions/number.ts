@@ -20,13 +20,13 @@ export function numberTasks(
   const ids = new Map(known);
   for (const [index, { name }] of tasks.entries()) ids.set(name, taskId(first + index));
   return tasks.map((task) => {
-    const expected = task.expected ?? expect(task);
+    const learned = task.expected === undefined ? expect(task) : undefined;
     return {
       ...task,
       id: ids.get(task.name)!,
       needs: [...new Set(task.needs)].map((need) => ids.get(need)!),
       priority: task.priority ?? priority,
-      ...(expected !== undefined && { expected }),
+      ...(learned !== undefined && { expected: learned, learned: true as const }),
     };
   });
 }

@@ -5,7 +5,7 @@ import { type TaskChanges, taskChangesSchema } from '../../core/events.js';
 import type { NewEvent } from '../../core/events.js';
 import type { GoalView, TaskView } from '../../core/goal.js';
 import { goalId } from '../../core/ids.js';
-import type { PlannedTask } from '../../core/plan.js';
+import { plannedAs, type PlannedTask } from '../../core/plan.js';
 import { numberTasks } from './number.js';
 import {
   because,
@@ -123,8 +123,7 @@ function forkOf(
   const nameOf = (id: string): string => goal.tasks.get(id)!.spec.name;
   const planned = kept.map(({ spec }): PlannedTask => {
     const needs = spec.needs.filter((need) => ids.has(need)).map(nameOf);
-    const { id: _id, ...rest } = { ...spec, ...(spec.id === from.spec.id && changes) };
-    return { ...rest, needs };
+    return { ...plannedAs(spec), ...(spec.id === from.spec.id && changes), needs };
   });
   const specs = numberTasks(planned, numbers.task, goal.priority, expectIn(goal));
   const counterpart = new Map(kept.map(({ spec }, index) => [spec.id, specs[index]!.id]));
