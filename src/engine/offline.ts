@@ -58,7 +58,7 @@ function requireLog(dataDir: string): void {
   throw new DroverError(
     'not-found',
     `There is no log in ${dataDir}.`,
-    'Name the data directory with --data.',
+    'Name the data directory with --data; `drover up` or `drover enqueue FLOW` begins a new log.',
   );
 }
 
