@@ -1,4 +1,5 @@
 /** The shell agent, and the checks of every agent: a task's commands, run in its worktree. */
+import { Buffer } from 'node:buffer';
 import { DroverError } from '../core/errors.js';
 import type { Json } from '../core/plan.js';
 import type { TaskContext } from './context.js';
@@ -51,12 +52,18 @@ export function shellHandler(shell: Shell): Handler {
     }
     // No command is started under a claim that turns out to be refused: the worktree is opened after the claim.
     const { dir } = await task.workspace();
-    const result = await runFor(shell, purposeOf(task), {
-      command: task.run,
-      cwd: dir,
-      signal: task.signal,
-      onOutput: (line) => task.log(line),
-    });
+    const told = await toldTo(task);
+    const result = await runFor(
+      shell,
+      purposeOf(task),
+      {
+        command: task.run,
+        cwd: dir,
+        signal: task.signal,
+        onOutput: (line) => task.log(line),
+      },
+      told,
+    );
     // A timeout or cancel shows as the signal's own reason.
     task.signal.throwIfAborted();
     if (result.exitCode === 0) return lastValue(result.stdout);
@@ -109,13 +116,40 @@ export const purposeOf = (task: TaskContext): Purpose => ({
   secrets: task.secrets,
 });
 
-function runFor(shell: Shell, purpose: Purpose, command: ShellCommand): Promise<CommandResult> {
+/** Bytes of a variable at most; Linux starts no program with one of 128 KiB. */
+const MAX_VARIABLE = 100_000;
+
+/** What a person and signals told the task, as variables of its command. */
+async function toldTo(task: TaskContext): Promise<Record<string, string>> {
+  const [note, signals] = await Promise.all([task.note(), task.signals()]);
+  const told = {
+    ...(note !== undefined && { DROVER_NOTE: note.replaceAll('\0', '') }),
+    ...(Object.keys(signals).length > 0 && { DROVER_SIGNALS: JSON.stringify(signals) }),
+  };
+  for (const [name, value] of Object.entries(told)) {
+    if (Buffer.byteLength(value) <= MAX_VARIABLE) continue;
+    throw new DroverError(
+      'too-large',
+      `${task.id} was told more than fits into ${name}: ${Buffer.byteLength(value)} bytes.`,
+      `Send ${MAX_VARIABLE} bytes at most, and the rest by way of a file.`,
+    );
+  }
+  return told;
+}
+
+function runFor(
+  shell: Shell,
+  purpose: Purpose,
+  command: ShellCommand,
+  told: Readonly<Record<string, string>> = {},
+): Promise<CommandResult> {
   const { goal, task, project, attempt, claim, secrets } = purpose;
   const { env, secretValues, missing } = commandEnvironment(
     shell.environment,
     purpose.env,
     secrets,
     {
+      ...told,
       DROVER_GOAL: goal,
       DROVER_TASK: task,
       DROVER_PROJECT: project,
