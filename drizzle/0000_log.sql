@@ -97,7 +97,7 @@ CREATE TABLE `tasks` (
 	`generation` integer NOT NULL,
 	`open_needs` integer NOT NULL,
 	`gates` text NOT NULL,
-	`held` integer NOT NULL,
+	`held` text,
 	`edits` integer NOT NULL,
 	`released` integer NOT NULL,
 	`claims` integer NOT NULL,

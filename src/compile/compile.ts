@@ -6,10 +6,16 @@
  * Invariants kept here: 2 (deterministic ids), 4 (every task is one job; nothing of it is submitted twice).
  */
 import { topologicalOrder } from '../core/graph.js';
-import { type GateView, type GoalView, jobOf, rootJobOf, type TaskView } from '../core/goal.js';
+import {
+  answerOf,
+  type GateView,
+  type GoalView,
+  jobOf,
+  rootJobOf,
+  type TaskView,
+} from '../core/goal.js';
 import { gateJobId, heldJobId, relayJobId } from '../core/ids.js';
 import { isFinal } from '../core/task-state.js';
-import { answerSchema } from '../queues/claim.js';
 import type { TaskData } from '../queues/task-data.js';
 import type { JobOptions, JobTree } from '../queues/flows.js';
 
@@ -149,7 +155,7 @@ function taskJob(goal: GoalView, task: TaskView, priority: number): JobTree {
 
 /** What a person wrote who approved or rejected it. */
 function noteOf({ gates }: TaskView): string | undefined {
-  const notes = gates.flatMap(({ value }) => answerSchema.safeParse(value).data?.note ?? []);
+  const notes = gates.flatMap(({ value }) => answerOf(value)?.note ?? []);
   return notes.at(-1);
 }
 

@@ -5,7 +5,7 @@
 import type { NewEvent } from './events.js';
 import { finish, release, reopen, setState } from './evolve-task.js';
 import { gatesOf, reach } from './gates.js';
-import type { GoalView, TaskView } from './goal.js';
+import { answerOf, type GateView, type GoalView, isRefused, type TaskView } from './goal.js';
 import type { GateKind } from './ids.js';
 import type { Json } from './plan.js';
 import { isFinal } from './task-state.js';
@@ -111,15 +111,11 @@ function reopenTasks(
     task.released = false;
     task.generation += 1;
     task.openNeeds -= task.gates.filter((gate) => !gate.open).length;
-    // A plan is approved once; what is asked of a task is asked again.
-    const planned = task.gates.filter(({ kind, open: answered }) => kind === 'plan' && answered);
-    task.gates = gatesOf(goal, task.spec, task.batch).map(
-      (gate) => planned.find(({ kind }) => kind === gate.kind) ?? gate,
-    );
+    task.gates = gatesAgain(goal, task);
     task.openNeeds += task.gates.filter((gate) => !gate.open).length;
     reopen(task);
     Object.assign(task, {
-      held: false,
+      held: null,
       agent: null,
       assignedAt: null,
       activeAt: null,
@@ -137,6 +133,16 @@ function reopenTasks(
   }
 }
 
+/** A plan is approved once; what is asked of a task, or was refused, is asked again, and the answer is kept in mind. */
+function gatesAgain(goal: GoalView, task: TaskView): GateView[] {
+  const refused = isRefused(task);
+  return gatesOf(goal, task.spec, task.batch).map((gate) => {
+    const before = task.gates.find(({ kind }) => kind === gate.kind);
+    if (before && gate.kind === 'plan' && before.open && !refused) return before;
+    return before && refused && answerOf(before.value) ? { ...gate, value: before.value } : gate;
+  });
+}
+
 /** A person answers. A later answer to the same question changes nothing. */
 function answer(
   goal: GoalView,
@@ -145,7 +151,10 @@ function answer(
   { approved, note, by }: { approved: boolean; note: string | null; by: string | undefined },
   time: number,
 ): void {
-  open(goal, task, kind, { approved, note, by: by ?? null }, time);
+  // Who refused it before said why; who lets it begin now without a word does not take that back.
+  const earlier = task.gates.find((gate) => gate.kind === kind)?.value ?? null;
+  const told = note ?? answerOf(earlier)?.note ?? null;
+  open(goal, task, kind, { approved, note: told, by: by ?? null }, time);
 }
 
 function open(goal: GoalView, task: TaskView, kind: GateKind, value: Json, time: number): void {

@@ -26,7 +26,7 @@ export function evolveTask(
 
   switch (event.type) {
     case 'task.queued':
-      task.held = false;
+      task.held = null;
       if (event.from === 'failed') reopen(task);
       setState(goal, task, 'PENDING');
       task.queuedAt = time;
@@ -41,7 +41,7 @@ export function evolveTask(
       countFailure(task, task.claims);
       setState(goal, task, 'PENDING');
       // Put aside until its goal goes on; no time ends that.
-      task.retryAt = task.held ? null : event.until;
+      task.retryAt = task.held === null ? event.until : null;
       return;
     case 'task.assigned':
       // A task that had failed when its goal was rebuilt, or was added later, gets a claim above the floor too.
@@ -49,7 +49,7 @@ export function evolveTask(
       task.assignedAt = time;
       task.activeAt = null;
       task.agent = null;
-      task.held = false;
+      task.held = null;
       task.retryAt = null;
       setState(goal, task, 'ASSIGNED');
       return;
@@ -59,7 +59,7 @@ export function evolveTask(
       setState(goal, task, 'ACTIVE');
       return;
     case 'task.held':
-      task.held = true;
+      task.held = event.until ?? 'something';
       setState(goal, task, 'PENDING');
       return;
     case 'task.declined':
@@ -128,7 +128,7 @@ export function finish(
 ): void {
   setState(goal, task, state);
   task.finishedAt = time;
-  task.held = false;
+  task.held = null;
   task.retryAt = null;
 }
 

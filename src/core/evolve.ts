@@ -72,7 +72,7 @@ function evolveGoal(goal: GoalView, { event, time }: NewEvent, touched: Set<stri
       for (const task of goal.tasks.values()) {
         if (isFinal(task.state)) continue;
         task.claims = Math.max(task.claims, event.floor);
-        task.held = false;
+        task.held = null;
         setState(goal, task, task.openNeeds === 0 ? 'PENDING' : 'BACKLOG');
         touched.add(task.spec.id);
       }
@@ -141,7 +141,7 @@ function newTask(
     generation: 1,
     openNeeds,
     gates,
-    held: false,
+    held: null,
     edits: 0,
     released: false,
     claims: 0,

@@ -44,6 +44,17 @@ export function defaultOf(
   return typeof asked === 'object' && asked !== null ? asked.default : 'deny';
 }
 
+/** What a task waits for besides its needs: `approval`, `signal deployed`, `until …`. @param at puts a time in words */
+export function gateText(
+  { kind, name, due }: Pick<GateView, 'kind' | 'name' | 'due'>,
+  at: (time: number) => string,
+): string {
+  if (kind === 'plan') return 'approval of the plan';
+  if (kind === 'signal') return `signal ${name}`;
+  if (kind === 'timer') return due === null ? 'its time' : `until ${at(due)}`;
+  return due === null ? 'approval' : `approval until ${at(due)}`;
+}
+
 function dueOf(
   { approve }: Pick<GoalView, 'approve'>,
   spec: TaskSpec,

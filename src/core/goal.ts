@@ -1,4 +1,5 @@
 /** What a goal and its tasks are at a moment: the views that `evolve` folds the events into. */
+import { z } from 'zod';
 import type { Envelope, Event } from './events.js';
 import { type GateKind, jobId } from './ids.js';
 import type { Approval, Json, Priority, TaskSpec } from './plan.js';
@@ -28,8 +29,8 @@ export interface TaskView {
   /** Needs that are neither done nor given up, and gates that are not open. */
   openNeeds: number;
   gates: GateView[];
-  /** True while its job is put aside: its goal or project is paused, or a limit used up. */
-  held: boolean;
+  /** What its job is put aside for (hold.ts): a pause, or a limit that is used up; null where it is not. */
+  held: string | null;
   /** Changes to it since it was planned; its job carries them. */
   edits: number;
   /** True once its dependents may go on; it stays true when the task is run again. */
@@ -145,15 +146,21 @@ export const rootJobOf = ({ id, generation }: GoalView): string => jobId(id, gen
 export const isReached = ({ openNeeds, gates }: TaskView): boolean =>
   openNeeds === gates.filter(({ open }) => !open).length;
 
-/** True where a person, or a deadline, said no to it. */
-export const isRejected = ({ gates }: TaskView): boolean =>
-  gates.some(
-    ({ value }) =>
-      value !== null &&
-      typeof value === 'object' &&
-      !Array.isArray(value) &&
-      value['approved'] === false,
-  );
+/**
+ * True where a person, or a deadline, ended it before it began. What was rejected with a note alone begins all the
+ * same, and may fail for reasons of its own.
+ */
+export const isRefused = ({ state, assignedAt, gates }: TaskView): boolean =>
+  state === 'FAILED' &&
+  assignedAt === null &&
+  gates.some(({ open, value }) => open && answerOf(value)?.approved === false);
+
+/** What somebody answered who was asked, where a gate's value says it. */
+export function answerOf(value: Json): { approved: boolean; note: string | null } | undefined {
+  return answerSchema.safeParse(value).data;
+}
+
+const answerSchema = z.object({ approved: z.boolean(), note: z.string().nullable() });
 
 /** False for a task with a check that has not passed under the present claim. */
 export const isProven = ({ spec, claims, provenClaim }: TaskView): boolean =>

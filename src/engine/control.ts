@@ -59,7 +59,11 @@ export interface Control {
    * Gives a failed task all its attempts again; it goes on after its last finished step.
    * @param options.fromScratch its finished steps run again
    */
-  retry(task: string, why?: string, options?: { readonly fromScratch?: boolean }): Promise<void>;
+  retry(
+    task: string,
+    why?: string,
+    options?: { readonly fromScratch?: boolean },
+  ): Promise<DecisionOn<'retry'>>;
   /** Lets what builds on a failed or pending task go on with null in place of its result. */
   skip(task: string, why?: string): Promise<void>;
   /** Changes a task that has not begun. */
@@ -117,9 +121,7 @@ export const controlBy = (ask: Ask): Control => ({
     if (isGoalId(id)) await ask('cancel', { goal: id, why });
     else await ask('cancelTask', { task: id, why, dependents });
   },
-  async retry(task, why, { fromScratch } = {}) {
-    await ask('retry', { task, why, fromScratch });
-  },
+  retry: (task, why, { fromScratch } = {}) => ask('retry', { task, why, fromScratch }),
   async skip(task, why) {
     await ask('skip', { task, why });
   },

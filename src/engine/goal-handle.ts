@@ -5,6 +5,7 @@ import type { GoalView } from '../core/goal.js';
 import type { GoalState } from '../core/task-state.js';
 import { Durations, type Kind, type Learned } from '../projections/durations.js';
 import { type Estimate, estimate } from '../projections/estimate.js';
+import { listPauses } from '../projections/pauses.js';
 import { type GoalReport, reportOf } from '../projections/report.js';
 import type { Records } from './recording/recording.js';
 
@@ -18,7 +19,7 @@ export class GoalHandle {
 
   /** The goal as it stands. */
   report(): GoalReport {
-    return reportOf(this.view());
+    return reportOf(this.view(), listPauses(this.ledger.log.db));
   }
 
   /** How far it is, and when it may end, from how long such tasks took before. Reads the log's newest rows. */

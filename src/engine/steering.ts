@@ -8,7 +8,7 @@
  */
 import { compileOne } from '../compile/compile.js';
 import { type FairOrder, isUrgentAs } from '../compile/fair-order.js';
-import { type GoalView, isRejected, jobOf, type TaskView } from '../core/goal.js';
+import { type GoalView, isRefused, jobOf, type TaskView } from '../core/goal.js';
 import { topologicalOrder } from '../core/graph.js';
 import { gateJobId, heldJobId, jobId } from '../core/ids.js';
 import { isFinal } from '../core/task-state.js';
@@ -179,8 +179,9 @@ function withdrawnOf(goal: GoalView): Withdrawn[] {
       return [...earlier, { queue, id: jobOf(task), task, passes: passesOn(goal, task) }];
     }
     // A person ended it before it began: no worker has failed its job.
-    const ended = task.state === 'FAILED' && isRejected(task);
-    return ended ? [...earlier, { queue, id: jobOf(task), task, passes: false }] : earlier;
+    return isRefused(task)
+      ? [...earlier, { queue, id: jobOf(task), task, passes: false }]
+      : earlier;
   });
 }
 

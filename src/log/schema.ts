@@ -124,7 +124,7 @@ export const tasks = sqliteTable(
     generation: integer().notNull(),
     openNeeds: integer('open_needs').notNull(),
     gates: text({ mode: 'json' }).notNull().$type<GateView[]>(),
-    held: integer({ mode: 'boolean' }).notNull(),
+    held: text(),
     edits: integer().notNull(),
     released: integer({ mode: 'boolean' }).notNull(),
     claims: integer().notNull(),

@@ -15,6 +15,7 @@ export interface GoalSummary {
   readonly source: string | null;
   readonly by: string | null;
   readonly state: GoalState;
+  readonly paused: boolean;
   /** Epoch milliseconds. */
   readonly createdAt: number;
   readonly finishedAt: number | null;
@@ -48,6 +49,7 @@ export function listGoals(
       source: goals.source,
       by: goals.by,
       state: goals.state,
+      paused: goals.paused,
       createdAt: goals.createdAt,
       finishedAt: goals.finishedAt,
     })
@@ -68,7 +70,10 @@ export function listGoals(
     const total = Object.values(counts).reduce((sum, number) => sum + number, 0);
     // What a settled goal still has in its backlog is blocked.
     const blocked = row.state === 'SETTLED' ? counts.BACKLOG : 0;
-    const text = summaryOf({ state: row.state, counts, tasks: { size: total } }, blocked);
+    const text = summaryOf(
+      { state: row.state, paused: row.paused, counts, tasks: { size: total } },
+      blocked,
+    );
     return { ...row, counts, total, text };
   });
 }

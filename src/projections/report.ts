@@ -1,7 +1,11 @@
 /** A goal in words and numbers, as the interface agent reports it. Pure. */
-import { blockedBy, type GoalView, type TaskView } from '../core/goal.js';
+import { blockedBy, type GateView, type GoalView, type TaskView } from '../core/goal.js';
+import { type Hold, holdOf, type PausedPlace } from '../core/hold.js';
 import type { Json } from '../core/plan.js';
 import type { GoalState, TaskState } from '../core/task-state.js';
+
+/** A gate that is not open; `since` and `due` are null until nothing but gates keeps the task. */
+export type GateReport = Pick<GateView, 'kind' | 'name' | 'since' | 'due'>;
 
 export interface TaskReport {
   readonly id: string;
@@ -12,6 +16,10 @@ export interface TaskReport {
   readonly needs: readonly string[];
   /** Those of its needs that keep it from starting. */
   readonly waitsFor: readonly string[];
+  /** What else it waits for, in the backlog: an approval, a signal, a time. */
+  readonly gates: readonly GateReport[];
+  /** What keeps it from being begun although it is PENDING; null where nothing is known to. */
+  readonly heldBy: Hold | null;
   /** Failed or cancelled ancestors because of which it cannot start. */
   readonly blockedBy: readonly string[];
   readonly agent: string | null;
@@ -34,6 +42,8 @@ export interface GoalReport {
   readonly title: string;
   readonly project: string;
   readonly state: GoalState;
+  /** True while the goal itself is paused. */
+  readonly paused: boolean;
   readonly createdAt: number;
   readonly finishedAt: number | null;
   readonly counts: Readonly<Record<TaskState, number>>;
@@ -44,13 +54,15 @@ export interface GoalReport {
   readonly tasks: readonly TaskReport[];
 }
 
-export function reportOf(goal: GoalView): GoalReport {
+/** @param pauses projects and capabilities that are paused, where they are known */
+export function reportOf(goal: GoalView, pauses?: readonly PausedPlace[]): GoalReport {
   const blockers = blockedBy(goal);
   return {
     goal: goal.id,
     title: goal.title,
     project: goal.project,
     state: goal.state,
+    paused: goal.paused,
     createdAt: goal.createdAt,
     finishedAt: goal.finishedAt,
     counts: { ...goal.counts },
@@ -58,7 +70,7 @@ export function reportOf(goal: GoalView): GoalReport {
     blocked: blockers.size,
     text: summaryOf(goal, blockers.size),
     tasks: [...goal.tasks.values()].map((task) =>
-      taskReport(goal, task, blockers.get(task.spec.id) ?? []),
+      taskReport(goal, task, blockers.get(task.spec.id) ?? [], pauses),
     ),
   };
 }
@@ -67,9 +79,10 @@ export function reportOf(goal: GoalView): GoalReport {
 export function summaryOf(
   {
     state,
+    paused,
     counts,
     tasks,
-  }: Pick<GoalView, 'state' | 'counts'> & { readonly tasks: { size: number } },
+  }: Pick<GoalView, 'state' | 'paused' | 'counts'> & { readonly tasks: { size: number } },
   blocked: number,
 ): string {
   const { DONE, FAILED, CANCELLED, PENDING, ASSIGNED, ACTIVE, REVIEW } = counts;
@@ -84,7 +97,8 @@ export function summaryOf(
     [CANCELLED, 'cancelled'],
   ];
   for (const [count, word] of rest) if (count > 0) parts.push(`${count} ${word}`);
-  return `${OPENINGS[state]} ${parts.join(', ')}`;
+  const opening = paused && state === 'OPEN' ? 'Paused:' : OPENINGS[state];
+  return `${opening} ${parts.join(', ')}`;
 }
 
 const OPENINGS: Record<GoalState, string> = {
@@ -94,7 +108,12 @@ const OPENINGS: Record<GoalState, string> = {
   CANCELLED: 'Cancelled:',
 };
 
-function taskReport(goal: GoalView, task: TaskView, blockers: readonly string[]): TaskReport {
+function taskReport(
+  goal: GoalView,
+  task: TaskView,
+  blockers: readonly string[],
+  pauses: readonly PausedPlace[] | undefined,
+): TaskReport {
   const { spec, state, failures } = task;
   const begun =
     state === 'ASSIGNED' || state === 'ACTIVE' || state === 'DONE' || state === 'REVIEW';
@@ -107,6 +126,13 @@ function taskReport(goal: GoalView, task: TaskView, blockers: readonly string[])
     needs: spec.needs,
     waitsFor:
       state === 'BACKLOG' ? spec.needs.filter((need) => !goal.tasks.get(need)!.released) : [],
+    gates:
+      state === 'BACKLOG'
+        ? task.gates
+            .filter(({ open }) => !open)
+            .map(({ kind, name, since, due }) => ({ kind, name, since, due }))
+        : [],
+    heldBy: holdOf(goal, task, pauses),
     blockedBy: blockers,
     agent: task.agent,
     claims: task.claims,

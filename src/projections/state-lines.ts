@@ -42,11 +42,11 @@ const RESERVED = /^(?:true|false|null|yes|no|on|off|y|n)$/i;
 const isPlain = (text: string): boolean =>
   TIME.test(text) || (PLAIN.test(text) && !RESERVED.test(text));
 
-export type Value = string | number | readonly string[];
+export type Value = string | number | boolean | readonly string[];
 
 /** A value on one line. JSON's strings are YAML's double-quoted ones. */
 export function valueText(value: Value, isInFlow = false): string {
-  if (typeof value === 'number') return String(value);
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (typeof value === 'string') {
     return isPlain(value) && !(isInFlow && value.includes(',')) ? value : JSON.stringify(value);
   }

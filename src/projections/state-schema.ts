@@ -1,5 +1,7 @@
 /** What STATE.yaml says: the shape of its data, and how a goal is put into it. Pure. */
 import { z } from 'zod';
+import { gateText } from '../core/gates.js';
+import { heldBy, holdText } from '../core/hold.js';
 import { blockedBy, type GoalView, type TaskView } from '../core/goal.js';
 import { GOAL_STATES, TASK_STATES, type TaskState } from '../core/task-state.js';
 import { oneLine, shortResult } from './one-line.js';
@@ -11,6 +13,10 @@ export const taskEntrySchema = z.strictObject({
   name: text,
   state: z.enum(TASK_STATES),
   needs: z.array(text).optional(),
+  /** What it waits for besides its needs: an approval, a signal, a time. */
+  'waits-for': text.optional(),
+  /** Why it was put aside: a pause, or a limit that is used up. */
+  held: text.optional(),
   /** The first ten of the failed or cancelled tasks because of which it cannot start. */
   'blocked-by': z.array(text).optional(),
   agent: text.optional(),
@@ -28,6 +34,8 @@ export type TaskEntry = z.infer<typeof taskEntrySchema>;
 export const goalEntrySchema = z.strictObject({
   title: text,
   state: z.enum(GOAL_STATES),
+  /** Left out where it is not. */
+  paused: z.literal(true).optional(),
   created: time,
   finished: time.optional(),
   progress: text.optional(),
@@ -68,6 +76,7 @@ export function describeGoal(
   return {
     title: oneLine(goal.title),
     state: goal.state,
+    ...(goal.paused && { paused: true }),
     created: isoTime(goal.createdAt),
     ...(goal.finishedAt !== null && { finished: isoTime(goal.finishedAt) }),
     ...(goal.tasks.size > 0 && {
@@ -102,7 +111,8 @@ export function progressOf(
 const BEGUN = new Set<TaskState>(['ASSIGNED', 'ACTIVE', 'REVIEW', 'DONE']);
 
 export function describeTask(task: TaskView, blockers: readonly string[] = []): TaskEntry {
-  const { spec, state, failures, agent, retryAt, finishedAt, error } = task;
+  const { spec, state, failures, agent, held, retryAt, finishedAt, error } = task;
+  const gates = state === 'BACKLOG' ? task.gates.filter(({ open }) => !open) : [];
   const isBegun = BEGUN.has(state);
   const attempts = failures + (isBegun ? 1 : 0);
   const started = isBegun || state === 'FAILED' ? (task.activeAt ?? task.assignedAt) : null;
@@ -111,6 +121,10 @@ export function describeTask(task: TaskView, blockers: readonly string[] = []): 
     name: oneLine(spec.name),
     state,
     ...(spec.needs.length > 0 && { needs: [...spec.needs] }),
+    ...(gates.length > 0 && {
+      'waits-for': gates.map((gate) => gateText(gate, isoTime)).join(', '),
+    }),
+    ...(held !== null && state === 'PENDING' && { held: holdText(heldBy(held)) }),
     ...(blockers.length > 0 && { 'blocked-by': blockers.slice(0, MAX_BLOCKERS) }),
     ...(agent !== null && { agent: oneLine(agent) }),
     ...(attempts > 0 && { attempts }),

@@ -11,6 +11,7 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { DroverError } from '../core/errors.js';
 import type { AgentEvent } from '../core/events.js';
+import { answerOf } from '../core/goal.js';
 import type { Json } from '../core/plan.js';
 import { GATE_KINDS, type GateKind, ownerOf } from '../core/ids.js';
 import { PUT_ASIDE } from './held.js';
@@ -215,13 +216,13 @@ export class Claim {
 
   private async openNow(events: readonly AgentEvent[], signal: AbortSignal): Promise<Opened> {
     let reply = await this.tryOpen(events);
-    while (answerOf(reply) === 'unready') {
+    while (statusOf(reply) === 'unready') {
       signal.throwIfAborted();
       await delay(UNREADY);
       reply = await this.tryOpen(events);
     }
-    if (answerOf(reply) === 'renumbered') throw new Renumbered();
-    if (answerOf(reply) === 'held') throw new Held();
+    if (statusOf(reply) === 'renumbered') throw new Renumbered();
+    if (statusOf(reply) === 'held') throw new Held();
     const parsed = openedSchema.safeParse(reply);
     if (!parsed.success) throw this.refused(reply);
     const [, processed, failed, journal, declines, counted] = parsed.data;
@@ -235,7 +236,7 @@ export class Claim {
       if (kind === undefined) results[taskOf(child)] = parseJson(value);
       else if (kind === 'signal' && wait && 'signal' in wait)
         signals[wait.signal] = parseJson(value);
-      else note ??= answerSchema.safeParse(parseJson(value)).data?.note ?? undefined;
+      else note = answerOf(parseJson(value))?.note ?? note;
     }
     for (const [child] of pairs(failed)) results[taskOf(child)] = null;
     return {
@@ -323,7 +324,7 @@ export class Claim {
   }
 
   private refused(reply: unknown): DroverError {
-    return answerOf(reply) === 'cancelled'
+    return statusOf(reply) === 'cancelled'
       ? new DroverError('cancelled', `${this.data.goal} is cancelled.`)
       : new DroverError(
           'stale-claim',
@@ -332,7 +333,7 @@ export class Claim {
   }
 }
 
-const answerOf = (reply: unknown): unknown => (Array.isArray(reply) ? reply[0] : undefined);
+const statusOf = (reply: unknown): unknown => (Array.isArray(reply) ? reply[0] : undefined);
 
 function pairs(list: readonly string[]): [string, string][] {
   return Array.from({ length: list.length / 2 }, (_, index) => [
@@ -340,9 +341,6 @@ function pairs(list: readonly string[]): [string, string][] {
     list[index * 2 + 1]!,
   ]);
 }
-
-/** What a person answered, as an opened gate carries it. */
-export const answerSchema = z.object({ approved: z.boolean(), note: z.string().nullable() });
 
 /** The kind of a gate that is no need's: `task-2.approval`. */
 function heldKindOf(childKey: string): GateKind | undefined {

@@ -30,11 +30,22 @@ describe('a release that waits for people', () => {
     expect(await json(here, ['inbox'])).toMatchObject({
       items: [{ kind: 'approval', id: 'task-2', goal: 'goal-1', deadline: null }],
     });
+    const shown = (await here.drover(['status', 'goal-1'])).out;
+    expect(shown).toMatch(/task-2 .*waits for approval/);
+    expect(shown).toMatch(/task-3 .*waits for deploy, signal deployed/);
     expect((await here.drover(['inbox'])).out).toMatch(/approval +task-2 +goal-1.*deploy/);
     expect(await here.drover(['approve', 'task-2', '--note', 'go'])).toMatchObject({ code: 0 });
     expect(await here.drover(['approve', 'task-2'])).toMatchObject({ code: 2 });
     await until(() => taskStates(here, 'goal-1')[1] === 'DONE');
     await here.drover(['pause', 'goal-1', '--why', 'lunch']);
+    expect(await json(here, ['status'])).toMatchObject({
+      goals: [{ goal: 'goal-1', paused: true, text: 'Paused: 2/3 tasks complete' }],
+      waiting: [{ task: 'task-3', gates: [{ kind: 'signal', name: 'deployed' }] }],
+      pauses: [],
+    });
+    const path = await here.drover(['signal', 'goal-1', 'deployed', '--data', '.drover']);
+    expect(path.code).toBe(2);
+    expect(path.err).toMatch(/‘\.drover’ is none\..*--data-dir/s);
     const more = join(here.dir, 'more.yaml');
     await writeFile(more, 'name: More\ntasks: { clean: { run: echo clean } }\n');
     expect(await json(here, ['add', 'goal-1', more, '--after', 'announce'])).toMatchObject({

@@ -22,6 +22,8 @@ function task(number: number, state: TaskState, more: Partial<TaskReport> = {}):
     state,
     needs: [],
     waitsFor: [],
+    gates: [],
+    heldBy: null,
     blockedBy: [],
     agent: null,
     claims: 0,
@@ -49,6 +51,7 @@ function goal(tasks: readonly TaskReport[]): GoalReport {
     title: 'A goal',
     project: 'default',
     state: 'OPEN',
+    paused: false,
     createdAt: NOW - 5_000,
     finishedAt: null,
     counts,
@@ -60,6 +63,25 @@ function goal(tasks: readonly TaskReport[]): GoalReport {
 }
 
 describe('a graph', () => {
+  it('tells which gate a task waits at, and what holds one up', () => {
+    const gate = { kind: 'approval', name: null, since: null, due: null } as const;
+    const lines = renderGraph(
+      goal([
+        task(1, 'PENDING', { heldBy: { kind: 'pause', of: 'project shop' }, queuedAt: NOW }),
+        task(2, 'PENDING', { heldBy: { kind: 'limit', of: 'key db' } }),
+        task(3, 'BACKLOG', { needs: ['task-1'], waitsFor: ['task-1'], gates: [gate] }),
+        task(4, 'BACKLOG', { gates: [{ ...gate, kind: 'signal', name: 'deployed' }] }),
+        task(5, 'BACKLOG', { gates: [{ ...gate, kind: 'timer', due: NOW }] }),
+      ]),
+      NOW,
+    ).join('\n');
+    expect(lines).toMatch(/task-1 .*held: project shop is paused/);
+    expect(lines).toMatch(/task-2 .*held: the limit of key db is used up/);
+    expect(lines).toMatch(/task-3 .*waits for name-1, approval/);
+    expect(lines).toMatch(/task-4 .*waits for signal deployed/);
+    expect(lines).toMatch(/task-5 .*waits until 1970-/);
+  });
+
   it('indents tasks below what they need, and tells what each waits for', () => {
     const lines = renderGraph(
       goal([

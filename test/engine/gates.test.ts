@@ -64,6 +64,63 @@ describe('a task that asks for approval', () => {
     await agree(drover);
   });
 
+  it('is asked about again when what was refused is tried again, and is told why it was', async () => {
+    const drover = await bed.start();
+    await telling(drover);
+    const last = { name: 'tell', capability: 'work', needs: ['deploy'] };
+    const goal = await drover.enqueue({ title: 'Again', tasks: [...plan, last] });
+    await drover.reject('task-2', 'mind the cache', { end: true });
+    expect((await goal.done()).state).toBe('SETTLED');
+    expect(await drover.retry('task-2', 'it minds')).toMatchObject({ asked: true });
+    await expect.poll(() => stateOf(goal, 'deploy')).toBe('BACKLOG');
+    expect(goal.report().tasks[1]).toMatchObject({ gates: [{ kind: 'approval' }] });
+    await expect.poll(() => inbox(drover)[0]).toMatchObject({ kind: 'approval', id: 'task-2' });
+    await agree(drover);
+    await drover.reject('task-2', 'still no', { end: true });
+    await goal.done();
+    await drover.retry('task-2');
+    await drover.approve('task-2');
+    const { state, tasks } = await goal.done();
+    expect(state).toBe('DONE');
+    expect(tasks[1]!.result).toMatchObject({ note: 'still no' });
+    await agree(drover);
+  });
+
+  it('as a plan that was refused is asked about again', async () => {
+    const drover = await bed.start();
+    await telling(drover);
+    const goal = await drover.enqueue({ title: 'Plan', approve: 'before', tasks: [plan[0]!] });
+    await drover.reject('goal-1', 'too dear', { end: true });
+    await goal.done();
+    expect(await drover.retry('task-1')).toMatchObject({ asked: true });
+    await expect.poll(() => inbox(drover)[0]).toMatchObject({ kind: 'approval', id: 'goal-1' });
+    await drover.approve('goal-1', 'cheaper now');
+    const { tasks } = await goal.done();
+    expect(tasks[0]!.result).toMatchObject({ note: 'cheaper now' });
+    await agree(drover);
+  });
+
+  it('tells a command what was said to it, too', async () => {
+    const drover = await bed.start();
+    await drover.agent('shell', 'shell');
+    const goal = await drover.enqueue({
+      title: 'Shell',
+      tasks: [
+        {
+          name: 'deploy',
+          capability: 'shell',
+          run: 'node -p "JSON.stringify([process.env.DROVER_NOTE, JSON.parse(process.env.DROVER_SIGNALS)])"',
+          approve: 'before',
+          wait: { signal: 'built' },
+        },
+      ],
+    });
+    await drover.approve('task-1', 'mind\nthe "cache"');
+    await drover.signal('goal-1', 'built', { version: 3 });
+    const { tasks } = await goal.done();
+    expect(tasks[0]!.result).toEqual(['mind\nthe "cache"', { built: { version: 3 } }]);
+  });
+
   it('is approved by promoting its gate in Bull Board, and the log says so', async () => {
     const drover = await bed.start();
     await telling(drover);

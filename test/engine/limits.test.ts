@@ -87,6 +87,62 @@ describe('a limit on a key', () => {
     await other.close();
   });
 
+  it('is the smallest that tasks say which use it or wait for it', async () => {
+    const drover = await bed.start();
+    const meter = new Meter();
+    const begun: string[] = [];
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const plan = (title: string, count: number, limit: number) => ({
+      title,
+      project: title,
+      tasks: Array.from({ length: count }, (_, index) => ({
+        name: `${title}${index}`,
+        capability: 'developer',
+        with: { key: 'db' },
+        concurrency: { key: 'db', limit },
+      })),
+    });
+    const strict = await drover.enqueue(plan('strict', 1, 1));
+    await drover.agent(
+      'developer',
+      async (task) => {
+        begun.push(task.name);
+        if (task.project === 'strict') await released;
+        await meter.run(['db'], 3);
+      },
+      { concurrency: 10 },
+    );
+    await expect.poll(() => begun).toEqual(['strict0']);
+    const loose = await drover.enqueue(plan('loose', 6, 3));
+    // All of them are put aside while the one runs that wants to be alone.
+    const held = () => loose.report().tasks.filter(({ heldBy }) => heldBy?.of === 'key db');
+    await expect.poll(() => held().length, { timeout: 10_000 }).toBe(6);
+    expect(begun).toEqual(['strict0']);
+    release();
+    await Promise.all([strict.done(), loose.done()]);
+    expect(begun).toHaveLength(7);
+    const { client } = drover.connection;
+    await expect.poll(() => client.exists(`${drover.prefix}:key-limits`)).toBe(0);
+    // Nobody is left who wanted less: the next ones have what they ask for.
+    const again = await drover.enqueue(plan('loose', 9, 3));
+    await again.done();
+    expect(meter.most.get('db')).toBe(3);
+  });
+
+  it('is one in a plan', async () => {
+    const drover = await bed.start();
+    const task = { capability: 'developer', concurrency: { key: 'db', limit: 2 } };
+    const other = { ...task, name: 'b', concurrency: { key: 'db' } };
+    const plan = { title: 'Two', tasks: [{ ...task, name: 'a' }, other] };
+    await expect(drover.enqueue(plan)).rejects.toMatchObject({
+      code: 'bad-plan',
+      message: expect.stringContaining('‘a’ and ‘b’ allow 2 and 1 of ‘db’ at once') as string,
+    });
+  });
+
   it('is free again after a failure, a decline and a wait for added tasks', async () => {
     const drover = await bed.start();
     let declined = false;
@@ -265,9 +321,15 @@ describe('what is paused', () => {
     await drover.pause({ goal: first.id });
     await drover.pause({ project: 'shop' });
     await drover.agent('developer', ({ name }) => void begun.push(name), { concurrency: 3 });
-    const isHeld = (): boolean[] =>
+    const heldFor = (): (string | null)[] =>
       [...drover.ledger.board.goal(first.id)!.tasks.values()].map(({ held }) => held);
-    await expect.poll(isHeld, { timeout: 10_000 }).toEqual([true, true, true]);
+    const reason = expect.stringMatching(/^paused:/) as string;
+    await expect.poll(heldFor, { timeout: 10_000 }).toEqual([reason, reason, reason]);
+    expect(first.report()).toMatchObject({
+      paused: true,
+      text: 'Paused: 0/3 tasks complete, 3 pending',
+      tasks: [{ heldBy: { kind: 'pause', of: first.id } }, {}, {}],
+    });
     await drover.resume({ goal: first.id });
     await expect
       .poll(() => [...drover.ledger.log.events({ types: ['task.held'] })].length, {

@@ -266,5 +266,5 @@ test('a key has one limit in a plan', () => {
     '    run: ls',
     '    concurrency: { key: db }',
   );
-  expect(linesOf(text)).toEqual(['7:5 task "c" allows 1 of "db" at once, and "a" allows 2']);
+  expect(linesOf(text)).toEqual(['7:5 task `c` allows 1 of `db` at once, and `a` allows 2']);
 });

@@ -44,6 +44,40 @@ const render = (goals: Record<string, GoalEntry>, previous?: string, seq = 5) =>
   renderState({ project: 'demo', seq, goals }, previous);
 
 describe('renderState', () => {
+  test('says what a task waits for, why it is held up, and that a goal is paused', () => {
+    const due = '2026-07-28T11:00:00.000Z';
+    const maker = new GoalMaker('goal-7', 'Release', [
+      taskSpec('task-1', { approve: 'before' }),
+      taskSpec('task-2', { wait: { until: due } }),
+      taskSpec('task-3', { wait: { signal: 'deployed' }, approve: 'before' }),
+      taskSpec('task-4', { concurrency: { key: 'db', limit: 1 } }),
+    ]);
+    maker.add({ type: 'task.assigned' }, 'task-4');
+    maker.add({ type: 'task.held', until: 'key:db' }, 'task-4');
+    maker.add({ type: 'goal.paused' });
+    const entry = describeGoal(maker.goal);
+    expect(entry).toMatchObject({
+      paused: true,
+      tasks: {
+        'task-1': { 'waits-for': 'approval' },
+        'task-2': { 'waits-for': `until ${due}` },
+        'task-3': { 'waits-for': 'approval, signal deployed' },
+        'task-4': { held: 'the limit of key db is used up' },
+      },
+    });
+    const text = render({ 'goal-7': entry });
+    expect(text).toContain('\n    paused: true\n');
+    expect(parseState(text).goals['goal-7']).toEqual(entry);
+    const short = { 'goal-7': summariseGoal(entry) };
+    expect(parseState(render(short)).goals).toEqual(short);
+    maker.add({ type: 'goal.resumed' }).add({ type: 'task.approved', via: 'person' }, 'task-1');
+    maker.add({ type: 'task.queued' }, 'task-4');
+    const later = describeGoal(maker.goal);
+    expect(later).not.toHaveProperty('paused');
+    expect(later.tasks!['task-1']).not.toHaveProperty('waits-for');
+    expect(later.tasks!['task-4']).not.toHaveProperty('held');
+  });
+
   test('shows a goal as a person would write it', () => {
     const { goal } = sample()
       .complete('task-1', { files: 3, note: 'a: b' })

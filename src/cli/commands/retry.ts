@@ -17,7 +17,11 @@ export const retryCommand = defineDroverCommand({
   ],
   run: ({ args, globals }) =>
     ask(globals, async (desk) => {
-      await desk.retry(args.task, args.why, { fromScratch: args['from-scratch'] });
-      return [{ retried: args.task }, `${args.task} is tried again.`];
+      const { task, why } = args;
+      const { asked } = await desk.retry(task, why, { fromScratch: args['from-scratch'] });
+      const text = asked
+        ? `${task} was refused before it began, and is asked about again: \`drover approve ${task}\`.`
+        : `${task} is tried again.`;
+      return [{ retried: task, asked }, text];
     }),
 });

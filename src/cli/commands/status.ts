@@ -6,6 +6,7 @@ import { isFinal } from '../../core/task-state.js';
 import { Durations, type Kind, type Learned } from '../../projections/durations.js';
 import { type Estimate, estimate } from '../../projections/estimate.js';
 import { type GoalReport, reportOf } from '../../projections/report.js';
+import { listPauses, type Pause } from '../../projections/pauses.js';
 import { listSchedules } from '../../projections/schedules.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
@@ -15,14 +16,18 @@ import { type RunningSupervisor, runningSupervisor } from '../presence.js';
 import { readGoalView, resolveId } from '../reading.js';
 import { formatDuration } from '../render/duration.js';
 import { briefEstimate, estimateLine } from '../render/estimate.js';
+import { isReached } from '../render/goal-report.js';
 import { renderGraph } from '../render/graph.js';
 import { paint } from '../render/paint.js';
+import { namesOf, waitWords } from '../render/task-row.js';
 import { cell, renderTable } from '../render/table.js';
 import { oneLine } from '../render/text.js';
 import { agentsOffering } from '../agents-offering.js';
 
 /** Finished goals that the overview still names. */
 const RECENT = 5;
+/** Tasks at gates that the overview names. */
+const WAITING = 20;
 
 export const statusCommand = defineDroverCommand({
   name: 'status',
@@ -62,18 +67,24 @@ async function showGoal(
   supervisor: RunningSupervisor | undefined,
   globals: Globals,
 ): Promise<void> {
-  const report = reportOf(goal);
+  const pauses = listPauses(log.db).filter(
+    ({ kind, name }) =>
+      (kind === 'project' && name === goal.project) ||
+      (kind === 'capability' && needsCapability(goal, name)),
+  );
+  const report = reportOf(goal, pauses);
   const agents = await agentsFor([report], supervisor, globals);
   const waitingFor = absent([report], agents);
   const estimated = estimatorFor(log, agents)(goal);
   if (globals.json) {
     const answer = { ...report, estimate: estimated, supervisor: supervisorJson(supervisor) };
-    printJson({ ...answer, waitingFor });
+    printJson({ ...answer, waitingFor, pauses });
     return;
   }
   const width = process.stdout.isTTY ? process.stdout.columns : undefined;
   for (const line of renderGraph(report, Date.now(), { width })) print(line);
   if (report.state !== 'OPEN') return;
+  showPauses(pauses);
   print(paint('gray', estimateLine(estimated)));
   showObstacles(supervisor, waitingFor);
 }
@@ -85,7 +96,8 @@ async function showOverview(
 ): Promise<void> {
   const unfinished = listGoals(log.db, { states: ['OPEN', 'SETTLED'] }).toReversed();
   const views = unfinished.map(({ id }) => readGoalView(log, id));
-  const reports = views.map(reportOf);
+  const pauses = listPauses(log.db);
+  const reports = views.map((view) => reportOf(view, pauses));
   const recent = listGoals(log.db, { states: ['DONE', 'CANCELLED'], limit: RECENT });
   const agents = await agentsFor(reports, supervisor, globals);
   const waitingFor = absent(reports, agents);
@@ -114,7 +126,12 @@ async function showOverview(
       estimate: estimates.get(goal.goal),
     }));
     const about = { supervisor: supervisorJson(supervisor), goals, recent, schedules };
-    printJson({ ...about, attention, waitingFor });
+    const waiting = reports.flatMap((report) =>
+      report.tasks
+        .filter(isReached)
+        .map(({ id, name, gates }) => ({ goal: report.goal, task: id, name, gates })),
+    );
+    printJson({ ...about, attention, waitingFor, waiting, pauses });
     return;
   }
   print(supervisorLine(supervisor, globals));
@@ -141,6 +158,8 @@ async function showOverview(
   for (const { name, remark } of schedules) {
     if (remark !== null) print(paint('yellow', `Schedule ${name}: ${oneLine(remark)}`));
   }
+  showPauses(pauses);
+  showWaiting(reports);
   if (attention.length === 0) return;
   print();
   print(paint('red', 'Waits for a person:'));
@@ -157,6 +176,38 @@ async function showOverview(
     ),
   );
 }
+
+/** Goals say so themselves. */
+function showPauses(pauses: readonly Pause[]): void {
+  for (const { kind, name, time, why } of pauses) {
+    const since = formatDuration(Date.now() - time);
+    const reason = why === null ? '' : `: ${oneLine(why)}`;
+    const hint = `\`drover resume --${kind} ${name}\` lets it go on.`;
+    print(paint('yellow', `The ${kind} ${name} is paused since ${since}${reason}. ${hint}`));
+  }
+}
+
+/** What nothing keeps but a person, a signal or a time. */
+function showWaiting(reports: readonly GoalReport[]): void {
+  const lines = reports.flatMap((report) => {
+    const nameOf = namesOf(report);
+    return report.tasks
+      .filter(isReached)
+      .map(
+        (task) =>
+          `  ◷ ${report.goal} ${task.id} ${oneLine(task.name)}: waits ${waitWords(task, nameOf)}`,
+      );
+  });
+  if (lines.length === 0) return;
+  print();
+  for (const line of lines.slice(0, WAITING)) print(line);
+  if (lines.length > WAITING) print(`  … and ${lines.length - WAITING} more`);
+}
+
+const needsCapability = (goal: GoalView, capability: string): boolean =>
+  [...goal.tasks.values()].some(
+    ({ spec, state }) => spec.capability === capability && !isFinal(state),
+  );
 
 function supervisorLine(supervisor: RunningSupervisor | undefined, { dataDir }: Globals): string {
   if (!supervisor) return `No supervisor runs on ${dataDir}; \`drover up\` starts one.`;

@@ -1,5 +1,6 @@
 /** Events of the log in words. */
 import { type Event, type LoggedEvent, WORK_STEP } from '../../core/events.js';
+import { heldBy, holdText } from '../../core/hold.js';
 import { formatDuration, formatDateTime, formatTime } from './duration.js';
 import { limitWords } from './limit-words.js';
 import { paint, type Style } from './paint.js';
@@ -202,8 +203,7 @@ const dueAt = (due: number | null): string =>
   due === null ? ' by hand' : ` at ${formatDateTime(due)}`;
 
 function heldWords(until: string | undefined): string {
-  const [, paused] = /^paused:(.*)$/.exec(until ?? '') ?? [];
-  return paused === undefined ? `the limit of ${until} is used up` : `${paused} is paused`;
+  return until === undefined ? 'something holds it up' : holdText(heldBy(until));
 }
 
 /** Commands may be whole scripts. */

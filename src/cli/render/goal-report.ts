@@ -1,8 +1,9 @@
 /** The report at a goal's end, as the interface agent gives it: the result, what went wrong, what to try next. */
-import type { GoalReport } from '../../projections/report.js';
+import { holdText } from '../../core/hold.js';
+import type { GoalReport, TaskReport } from '../../projections/report.js';
 import { formatDuration } from './duration.js';
 import { paint } from './paint.js';
-import { namesOf } from './task-row.js';
+import { namesOf, waitWords } from './task-row.js';
 import { oneLine } from './text.js';
 
 const STYLES = { DONE: 'green', SETTLED: 'red', CANCELLED: 'yellow', OPEN: 'cyan' } as const;
@@ -25,8 +26,24 @@ export function renderReport(report: GoalReport): string[] {
       ({ id, name, blockedBy }) =>
         `  ⊘ ${id} ${oneLine(name)}: blocked by ${blockedBy.map(nameOf).join(', ')}`,
     );
-  return [paint([STYLES[state], 'bold'], `${text}${took}`), ...some(failed), ...some(blocked)];
+  const waiting = tasks
+    .filter(isReached)
+    .map((task) => `  ◷ ${task.id} ${oneLine(task.name)}: waits ${waitWords(task, nameOf)}`);
+  const held = tasks.flatMap(({ id, name, heldBy }) =>
+    heldBy ? [`  ◷ ${id} ${oneLine(name)}: held, ${holdText(heldBy)}`] : [],
+  );
+  return [
+    paint([STYLES[state], 'bold'], `${text}${took}`),
+    ...some(failed),
+    ...some(blocked),
+    ...some(waiting),
+    ...some(held),
+  ];
 }
+
+/** True where nothing but gates keeps a task. */
+export const isReached = ({ waitsFor, gates, blockedBy }: TaskReport): boolean =>
+  gates.length > 0 && waitsFor.length === 0 && blockedBy.length === 0;
 
 function some(lines: readonly string[]): string[] {
   if (lines.length <= NAMED) return [...lines];

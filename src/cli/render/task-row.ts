@@ -1,6 +1,8 @@
 /** One task on one line: symbol, id, name, capability, and what there is to know about it now. */
+import { gateText } from '../../core/gates.js';
+import { holdText } from '../../core/hold.js';
 import type { GoalReport, TaskReport } from '../../projections/report.js';
-import { formatDuration } from './duration.js';
+import { formatDateTime, formatDuration } from './duration.js';
 import type { Style } from './paint.js';
 import { type Cell, cell } from './table.js';
 import { oneLine } from './text.js';
@@ -55,6 +57,13 @@ export function lookOf(task: TaskReport): Look {
 
 export type NameOf = (id: string) => string;
 
+/** What a task in the backlog waits for: names of needs, an approval, a signal, a time; a time alone reads `until …`. */
+export function waitWords({ waitsFor, gates }: TaskReport, nameOf: NameOf): string {
+  const parts = [...waitsFor.map(nameOf), ...gates.map((gate) => gateText(gate, formatDateTime))];
+  const words = parts.join(', ');
+  return words.startsWith('until ') ? words : `for ${words}`;
+}
+
 /** Names of a goal's tasks by id. */
 export function namesOf({ tasks }: GoalReport): NameOf {
   const names = new Map(tasks.map(({ id, name }) => [id, oneLine(name)]));
@@ -80,10 +89,11 @@ function remarkOn(task: TaskReport, look: Look, nameOf: NameOf, now: number): st
   const list = (ids: readonly string[]): string => ids.map(nameOf).join(', ');
   switch (look) {
     case 'backlog':
-      return `waits for ${list(task.waitsFor)}`;
+      return `waits ${waitWords(task, nameOf)}`;
     case 'blocked':
       return `blocked by ${list(task.blockedBy)}`;
     case 'pending':
+      if (task.heldBy) return `held: ${holdText(task.heldBy)}`;
       return task.queuedAt === null ? '' : `queued ${formatDuration(now - task.queuedAt)}`;
     case 'backoff':
       return `retry in ${formatDuration(Math.max(0, task.retryAt! - now))} after ${attemptsOf(task)}: ${oneLine(task.error ?? '')}`;

@@ -1,6 +1,11 @@
-/** `retry`: a failed task gets all its attempts again. */
+/**
+ * `retry`: a failed task gets all its attempts again. One that a person refused is asked about again: that somebody
+ * wants it tried is not the agreement that its plan asks for.
+ */
 import { z } from 'zod';
 import { DroverError } from '../../core/errors.js';
+import { isRefused } from '../../core/goal.js';
+import { reopenEvents, withDescendants } from './reopen.js';
 import { because, defineRule, eventOn, taskIdSchema, whySchema } from './rule.js';
 
 export const retryRule = defineRule({
@@ -25,10 +30,16 @@ export const retryRule = defineRule({
         `See \`drover status ${goal.id}\`.`,
       );
     }
-    if (task.openNeeds > 0) {
+    if (isRefused(task) && !task.released) {
+      return {
+        events: reopenEvents(goal, withDescendants(goal, [id]), { why }, situation),
+        decision: { goal: goal.id, task: id, fromScratch, asked: true },
+      };
+    }
+    if (task.openNeeds > 0 || isRefused(task)) {
       throw new DroverError(
         'conflict',
-        `${id} was ended before everything that it waits for was there.`,
+        `${id} was ended before it began.`,
         `Let it begin anew with \`drover rerun ${id}\`.`,
       );
     }
@@ -39,7 +50,7 @@ export const retryRule = defineRule({
     } as const;
     return {
       events: [eventOn(goal, situation, event, id)],
-      decision: { goal: goal.id, task: id, fromScratch },
+      decision: { goal: goal.id, task: id, fromScratch, asked: false },
     };
   },
 });

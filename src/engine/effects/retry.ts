@@ -1,11 +1,17 @@
 /** A retried task's job goes back into its queue. */
 import type { DecisionOn } from '../decisions/decide.js';
 import type { EffectParts } from './effect.js';
+import { steerEffect } from './steer.js';
 
 export async function retryEffect(
-  { recording, reconciler }: EffectParts,
+  parts: EffectParts,
   decision: DecisionOn<'retry'>,
 ): Promise<void> {
+  if (decision.asked) {
+    await steerEffect(parts, decision);
+    return;
+  }
+  const { recording, reconciler } = parts;
   const goal = recording.board.goal(decision.goal)!;
   const task = goal.tasks.get(decision.task)!;
   // A command that is delivered again finds the task further on.
