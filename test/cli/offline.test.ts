@@ -102,7 +102,7 @@ describe('without a supervisor', () => {
       expect(code).toBe(2);
       return err;
     };
-    expect(await refused('cancel', '7')).toContain('must be a goal such as goal-7');
+    expect(await refused('cancel', '7')).toContain('is no goal and no task');
     expect(await refused('cancel', 'goal-7')).toContain('There is no goal-7');
     expect(await refused('retry', 'goal-1')).toContain('must be a task such as task-123');
     expect(await refused('retry', 'task-1')).toContain('only a failed task can be retried');

@@ -1,6 +1,6 @@
 /** `drover cancel`: gives a goal or a task up. */
 import { DroverError } from '../../core/errors.js';
-import { isGoalId } from '../../core/ids.js';
+import { isGoalId, isTaskId } from '../../core/ids.js';
 import { ask, WHY } from '../asking.js';
 import { defineDroverCommand } from '../command.js';
 
@@ -23,6 +23,10 @@ export const cancelCommand = defineDroverCommand({
     { run: 'drover cancel goal-7 --why "no longer needed"', what: 'Notes the reason in the log.' },
   ],
   run({ args: { id, only, skip, why }, globals }) {
+    if (!isGoalId(id) && !isTaskId(id)) {
+      const remedy = 'Write an id such as goal-7 or task-123; `drover goals` lists them.';
+      throw new DroverError('bad-input', `‘${id}’ is no goal and no task.`, remedy);
+    }
     if ((only || skip) && isGoalId(id)) {
       throw new DroverError('bad-input', '--only and --skip are for tasks.', 'Name a task.');
     }
