@@ -10,9 +10,11 @@ import * as recorder from './recorder.mjs';
 import * as restart from './restart.mjs';
 import * as schedule from './schedule.mjs';
 import * as throughput from './throughput.mjs';
+import * as train from './train.mjs';
 
 const benchmarks = {
   integrate,
+  train,
   throughput,
   latency,
   recorder,

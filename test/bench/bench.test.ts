@@ -42,6 +42,22 @@ function figuresOf(...args: string[]): z.infer<typeof resultSchema> {
 }
 
 describe('benchmarks', { timeout: 120_000 }, () => {
+  it('train saves check runs, and lands what it lands one by one', () => {
+    const { ratio, figures } = figuresOf('train', '--tasks', '2', '--check', '10', '--files', '5');
+    expect(ratio).toBeGreaterThan(0);
+    expect(figures).toMatchObject({
+      'culprits 0': { 'runs together': 1, 'runs one by one': 2 },
+      'culprits 1': { 'runs together': 2, 'runs one by one': 2 },
+    });
+  });
+
+  it('integrate compares with git merge', () => {
+    const size = ['--files', '100', '--tasks', '3', '--rounds', '1'];
+    const { ratio, figures } = figuresOf('integrate', ...size);
+    expect(ratio).toBeGreaterThan(0);
+    expect(figures).toMatchObject({ drover: expect.any(Number), git: expect.any(Number) });
+  });
+
   it('throughput compares with plain BullMQ', () => {
     const { ratio, figures } = figuresOf('throughput', '--goals', '2', '--rounds', '1');
     expect(ratio).toBeGreaterThan(0);

@@ -1,4 +1,6 @@
 /** The projects of this machine: their repositories, and the settings that count for their tasks. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { DroverError } from '../../core/errors.js';
 import type { Environment } from '../../workspace/git.js';
 import { openProject } from '../../workspace/project.js';
@@ -28,6 +30,9 @@ export class Projects {
     { location: string; opened: Promise<Repository> }
   >();
 
+  /** Folders of Drover's own repositories that were found to be whole. */
+  private readonly own = new Map<string, string>();
+
   constructor(private readonly place: ProjectsPlace) {}
 
   /**
@@ -35,7 +40,7 @@ export class Projects {
    * @throws DroverError `bad-input` where there are no projects, and what registrations and git's door throw
    */
   async open(name: string): Promise<OpenProject> {
-    const { projectsDir, environment } = this.place;
+    const { projectsDir } = this.place;
     if (projectsDir === null) {
       throw new DroverError(
         'bad-input',
@@ -44,11 +49,20 @@ export class Projects {
       );
     }
     const registration = await readRegistration(projectsDir, name);
-    const location =
-      registration?.repository ?? (await openProject(projectsDir, name, { environment })).dir;
+    const location = registration?.repository ?? (await this.ownFolder(projectsDir, name));
     const repository = await this.repository(name, location, registration?.base);
     const settings = await readBaseSettings(repository, registration?.settings);
     return { repository, settings, isOwn: registration === undefined };
+  }
+
+  /** Looked at once, and again where its repository is gone: git's look costs more than all that follows. */
+  private async ownFolder(projectsDir: string, name: string): Promise<string> {
+    const known = this.own.get(name);
+    if (known !== undefined && existsSync(join(known, '.git'))) return known;
+    const { environment } = this.place;
+    const { dir } = await openProject(projectsDir, name, { environment });
+    this.own.set(name, dir);
+    return dir;
   }
 
   /** Opened once: it costs some calls of git, and hardly ever changes. */
