@@ -22,12 +22,19 @@ const task = (name: string, more: Partial<PlannedTaskInput> = {}): PlannedTaskIn
   ...more,
 });
 
+type Request = readonly [method: string, ...given: unknown[]];
+
 interface Case {
   readonly what: string;
   readonly plan: readonly PlannedTaskInput[];
   /** What the tasks are when the request is made. */
   readonly before: Readonly<Record<string, TaskState>>;
-  readonly request: readonly [method: string, ...given: unknown[]];
+  readonly request: Request;
+  /** Made before, of a supervisor that lives on, and afterwards, of the one that comes next. */
+  readonly prepare?: readonly Request[];
+  readonly next?: readonly Request[];
+  /** A task that has been put aside when the request is made. */
+  readonly held?: string;
   /** Where Redis is told. */
   readonly points: readonly CrashPlan['point'][];
   readonly after: Readonly<Record<string, TaskState>>;
@@ -101,10 +108,57 @@ const cases: readonly Case[] = [
   },
 ];
 
+const waiting = [task('a'), task('b', { needs: ['a'], wait: { signal: 'go' } }), chain[2]!];
+const go: Request = ['signal', 'goal-1', 'go', 1];
+
+/** What is told to Redis alone, or to workers: dying before that is what could lose it. */
+const told: readonly Case[] = [
+  {
+    what: 'a resume',
+    plan: waiting,
+    before: { a: 'DONE', b: 'PENDING' },
+    prepare: [['pause', { goal: 'goal-1' }], go],
+    held: 'b',
+    request: ['resume', { goal: 'goal-1' }],
+    points: [],
+    after: done,
+  },
+  {
+    what: 'an edit',
+    plan: waiting,
+    before: { a: 'DONE', b: 'BACKLOG' },
+    request: ['edit', 'task-2', { with: { steps: 2, ms: 5 } }],
+    next: [go],
+    points: [],
+    after: done,
+    runs: { b: 2 },
+  },
+  {
+    what: 'added tasks',
+    plan: waiting,
+    before: { a: 'DONE', b: 'BACKLOG' },
+    request: ['addTasks', 'goal-1', [task('d', { needs: ['c'] })], { key: 'once' }],
+    next: [go],
+    points: [],
+    after: { ...done, d: 'DONE' },
+    runs: { d: 1 },
+  },
+  {
+    what: 'a retry of what was refused',
+    plan: [task('a'), task('b', { needs: ['a'], approve: 'before' }), chain[2]!],
+    before: { a: 'DONE', b: 'FAILED' },
+    prepare: [['reject', 'task-2', 'no', { end: true }]],
+    request: ['retry', 'task-2'],
+    next: [['approve', 'task-2']],
+    points: ['before:addBulk', 'after:addBulk'],
+    after: done,
+  },
+];
+
 const recorded: readonly CrashPlan['point'][] = ['before:commit', 'after:commit'];
-const all = cases.flatMap((one) =>
-  [...recorded, ...one.points].map((point) => ({ ...one, point })),
-);
+const points = (some: readonly Case[], always: readonly CrashPlan['point'][]) =>
+  some.flatMap((one) => [...always, ...one.points].map((point) => ({ ...one, point })));
+const all = [...points(cases, recorded), ...points(told, ['after:commit'])];
 
 const statesOf = (scene: Scene): Record<string, TaskState> => {
   const log = Log.read(scene.dataDir);
@@ -116,21 +170,37 @@ const statesOf = (scene: Scene): Record<string, TaskState> => {
   }
 };
 
+const heldOf = (scene: Scene): string[] => {
+  const log = Log.read(scene.dataDir);
+  try {
+    const tasks = [...(loadGoal(log.db, 'goal-1')?.tasks.values() ?? [])];
+    return tasks.flatMap(({ spec, held }) => (held === null ? [] : spec.name));
+  } finally {
+    log.close();
+  }
+};
+
 const holds = (states: Record<string, TaskState>, wanted: Readonly<Record<string, TaskState>>) =>
   Object.entries(wanted).every(([name, state]) => states[name] === state);
 
 describe('the supervisor', () => {
-  it.each(all)('dies at $point of $what', async ({ plan, before, request, point, after, runs }) => {
+  it.each(all)('dies at $point of $what', async (one) => {
+    const { plan, before, prepare = [], held, request, next = [], point, after, runs } = one;
     const scene = await set();
     const first = await scene.supervisor({ timing: QUICK, agents: {} });
     await first.ask('enqueue', { title: 'Steer', tasks: plan });
+    if (prepare.length > 0) await until(() => statesOf(scene)['a'] === 'DONE');
+    for (const each of prepare) await first.ask('control', each);
     await until(() => holds(statesOf(scene), before));
+    // What is still to be recorded of it would be the commit to die at.
+    if (held !== undefined) await until(() => heldOf(scene).includes(held));
     await first.ask('crashAt', { point });
     first.send({ ask: -1, action: 'control', input: request });
     await first.exited;
     expect(first.signalCode).toBe('SIGKILL');
     const second = await scene.supervisor({ timing: QUICK, agents: {} });
     if (point === 'before:commit') await second.ask('control', request);
+    for (const each of next) await second.ask('control', each);
     const forked = request.some(
       (part) => part !== null && typeof part === 'object' && 'fork' in part,
     );
@@ -155,7 +225,7 @@ function runsOf(scene: Scene): Record<string, number> {
   try {
     const names = new Map<string, string>();
     for (const { event, task: id } of log.events()) {
-      if (event.type === 'goal.planned')
+      if (event.type === 'goal.planned' || event.type === 'plan.grown')
         for (const spec of event.tasks) names.set(spec.id, spec.name);
       if (event.type !== 'step.done') continue;
       const name = names.get(id!)!;
@@ -172,7 +242,8 @@ function expectedRuns(plan: Case['plan'], runs: Case['runs'] = {}): Record<strin
     name,
     input?.['steps'] === 0 ? 0 : (runs[name] ?? 1),
   ]);
-  return Object.fromEntries(entries.filter(([, count]) => count > 0));
+  const counts = { ...Object.fromEntries(entries), ...runs };
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }
 
 const settled = (scene: Scene, plan: Case['plan'], runs: Case['runs']): boolean =>
