@@ -112,7 +112,8 @@ describe('the command line', () => {
       expect({ command, code }).toEqual({ command, code: 0 });
       for (const option of options) expect(out, `drover ${command}`).toContain(option);
     }
-  });
+    // A process for each command.
+  }, 120_000);
 
   it('is in the README as a whole, exit codes included', () => {
     for (const command of Object.keys(COMMANDS))
