@@ -89,13 +89,15 @@ export class Streams {
    */
   async gaps(cursors: ReadonlyMap<string, string>): Promise<string[]> {
     const pipeline = this.client.pipeline();
-    for (const [queue, entry] of cursors) {
+    // Queues may be added to the map while Redis is asked.
+    const asked = [...cursors];
+    for (const [queue, entry] of asked) {
       const stream = streamKey(this.prefix, queue);
       if (entry === NOTHING_READ) pipeline.xinfo('STREAM', stream);
       else pipeline.xrange(stream, entry, entry);
     }
     const replies = (await pipeline.exec()) ?? [];
-    return [...cursors].flatMap(([queue, entry], index) => {
+    return asked.flatMap(([queue, entry], index) => {
       const [error, reply] = replies[index]!;
       // A stream that does not exist yet has lost nothing.
       if (error || !Array.isArray(reply)) return [];
