@@ -6,7 +6,7 @@
  * before that is submitted).
  */
 import { asError } from '../core/errors.js';
-import { listSchedules, loadSchedule, schedulesBehind } from '../projections/schedules.js';
+import { listSchedules, loadSchedule, prepareSchedulesBehind } from '../projections/schedules.js';
 import type { RedisClient } from '../queues/connection.js';
 import { ScheduleQueue, startScheduleWorker } from '../queues/schedules.js';
 import type { WorkerTiming } from '../queues/worker.js';
@@ -26,7 +26,10 @@ export class ScheduleKeeper {
   private readonly queue: ScheduleQueue;
   private worker: { close: (force?: boolean) => Promise<void> } | undefined;
 
+  private readonly behind;
+
   constructor(private readonly options: KeeperOptions) {
+    this.behind = prepareSchedulesBehind(options.recording.log.db);
     this.queue = new ScheduleQueue(options.client, options.prefix);
   }
 
@@ -60,8 +63,8 @@ export class ScheduleKeeper {
 
   /** A goal has ended: a firing may have waited for it. */
   ended(goal: string): void {
-    const { recording, fire, onError } = this.options;
-    for (const name of schedulesBehind(recording.log.db, goal)) {
+    const { fire, onError } = this.options;
+    for (const name of this.behind(goal)) {
       fire(name).catch((error: unknown) => onError(asError(error)));
     }
   }

@@ -23,6 +23,7 @@ import { type DecisionOn, isRequest, noCommand, type RequestName } from './decis
 import type { Enqueued } from './decisions/enqueue.js';
 import { capabilitiesOf, type EffectParts } from './effects/effect.js';
 import { EFFECTS } from './effects/effects.js';
+import { enqueueEffect } from './effects/enqueue.js';
 import { findOutcomes, Reconciler, type ReconcileParts } from './reconcile.js';
 import type { Recording } from './recording/recording.js';
 import type { ChangedGoal } from './recording/recording-thread.js';
@@ -188,26 +189,35 @@ export class Supervisor {
     by: string,
     id?: string,
   ): Promise<DecisionOn<N>> {
-    // The rule of this name made the decision.
-    const decision = (await this.options.recording.decide({
-      name,
-      input,
-      by,
-      id,
-    })) as DecisionOn<N>;
+    const decision = await this.decide(name, input, by, id);
     await EFFECTS[name](this.parts, decision);
     return decision;
   }
 
   async enqueue(input: unknown, by: string, id?: string): Promise<Enqueued> {
-    const { goal: enqueued, created } = await this.request('enqueue', input, by, id);
-    const goal = this.options.recording.board.goal(enqueued)!;
+    const decision = await this.decide('enqueue', input, by, id);
+    // Read once for both the effect and the answer.
+    const goal = await enqueueEffect(this.parts, decision);
     const waitingFor: string[] = [];
     for (const capability of capabilitiesOf(goal)) {
       if (!(await this.parts.jobs.hasWorkers(capability))) waitingFor.push(capability);
     }
     const tasks = [...goal.tasks.values()].map(({ spec }) => [spec.name, spec.id]);
-    return { goal: goal.id, created, tasks: Object.fromEntries(tasks), waitingFor };
+    return {
+      goal: goal.id,
+      created: decision.created,
+      tasks: Object.fromEntries(tasks),
+      waitingFor,
+    };
+  }
+
+  private async decide<N extends RequestName>(
+    name: N,
+    input: unknown,
+    by: string,
+    id: string | undefined,
+  ): Promise<DecisionOn<N>> {
+    return this.options.recording.decide({ name, input, by, id });
   }
 
   /** @param force leaves what runs to the next start. */

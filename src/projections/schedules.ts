@@ -27,14 +27,15 @@ export function loadSchedule(db: Database, name: string): ScheduleView | undefin
   return db.select().from(schedules).where(eq(schedules.name, name)).get();
 }
 
-/** Schedules with firings that wait for this goal. */
-export const schedulesBehind = (db: Database, goal: string): string[] =>
-  db
+/** Finds the schedules with firings that wait for a goal. Prepared once, because every goal's end asks. */
+export function prepareSchedulesBehind(db: Database): (goal: string) => string[] {
+  const behind = db
     .select({ name: schedules.name })
     .from(schedules)
-    .where(and(eq(schedules.lastGoal, goal), ne(schedules.queued, sql`'[]'`)))
-    .all()
-    .map(({ name }) => name);
+    .where(and(eq(schedules.lastGoal, sql.placeholder('goal')), ne(schedules.queued, sql`'[]'`)))
+    .prepare();
+  return (goal) => behind.all({ goal }).map(({ name }) => name);
+}
 
 /** All schedules by name. */
 export const listSchedules = (db: Database): ScheduleView[] =>

@@ -56,9 +56,12 @@ export class Flows {
   ) {
     this.producer = new FlowProducer({ connection: client, prefix });
     this.producer.on('error', () => undefined);
-    // It looks for deduplication, which is never asked for here, by a recursion that a chain of 9,000 tasks
-    // overflows.
-    Object.assign(this.producer, { validateFlowJobs: () => undefined });
+    Object.assign(this.producer, {
+      // It looks for deduplication, which is never asked for here, by a recursion that a chain of 9,000 tasks
+      // overflows.
+      validateFlowJobs: () => undefined,
+      queueFromNode: rememberQueues(this.producer),
+    });
   }
 
   /** Adds the trees in one transaction: all of their jobs are there afterwards, or none. */
@@ -102,4 +105,17 @@ export class Flows {
       },
     };
   }
+}
+
+/** BullMQ makes an object of all of a queue's keys for each job that it adds; one for each queue does as well. */
+function rememberQueues(producer: FlowProducer): (node: FlowJob, prefix: string) => unknown {
+  const { queueFromNode } = producer as unknown as {
+    queueFromNode: (node: FlowJob, prefix: string) => unknown;
+  };
+  const known = new Map<string, unknown>();
+  return (node, prefix) => {
+    const queue = known.get(node.queueName) ?? queueFromNode.call(producer, node, prefix);
+    known.set(node.queueName, queue);
+    return queue;
+  };
 }

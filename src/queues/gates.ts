@@ -2,20 +2,17 @@
  * The engine's two queues that tie a graph's trees together: relays and gates (docs/adr/0003-graph-to-trees.md).
  *
  * A relay opens the gates of its task's further dependents. `promote()` would hand each gate to an idle worker
- * first, one hop of about a millisecond more; here the relay's worker takes the gates itself and completes
- * them in the same round trip. A gate that somebody promoted in Bull Board is completed by the gates' worker,
- * and so is one whose relay died between taking and completing it: it is active without a lock, which is what
- * BullMQ calls stalled.
+ * first, one hop of about a millisecond more; here the relay's worker completes the gates itself, all in one script.
+ * A gate that somebody promoted in Bull Board is completed by the gates' worker.
  *
- * Invariants kept here: 4 (a gate is completed once: whoever takes it out of the delayed set owns it).
+ * Invariants kept here: 4 (a gate is completed once: it is taken and completed by one script).
  */
 import { type Job, Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { GATE_KINDS } from '../core/ids.js';
-import { asError } from '../core/errors.js';
 import type { Json } from '../core/plan.js';
-import { type Finish, finisher, OUTCOME, type Relayed } from './complete.js';
+import { type Finish, finisher, OUTCOME } from './complete.js';
 import { jobKey } from './keys.js';
 import type { WorkerTiming } from './worker.js';
 
@@ -37,8 +34,8 @@ export class Gates {
     await this.finish.complete(this.queue, gates, result);
   }
 
-  /** Opens a relay's gates with the result of its task. */
-  async relay(relay: string, gates: readonly string[]): Promise<Relayed> {
+  /** Opens a relay's gates with the result of its task, and returns that. */
+  relay(relay: string, gates: readonly string[]): Promise<Json> {
     const processed = `${jobKey(this.prefix, 'relays', relay)}:processed`;
     return this.finish.relay(this.queue, gates, processed);
   }
@@ -85,11 +82,7 @@ export function startEngineWorkers(
   };
   const relay = async (job: Job): Promise<Json> => {
     const { gates: opens } = job.data as { gates: string[] };
-    const { result, opened: done } = await gates.relay(job.id!, opens);
-    // Not waited for, so that the relay's own completion leaves with those of the gates. One that is lost is a gate
-    // without a lock, which the gates' worker completes.
-    done.catch((error: unknown) => onError(asError(error)));
-    return result;
+    return gates.relay(job.id!, opens);
   };
   const gate = async (job: Job): Promise<Json> => {
     const outcome = await client.hget(jobKey(prefix, 'gates', job.id!), OUTCOME);

@@ -51,7 +51,7 @@ const cases: readonly Case[] = [
     plan: [task('a'), task('b', { needs: ['a'], approve: 'before' }), chain[2]!],
     before: { a: 'DONE', b: 'BACKLOG' },
     request: ['approve', 'task-2'],
-    points: ['before:droverTake', 'after:droverTake', 'after:moveToFinished'],
+    points: ['before:droverComplete', 'after:droverComplete'],
     after: done,
   },
   {
@@ -59,7 +59,7 @@ const cases: readonly Case[] = [
     plan: [task('a'), task('b', { needs: ['a'], wait: { signal: 'go' } }), chain[2]!],
     before: { a: 'DONE', b: 'BACKLOG' },
     request: ['signal', 'goal-1', 'go', 1],
-    points: ['before:droverTake', 'after:droverTake'],
+    points: ['before:droverComplete', 'after:droverComplete'],
     after: done,
   },
   {

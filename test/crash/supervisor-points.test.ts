@@ -40,8 +40,8 @@ describe('the supervisor, at work', () => {
     ['when a batch is recorded', diamond, { point: 'after:commit', skip: 3 }],
     ['before it trims what is recorded', PLANS.chain(6, { ms: 200 }), { point: 'before:xtrim' }],
     ['when it has trimmed', PLANS.chain(6, { ms: 200 }), { point: 'after:xtrim' }],
-    ['before a relay opens its gates', diamond, { point: 'before:droverTakeResult' }],
-    ['when a relay has taken its gates', diamond, { point: 'after:droverTakeResult' }],
+    ['before a relay opens its gates', diamond, { point: 'before:droverComplete' }],
+    ['when a relay has opened its gates', diamond, { point: 'after:droverComplete' }],
     [
       'before a relay is completed',
       diamond,

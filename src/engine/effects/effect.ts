@@ -17,7 +17,7 @@ export interface EffectParts extends ReconcileParts {
  * Carries a recorded decision out. It may be called again, for a command that is delivered twice; where it was never
  * called, reconciling at the next start does the same.
  */
-export type Effect<D extends Decision> = (parts: EffectParts, decision: D) => Promise<void>;
+export type Effect<D extends Decision> = (parts: EffectParts, decision: D) => Promise<unknown>;
 
 /**
  * Submits those of a goal's jobs that Redis does not hold.

@@ -1,10 +1,14 @@
 /** A goal that was asked for is submitted. */
+import type { GoalView } from '../../core/goal.js';
 import type { DecisionOn } from '../decisions/decide.js';
 import { type EffectParts, submit } from './effect.js';
 
+/** @returns the goal as it was submitted */
 export async function enqueueEffect(
   parts: EffectParts,
   { goal, created }: DecisionOn<'enqueue'>,
-): Promise<void> {
-  await submit(parts, parts.recording.board.goal(goal)!, created);
+): Promise<GoalView> {
+  const view = parts.recording.board.goal(goal)!;
+  await submit(parts, view, created);
+  return view;
 }
