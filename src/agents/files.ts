@@ -1,6 +1,7 @@
 /** What the loop asks of whoever keeps the projects' repositories: a task's files, and their way into the goal's branch. */
 import type { Json } from '../core/plan.js';
 import type { CheckResult } from './loop.js';
+import type { SandboxSettings } from './sandbox.js';
 
 /** A worktree of the task's own. */
 export interface Workspace {
@@ -12,6 +13,8 @@ export interface Workspace {
   readonly base: string;
   /** Commits that hold what earlier attempts left unmerged, the newest first. */
   readonly earlier: readonly string[];
+  /** How the project wants commands to be run in it. */
+  readonly sandbox: SandboxSettings;
 }
 
 /** A task's finished work: a commit, and the one that it started from. */

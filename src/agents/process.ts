@@ -33,6 +33,8 @@ import { redactor, type Redactor } from './redact.js';
 export interface CommandOptions {
   /** For `/bin/sh -c`. Standard input is closed. */
   command: string;
+  /** Turns the argument list into the one that is started in its place, such as a sandbox with it inside. */
+  wrap?: ((argv: readonly string[]) => readonly string[]) | undefined;
   cwd: string;
   /** The whole environment; nothing is inherited. */
   env: Record<string, string>;
@@ -136,9 +138,11 @@ async function start(
   record: RecordedRun | undefined,
   output: CommandOutput,
 ): Promise<Outcome> {
+  const plain = ['/bin/sh', '-c', options.command];
+  const [program, ...args] = options.wrap?.(plain) ?? plain;
   let child;
   try {
-    child = spawn('/bin/sh', ['-c', options.command], {
+    child = spawn(program!, args, {
       cwd: options.cwd,
       env: { ...options.env, ...markerVariable(marker) },
       // A session, and so a process group, of its own.
@@ -147,7 +151,7 @@ async function start(
     });
     if (child.pid === undefined) await once(child, 'spawn');
   } catch (error) {
-    return notStarted('failed-to-start', `cannot start /bin/sh: ${messageOf(error)}`);
+    return notStarted('failed-to-start', `cannot start ${program}: ${messageOf(error)}`);
   }
   // After the lines above the id is there.
   const pid = child.pid as number;

@@ -6,9 +6,20 @@
  * bug allows. It is a fence against mistakes and rash commands, not a prison for hostile ones.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { DroverError } from '../core/errors.js';
+
+/** How commands of a project run. */
+export interface SandboxSettings {
+  /** `off`: none. `auto`: where bubblewrap works. `require`: no command runs without it. */
+  readonly mode: 'off' | 'auto' | 'require';
+  readonly network: boolean;
+  /** Absolute paths that commands do not see, and paths below the home folder that begin with `~/`. */
+  readonly hide: readonly string[];
+  /** Absolute paths besides the worktree that commands may write. */
+  readonly write: readonly string[];
+}
 
 export interface Sandbox {
   /** The program, from `findSandbox`. */
@@ -59,6 +70,55 @@ export function sandboxArguments(
     '--',
     ...command,
   ];
+}
+
+/** What to do with a command's argument list, or why it runs as it is. */
+export type Fence =
+  | { readonly wrap: (argv: readonly string[]) => readonly string[] }
+  | { readonly wrap?: never; readonly reason?: string };
+
+/**
+ * @param env the command's own environment, of which PATH and HOME are looked at
+ * @throws DroverError `not-found` where a sandbox is required and there is none
+ */
+export function fenceFor(
+  { mode, network, hide, write }: SandboxSettings,
+  worktree: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Fence {
+  if (mode === 'off') return {};
+  const found = knownSandbox(env['PATH'] ?? '');
+  if (found.program === undefined) {
+    if (mode === 'require') throw sandboxMissing(found.reason);
+    return { reason: found.reason };
+  }
+  const sandbox: Sandbox = {
+    program: found.program,
+    worktree,
+    network,
+    // What is not there cannot be covered, and need not be.
+    hide: hide.flatMap((path) => realPath(path.replace(/^~(?=\/)/, env['HOME'] ?? '~'))),
+    write,
+    isFolder: (path) => statSync(path).isDirectory(),
+  };
+  return { wrap: (argv) => sandboxArguments(sandbox, argv) };
+}
+
+function realPath(path: string): string[] {
+  try {
+    return [realpathSync(path)];
+  } catch {
+    return [];
+  }
+}
+
+const probes = new Map<string, SandboxProbe>();
+
+/** Looked for once: it takes a process, and hardly ever changes. */
+function knownSandbox(path: string): SandboxProbe {
+  const known = probes.get(path) ?? findSandbox(path);
+  probes.set(path, known);
+  return known;
 }
 
 /** Why there is no sandbox, or the program that makes one. */

@@ -7,6 +7,7 @@ import { commandEnvironment } from './environment.js';
 import type { CheckResult, Handler } from './loop.js';
 import { type CommandResult, runCommand } from './process.js';
 import { redactor } from './redact.js';
+import { fenceFor, type SandboxSettings } from './sandbox.js';
 
 export interface Shell {
   /** The agent's own environment, of which commands get little (see environment.ts). */
@@ -31,6 +32,7 @@ export interface Purpose {
 export interface ShellCommand {
   readonly command: string;
   readonly cwd: string;
+  readonly sandbox: SandboxSettings;
   /** Milliseconds; no limit unless given. */
   readonly timeout?: number | undefined;
   readonly signal: AbortSignal;
@@ -51,7 +53,7 @@ export function shellHandler(shell: Shell): Handler {
       );
     }
     // No command is started under a claim that turns out to be refused: the worktree is opened after the claim.
-    const { dir } = await task.workspace();
+    const { dir, sandbox } = await task.workspace();
     const told = await toldTo(task);
     const result = await runFor(
       shell,
@@ -59,6 +61,7 @@ export function shellHandler(shell: Shell): Handler {
       {
         command: task.run,
         cwd: dir,
+        sandbox,
         signal: task.signal,
         onOutput: (line) => task.log(line),
       },
@@ -163,9 +166,13 @@ function runFor(
       'Set them in the environment of the agent.',
     );
   }
+  const { wrap, reason } = { reason: undefined, ...fenceFor(command.sandbox, command.cwd, env) };
+  if (reason !== undefined) command.onOutput(`sandbox: none, because ${reason}`);
   return runCommand({
     ...command,
-    env,
+    // Inside, the system's folder for temporary files is the only one that can be written.
+    env: wrap ? { ...env, TMPDIR: '/tmp' } : env,
+    wrap,
     redact: redactor(secretValues),
     registry: { dir: shell.dataDir, task, claim },
   });

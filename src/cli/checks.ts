@@ -9,6 +9,8 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { listProcesses } from '../agents/process-table.js';
+import { findSandbox } from '../agents/sandbox.js';
+import { readConfig } from '../config.js';
 import type { Globals } from './globals.js';
 import { neededNode } from './version.js';
 
@@ -155,10 +157,18 @@ async function examineOrphans({ dataDir }: Globals): Promise<Finding> {
   );
 }
 
+/** Only projects that ask for a sandbox need one. */
+async function examineSandbox(): Promise<Finding> {
+  const found = findSandbox(readConfig().environment['PATH'] ?? '');
+  if (found.program !== undefined) return ok(`${found.program} works`);
+  return ok(`none: ${found.reason}; only projects with \`sandbox.mode: require\` need it`);
+}
+
 export const CHECKS: Readonly<Record<string, (globals: Globals) => Promise<Finding>>> = {
   node: examineNode,
   sqlite: examineSqlite,
   git: examineGit,
+  sandbox: examineSandbox,
   redis: examineRedis,
   'data directory': examineFolder,
   log: examineLog,

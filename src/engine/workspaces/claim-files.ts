@@ -62,12 +62,13 @@ export class ClaimFiles implements Files {
   }
 
   async check(): Promise<CheckResult> {
-    const { worktree, claim } = await this.working!;
+    const { project, worktree, claim } = await this.working!;
     const { run, timeout } = this.held.data.task.check!;
     const result = await runCheck(this.parts.shell, this.purpose, {
       command: run,
       timeout,
       cwd: worktree.dir,
+      sandbox: project.settings.sandbox,
       signal: this.context.signal,
       onOutput: this.context.log,
     });
@@ -144,6 +145,7 @@ export class ClaimFiles implements Files {
         command,
         timeout,
         cwd: worktree.dir,
+        sandbox: settings.sandbox,
         signal: this.context.signal,
         onOutput: this.context.log,
       });
@@ -154,6 +156,7 @@ export class ClaimFiles implements Files {
       branch,
       base: claim.start,
       earlier: earlier.map(({ commit }) => commit),
+      sandbox: settings.sandbox,
     };
     return { project, claim, worktree, workspace };
   }

@@ -80,6 +80,7 @@ export class GoalTrack implements Track<Car, string, readonly Checked[]> {
     try {
       const place = {
         cwd: worktree.dir,
+        sandbox: settings.sandbox,
         signal: this.context.signal,
         onOutput: this.context.log,
       };
