@@ -36,6 +36,12 @@ export const COMMANDS: Readonly<Record<string, () => Promise<CommandDef>>> = {
   import: async () => (await import('./commands/import.js')).importCommand,
   export: async () => (await import('./commands/export.js')).exportCommand,
   schedule: async () => (await import('./commands/schedule.js')).scheduleCommand,
+  graph: async () => (await import('./commands/graph.js')).graphCommand,
+  diff: async () => (await import('./commands/diff.js')).diffCommand,
+  rollback: async () => (await import('./commands/rollback.js')).rollbackCommand,
+  worktrees: async () => (await import('./commands/worktrees.js')).worktreesCommand,
+  prune: async () => (await import('./commands/worktrees.js')).pruneCommand,
+  project: async () => (await import('./commands/project.js')).projectCommand,
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand,
 };
 

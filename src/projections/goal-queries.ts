@@ -29,13 +29,54 @@ export function finishedInRedis(db: Database): FinishedGoal[] {
     .all();
 }
 
+const unlanded = and(eq(goals.state, 'DONE'), eq(goals.merged, true), isNull(goals.landed));
+
 /** Goals whose branch may not be where the log says: done ones that have not landed, and those that were rolled back. */
 export function goalsToLand(db: Database): string[] {
-  const done = and(eq(goals.state, 'DONE'), eq(goals.merged, true), isNull(goals.landed));
   const rows = db
     .select({ id: goals.id })
     .from(goals)
-    .where(or(done, isNotNull(goals.rollback)))
+    .where(or(unlanded, isNotNull(goals.rollback)))
+    .orderBy(asc(goals.number))
+    .all();
+  return rows.map(({ id }) => id);
+}
+
+/** A done goal whose branch has work that the base branch lacks. */
+export interface UnlandedGoal {
+  readonly id: string;
+  readonly project: string;
+  readonly title: string;
+  readonly finishedAt: number | null;
+  readonly approved: boolean;
+  /** Why it could not land. */
+  readonly trouble: string | null;
+}
+
+/** Oldest first. */
+export function unlandedGoals(db: Database): UnlandedGoal[] {
+  return db
+    .select({
+      id: goals.id,
+      project: goals.project,
+      title: goals.title,
+      finishedAt: goals.finishedAt,
+      approved: goals.approved,
+      trouble: goals.landingTrouble,
+    })
+    .from(goals)
+    .where(unlanded)
+    .orderBy(asc(goals.number))
+    .all();
+}
+
+/** Goals of a project that still have something to do in its repository. */
+export function unsettledGoals(db: Database, project: string): string[] {
+  const open = inArray(goals.state, ['OPEN', 'SETTLED']);
+  const rows = db
+    .select({ id: goals.id })
+    .from(goals)
+    .where(and(eq(goals.project, project), or(open, unlanded)))
     .orderBy(asc(goals.number))
     .all();
   return rows.map(({ id }) => id);

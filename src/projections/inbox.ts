@@ -3,10 +3,11 @@
  * that needs more than the log is joined where it is known. Pure.
  */
 import { blockedBy, type GoalView } from '../core/goal.js';
+import type { UnlandedGoal } from './goal-queries.js';
 import { oneLine } from './one-line.js';
 
 export interface InboxItem {
-  readonly kind: 'approval' | 'failed' | 'no-agent';
+  readonly kind: 'approval' | 'landing' | 'failed' | 'no-agent';
   /** What a person answers about: a task or a goal. */
   readonly id: string;
   readonly goal: string;
@@ -25,6 +26,30 @@ type Find = (goal: GoalView) => InboxItem[];
 /** The oldest first; what cannot start yet comes last. */
 export function inboxOf(goals: readonly GoalView[]): InboxItem[] {
   return byAge(goals.flatMap((goal) => KINDS.flatMap((find) => find(goal))));
+}
+
+/**
+ * Finished goals that a person has to land, or to help land.
+ * @param landsAlone whether the goals of a project land without being asked about
+ */
+export function landingsOf(
+  goals: readonly UnlandedGoal[],
+  landsAlone: (project: string) => boolean,
+): InboxItem[] {
+  return goals
+    .filter(
+      ({ project, approved, trouble }) => trouble !== null || !(approved || landsAlone(project)),
+    )
+    .map(({ id, project, title, finishedAt, trouble }) => ({
+      kind: 'landing',
+      id,
+      goal: id,
+      project,
+      title: oneLine(title),
+      reason: trouble === null ? 'is done and waits to land' : `did not land: ${oneLine(trouble)}`,
+      since: finishedAt,
+      deadline: null,
+    }));
 }
 
 export const byAge = (items: readonly InboxItem[]): InboxItem[] =>

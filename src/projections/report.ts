@@ -37,6 +37,15 @@ export interface TaskReport {
   readonly error: string | null;
 }
 
+export interface BranchReport {
+  /** The commit of the base branch that has all of it. */
+  readonly landed: string | null;
+  /** The commit of it that was pushed for a pull request. */
+  readonly pushed: string | null;
+  /** Why it could not land. */
+  readonly trouble: string | null;
+}
+
 export interface GoalReport {
   readonly goal: string;
   readonly title: string;
@@ -49,6 +58,8 @@ export interface GoalReport {
   readonly counts: Readonly<Record<TaskState, number>>;
   readonly total: number;
   readonly blocked: number;
+  /** What became of its branch; null where none of its tasks worked on files. */
+  readonly branch: BranchReport | null;
   /** One line for people: `Done! 10/10 tasks complete`. */
   readonly text: string;
   readonly tasks: readonly TaskReport[];
@@ -68,6 +79,9 @@ export function reportOf(goal: GoalView, pauses?: readonly PausedPlace[]): GoalR
     counts: { ...goal.counts },
     total: goal.tasks.size,
     blocked: blockers.size,
+    branch: goal.merged
+      ? { landed: goal.landed, pushed: goal.pushed, trouble: goal.landingTrouble }
+      : null,
     text: summaryOf(goal, blockers.size),
     tasks: [...goal.tasks.values()].map((task) =>
       taskReport(goal, task, blockers.get(task.spec.id) ?? [], pauses),

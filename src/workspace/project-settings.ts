@@ -5,6 +5,7 @@
  * it is checked. What the project's registration says goes before it.
  */
 import { z } from 'zod';
+import { DroverError } from '../core/errors.js';
 import { checkSchema } from '../core/plan.js';
 import { DROVER_AUTHOR } from './git.js';
 import { isPlainPath } from './paths.js';
@@ -94,6 +95,14 @@ export type ProjectSettings = { [K in Filled]: Exclude<GivenSettings[K], undefin
   GivenSettings,
   'push'
 >;
+
+/** Settings that were not read from a file. @throws DroverError `bad-input` */
+export function checkSettings(values: object): GivenSettings {
+  const parsed = givenSchema.safeParse(values);
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
+  throw new DroverError('bad-input', `${path.join('.')} ${message}.`, SETTINGS_REMEDY);
+}
 
 export const SETTINGS_REMEDY =
   'It may set taskPages and commitState (true or false), author (name, email), check, setup and links (lists), land (auto, approve), merge (merge-commit, fast-forward), push (a branch) and sandbox (mode, network, hide, write).';

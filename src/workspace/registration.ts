@@ -42,7 +42,7 @@ export async function readRegistration(
   name: string,
 ): Promise<Registration | undefined> {
   assertName(name);
-  const file = join(projectsDir, `${name}.yaml`);
+  const file = registrationFile(projectsDir, name);
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -70,6 +70,9 @@ export async function readRegistration(
   return { repository, base, settings };
 }
 
+export const registrationFile = (projectsDir: string, name: string): string =>
+  join(projectsDir, `${name}.yaml`);
+
 /** The names of all registered projects, in order. */
 export async function registeredProjects(projectsDir: string): Promise<string[]> {
   const entries = await readdir(projectsDir).catch(() => []);
@@ -90,7 +93,7 @@ export async function writeRegistration(
   registration: Registration,
 ): Promise<string> {
   assertName(name);
-  const file = join(projectsDir, `${name}.yaml`);
+  const file = registrationFile(projectsDir, name);
   const { repository, base, settings } = registration;
   const text = stringify({ repository, ...(base !== undefined && { base }), ...settings });
   parseSettings(text, {

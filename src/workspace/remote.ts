@@ -7,7 +7,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DroverError, messageOf } from '../core/errors.js';
 import { type Environment, gitIn } from './git.js';
 
@@ -32,10 +32,16 @@ export const isUrl = (location: string): boolean =>
   /^(?:ssh|https?|git|file):\/\/[^-]/.test(location) ||
   /^(?:[\w.-]+@)?[A-Za-z0-9][\w.-]*:(?!\/\/|:)[^-]/.test(location);
 
+export const cloneDir = (dataDir: string, name: string): string =>
+  join(dataDir, 'repositories', `${name}.git`);
+
+/** For people to read. */
+export const withoutPassword = (url: string): string => url.replace(/^(\w+:\/\/)[^/@]*@/, '$1');
+
 /** The folder of the clone, which is made where there is none; nothing is fetched into one that is there. */
 export async function cloneOf({ name, url, dataDir, environment }: RemotePlace): Promise<string> {
-  const parent = join(dataDir, 'repositories');
-  const dir = join(parent, `${name}.git`);
+  const dir = cloneDir(dataDir, name);
+  const parent = dirname(dir);
   if (existsSync(join(dir, 'HEAD'))) return dir;
   await mkdir(parent, { recursive: true });
   const aside = join(parent, `.${name}-${randomUUID()}`);
@@ -54,7 +60,7 @@ export async function cloneOf({ name, url, dataDir, environment }: RemotePlace):
 /** @returns an error that names the URL without the password that may be in it */
 export function unreachable(url: string, error: unknown): unknown {
   if (error instanceof DroverError) return error;
-  const shown = url.replace(/^(\w+:\/\/)[^/@]*@/, '$1');
+  const shown = withoutPassword(url);
   const said = messageOf(error).replaceAll(url, shown).trim().split('\n').at(-1);
   return new DroverError(
     'not-found',

@@ -57,6 +57,7 @@ function goal(tasks: readonly TaskReport[]): GoalReport {
     counts,
     total: tasks.length,
     blocked: 0,
+    branch: null,
     text: `Working: 0/${tasks.length} tasks complete`,
     tasks,
   };

@@ -1,6 +1,10 @@
 /** `drover approve`, `drover reject`: a person's answer to what waits for one. */
+import { DroverError } from '../../core/errors.js';
 import { ask } from '../asking.js';
 import { defineDroverCommand } from '../command.js';
+import { EXIT } from '../exit.js';
+import { type LandingShown, landingOf, outcomeOf, renderLanding } from '../landing.js';
+import { print, printJson, remark } from '../output.js';
 
 const id = { type: 'positional', description: 'Task or goal such as task-130 or goal-7' } as const;
 const note = {
@@ -11,18 +15,65 @@ const note = {
 
 export const approveCommand = defineDroverCommand({
   name: 'approve',
-  description: 'Let a task, or the plan of a goal, start that waits for approval',
-  args: { id, note },
+  description: 'Let a task or a plan start that waits for approval, or a finished goal land',
+  args: {
+    id,
+    note,
+    'dry-run': { type: 'boolean', description: 'Only show what a finished goal would land' },
+  },
   examples: [
     { run: 'drover approve task-130', what: 'Lets a task start, now or once its needs are done.' },
     { run: 'drover approve goal-7 --note "staging only"', what: 'Approves a plan, with a note.' },
+    { run: 'drover approve goal-8', what: 'Lands a finished goal, and shows what changes.' },
   ],
-  run: ({ args, globals }) =>
-    ask(globals, async (desk) => {
-      await desk.approve(args.id, args.note);
-      return [{ approved: args.id }, `${args.id} is approved.`];
-    }),
+  async run({ args: { id: target, note: said, 'dry-run': dry }, globals }) {
+    const landing = await landingOf(target, globals).catch((error: unknown) => {
+      if (dry || !(error instanceof DroverError)) throw error;
+      // The supervisor may have the repository where this machine has not.
+      remark(`What would land cannot be shown: ${error.message}`);
+      return undefined;
+    });
+    if (landing && !globals.json) {
+      for (const line of renderLanding(target, landing)) print(line);
+    }
+    if (dry) {
+      if (!landing) throw nothingToLand(target);
+      if (globals.json) printJson(plainLanding(target, landing));
+      return EXIT.done;
+    }
+    return ask(globals, async (desk) => {
+      await desk.approve(target, said);
+      if (!landing) return [{ approved: target }, `${target} is approved.`];
+      const { landed, trouble } = outcomeOf(target, globals);
+      const answer = { approved: target, landed, trouble, ...plainLanding(target, landing) };
+      return [answer, landedText(target, landing.base, landed, trouble)];
+    });
+  },
 });
+
+const plainLanding = (goal: string, { diff, ...rest }: LandingShown): object => ({
+  goal,
+  ...rest,
+  files: diff?.files ?? [],
+});
+
+function landedText(
+  id: string,
+  base: string,
+  landed: string | null,
+  trouble: string | null,
+): string {
+  if (landed !== null) return `${id} has landed in ${base} as ${landed.slice(0, 12)}.`;
+  if (trouble !== null) return `${id} is approved, but did not land: ${trouble}`;
+  return `${id} is approved; it lands in ${base}.`;
+}
+
+const nothingToLand = (id: string): DroverError =>
+  new DroverError(
+    'conflict',
+    `${id} is no finished goal with work to land.`,
+    'See `drover inbox` for what waits, and `drover graph GOAL` for where a goal stands.',
+  );
 
 export const rejectCommand = defineDroverCommand({
   name: 'reject',

@@ -1,10 +1,13 @@
 /** `drover inbox`: everything that waits for a person, the oldest first. */
 import { Log } from '../../log/log.js';
-import { byAge, inboxOf, type InboxItem } from '../../projections/inbox.js';
+import { landingAlone } from '../../engine/workspaces/looking.js';
+import { unlandedGoals } from '../../projections/goal-queries.js';
+import { byAge, inboxOf, type InboxItem, landingsOf } from '../../projections/inbox.js';
 import { GoalReader } from '../../projections/goal-reader.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
 import { print, printJson } from '../output.js';
+import { projectsOf } from '../projects.js';
 import { runningSupervisor } from '../presence.js';
 import { formatDuration } from '../render/duration.js';
 import { cell, renderTable } from '../render/table.js';
@@ -15,7 +18,10 @@ export const inboxCommand = defineDroverCommand({
   description: 'List everything that waits for a person, the oldest first',
   args: {},
   examples: [
-    { run: 'drover inbox', what: 'Shows approvals, failed tasks and tasks that lack agents.' },
+    {
+      run: 'drover inbox',
+      what: 'Shows approvals, goals to land, failed tasks, tasks that lack agents.',
+    },
     { run: 'drover inbox --json', what: 'The same for programs.' },
   ],
   async run({ globals }) {
@@ -41,7 +47,13 @@ export const inboxCommand = defineDroverCommand({
           since: task.queuedAt,
           deadline: null,
         }));
-      const items = byAge([...inboxOf(goals), ...lacking]);
+      const finished = unlandedGoals(log.db);
+      const alone = await landingAlone(
+        projectsOf(globals),
+        finished.map(({ project }) => project),
+      );
+      const landings = landingsOf(finished, (project) => alone.has(project));
+      const items = byAge([...inboxOf(goals), ...landings, ...lacking]);
       if (globals.json) printJson({ items });
       else show(items);
       return EXIT.done;
@@ -53,6 +65,7 @@ export const inboxCommand = defineDroverCommand({
 
 const ANSWERS: Readonly<Record<InboxItem['kind'], string>> = {
   approval: '`drover approve ID` or `drover reject ID --note TEXT`',
+  landing: '`drover approve GOAL --dry-run` shows what it brings, `drover approve GOAL` lands it',
   failed: '`drover retry ID`, `drover skip ID` or `drover rerun ID`',
   'no-agent': '`drover agent CAPABILITY`',
 };

@@ -1,0 +1,17 @@
+/** `drover project`: the repositories that goals work in. */
+import { defineCommand } from 'citty';
+import { addCommand, newCommand } from './project/add.js';
+import { listCommand } from './project/list.js';
+import { removeCommand } from './project/remove.js';
+import { showCommand } from './project/show.js';
+
+export const projectCommand = defineCommand({
+  meta: { name: 'project', description: 'Let goals work in repositories of yours' },
+  subCommands: {
+    add: addCommand,
+    new: newCommand,
+    list: listCommand,
+    show: showCommand,
+    remove: removeCommand,
+  },
+});

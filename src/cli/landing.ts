@@ -1,0 +1,65 @@
+/** What a person sees of a goal that lands: what would change, which checks were passed, and what came of it. */
+import type { GoalView } from '../core/goal.js';
+import { isGoalId } from '../core/ids.js';
+import { goalLine, type LandingPreview, previewLanding } from '../engine/workspaces/looking.js';
+import type { GoalLine } from '../workspace/line.js';
+import { existsSync } from 'node:fs';
+import { logFile } from '../log/database.js';
+import { Log } from '../log/log.js';
+import { loadGoal } from '../projections/board.js';
+import type { Globals } from './globals.js';
+import { projectsOf } from './projects.js';
+import { renderStat } from './render/diff.js';
+import { oneLine } from './render/text.js';
+
+export interface LandingShown extends LandingPreview {
+  readonly checks: readonly { readonly task: string; readonly check: string }[];
+}
+
+/** Undefined where the id is not a done goal that has work to land. */
+export async function landingOf(id: string, globals: Globals): Promise<LandingShown | undefined> {
+  const goal = goalIn(globals, id);
+  if (goal?.state !== 'DONE' || !goal.merged || goal.landed !== null) return undefined;
+  const place = projectsOf(globals);
+  const [preview, line] = [await previewLanding(place, goal), await goalLine(place, goal)];
+  return { ...preview, checks: checksOf(line) };
+}
+
+const checksOf = ({ commits }: GoalLine): LandingShown['checks'] =>
+  commits.flatMap(({ merge }) =>
+    merge?.check === undefined ? [] : [{ task: merge.task, check: merge.check }],
+  );
+
+export function renderLanding(
+  id: string,
+  { base, diff, obstacle, checks }: LandingShown,
+): string[] {
+  if (!diff) return [`${id} cannot land in ${base} as things are: ${oneLine(obstacle ?? '')}`];
+  return [
+    `${id} brings to ${base}:`,
+    ...renderStat(diff.files),
+    checks.length === 0
+      ? 'No task had a check of its own.'
+      : `Checks passed on what was merged: ${checks.map(({ task, check }) => `${task} (${oneLine(check)})`).join(', ')}`,
+  ];
+}
+
+/** What came of an approval, where it is known already. */
+export function outcomeOf(
+  id: string,
+  globals: Globals,
+): { landed: string | null; trouble: string | null } {
+  const goal = goalIn(globals, id);
+  return { landed: goal?.landed ?? null, trouble: goal?.landingTrouble ?? null };
+}
+
+function goalIn({ dataDir }: Globals, id: string): GoalView | undefined {
+  // A supervisor elsewhere has the log.
+  if (!isGoalId(id) || !existsSync(logFile(dataDir))) return undefined;
+  const log = Log.read(dataDir);
+  try {
+    return log.db.transaction(() => loadGoal(log.db, id), { behavior: 'deferred' });
+  } finally {
+    log.close();
+  }
+}

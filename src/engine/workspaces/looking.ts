@@ -1,0 +1,123 @@
+/** What people ask about goals' branches and worktrees. Reads the repositories themselves; nothing in them moves. */
+import { DroverError, messageOf } from '../../core/errors.js';
+import type { GoalView } from '../../core/goal.js';
+import { type Diff, diffBetween, diffOf, type TaskDiff } from '../../workspace/diff.js';
+import { inspectWorktrees, type WorktreeReport } from '../../workspace/inspect.js';
+import { prepareLanding } from '../../workspace/land.js';
+import { type GoalLine, lineOf } from '../../workspace/line.js';
+import { type Pruned, pruneWorktrees } from '../../workspace/prune.js';
+import { openExisting, type Place } from './registering.js';
+import { refusalText } from './refusal-text.js';
+
+/** What is known of one project; another one may not be reachable. */
+export type Of<T> =
+  | { readonly project: string; readonly found: T; readonly problem?: never }
+  | { readonly project: string; readonly found?: never; readonly problem: string };
+
+export const worktreesIn = (
+  place: Place,
+  projects: readonly string[],
+): Promise<Of<readonly WorktreeReport[]>[]> =>
+  inEach(projects, async (name) => inspectWorktrees((await openExisting(place, name)).repository));
+
+export const pruneIn = (place: Place, projects: readonly string[]): Promise<Of<Pruned>[]> =>
+  inEach(projects, async (name) => pruneWorktrees((await openExisting(place, name)).repository));
+
+async function inEach<T>(
+  projects: readonly string[],
+  look: (name: string) => Promise<T>,
+): Promise<Of<T>[]> {
+  const answers: Of<T>[] = [];
+  for (const project of projects) {
+    try {
+      answers.push({ project, found: await look(project) });
+    } catch (error) {
+      answers.push({ project, problem: messageOf(error) });
+    }
+  }
+  return answers;
+}
+
+/** Those of these projects whose goals land without being asked about. One that cannot be read is not among them. */
+export async function landingAlone(
+  place: Place,
+  projects: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const answers = await inEach([...new Set(projects)], async (name) => openExisting(place, name));
+  return new Set(
+    answers.flatMap(({ project, found }) => (found?.settings.land === 'auto' ? [project] : [])),
+  );
+}
+
+/** @throws DroverError `not-found` where the goal has no branch */
+export async function goalLine(place: Place, goal: GoalView): Promise<GoalLine> {
+  const { repository } = await openExisting(place, goal.project);
+  const line = await lineOf(repository, goal.id, [...goal.tasks.keys()]);
+  if (line) return line;
+  throw noBranch(goal);
+}
+
+/** What a goal changed since its start. @throws DroverError `not-found` */
+export async function goalDiff(place: Place, goal: GoalView): Promise<Diff> {
+  const { repository } = await openExisting(place, goal.project);
+  const line = await lineOf(repository, goal.id, []);
+  if (!line) throw noBranch(goal);
+  return diffBetween(repository, line.start, line.tip);
+}
+
+/** What a task changed: merged, under way or left behind. @throws DroverError `not-found` */
+export async function taskDiff(place: Place, goal: GoalView, task: string): Promise<TaskDiff> {
+  const { repository } = await openExisting(place, goal.project);
+  const diff = await diffOf(repository, goal.id, task);
+  if (diff) return diff;
+  throw new DroverError(
+    'not-found',
+    `${task} has changed no files.`,
+    `Its state is ${goal.tasks.get(task)!.state}; \`drover graph ${goal.id}\` shows what is there.`,
+  );
+}
+
+export interface LandingPreview {
+  /** The branch that the goal lands in. */
+  readonly base: string;
+  /** What changes there; undefined where it cannot land as things are. */
+  readonly diff?: Diff;
+  /** Why it cannot. */
+  readonly obstacle?: string;
+}
+
+/** What would land now. Adds objects to the repository, and nothing that names them. */
+export async function previewLanding(place: Place, goal: GoalView): Promise<LandingPreview> {
+  const { repository, settings } = await openExisting(place, goal.project);
+  const { base } = repository;
+  const prepared = await prepareLanding(repository, {
+    goal: goal.id,
+    // Where only a fast-forward is wanted, the goal is brought up to date first: the same files in the end.
+    merge: 'merge-commit',
+    subject: `Land ${goal.id}`,
+    author: settings.author,
+  });
+  switch (prepared.kind) {
+    case 'ready': {
+      const { from, to } = prepared.landing;
+      const empty = (await repository.objects.run(['mktree'], { input: '' })).trim();
+      return { base, diff: await diffBetween(repository, from ?? empty, to) };
+    }
+    case 'landed':
+      return {
+        base,
+        diff: { from: prepared.commit, to: prepared.commit, files: [], text: '', isCut: false },
+      };
+    case 'not-fast-forward':
+      throw new Error('no fast-forward was asked for');
+    default:
+      return { base, obstacle: refusalText(prepared) };
+  }
+}
+
+const noBranch = ({ id, project }: GoalView): DroverError =>
+  new DroverError(
+    'not-found',
+    `${id} has no branch in project ${project}.`,
+    'A goal gets one with its first task that works on files.',
+  );
