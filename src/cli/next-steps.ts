@@ -18,6 +18,15 @@ export function nextSteps(report: GoalReport, globals: Globals): string[] {
     [`${program} status ${goal}${data}`, 'every task, with its times and attempts'],
     [`${program} replay ${goal}${data}`, 'the whole history, step by step'],
   ];
+  if (report.branch) {
+    steps.push([
+      `${program} graph ${goal}${data}`,
+      'its branch: what was merged, and what was not',
+    ]);
+    steps.push([`${program} diff ${goal} --stat${data}`, 'which files it changed']);
+    if (state === 'DONE' && report.branch.landed === null)
+      steps.push([`${program} inbox${data}`, 'what waits for a person']);
+  }
   if (failed) {
     steps.push([`${program} replay ${failed.id}${data}`, 'what the failed task did']);
     steps.push([`${program} retry ${failed.id}${data}`, 'give it all its attempts again']);
@@ -33,7 +42,7 @@ export function nextSteps(report: GoalReport, globals: Globals): string[] {
   if (existsSync(stateFile))
     steps.push([`cat ${shown(stateFile)}`, 'the project as the log knows it']);
   if (existsSync(join(folder, '.git'))) {
-    steps.push([`git -C ${shown(folder)} log --oneline`, 'what was committed']);
+    steps.push([`git -C ${shown(folder)} log --oneline --graph`, 'what was merged and landed']);
   }
   const width = Math.max(...steps.map(([command]) => command.length));
   const heading = state === 'DONE' ? 'Try next:' : 'What helps now:';

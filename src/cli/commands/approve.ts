@@ -58,20 +58,20 @@ const plainLanding = (goal: string, { diff, ...rest }: LandingShown): object => 
 });
 
 function landedText(
-  id: string,
+  goal: string,
   base: string,
   landed: string | null,
   trouble: string | null,
 ): string {
-  if (landed !== null) return `${id} has landed in ${base} as ${landed.slice(0, 12)}.`;
-  if (trouble !== null) return `${id} is approved, but did not land: ${trouble}`;
-  return `${id} is approved; it lands in ${base}.`;
+  if (landed !== null) return `${goal} has landed in ${base} as ${landed.slice(0, 12)}.`;
+  if (trouble !== null) return `${goal} is approved, but did not land: ${trouble}`;
+  return `${goal} is approved; it lands in ${base}.`;
 }
 
-const nothingToLand = (id: string): DroverError =>
+const nothingToLand = (goal: string): DroverError =>
   new DroverError(
     'conflict',
-    `${id} is no finished goal with work to land.`,
+    `${goal} is no finished goal with work to land.`,
     'See `drover inbox` for what waits, and `drover graph GOAL` for where a goal stands.',
   );
 

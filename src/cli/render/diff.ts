@@ -42,9 +42,7 @@ export function renderDiff({ text, isCut }: Diff): string {
 
 function painted(line: string): string {
   // A file may hold what would move the terminal's cursor.
-  const shown = [...line]
-    .filter((character) => character === '\t' || !/\p{Cc}/u.test(character))
-    .join('');
+  const shown = line.replaceAll(/(?!\t)\p{Cc}/gu, '');
   const style = STYLES.find(([start]) => start.test(shown))?.[1];
   return style ? paint(style, shown) : shown;
 }

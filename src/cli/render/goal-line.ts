@@ -4,7 +4,7 @@ import type { GoalLine, LineCommit } from '../../workspace/line.js';
 import type { Merge } from '../../workspace/merges.js';
 import { type Cell, cell, renderTable } from './table.js';
 import { paint } from './paint.js';
-import { oneLine } from './text.js';
+import { oneLine, truncate } from './text.js';
 
 const short = (commit: string): string => commit.slice(0, 9);
 
@@ -62,7 +62,7 @@ function commitRow(goal: GoalView, { commit, subject, merge }: LineCommit, isTip
 }
 
 function remarksOn({ claim, check }: Merge, title: string): string {
-  const checked = check === undefined ? '' : `, checked by ${oneLine(check)}`;
+  const checked = check === undefined ? '' : `, checked by ${truncate(oneLine(check), 40)}`;
   return `${oneLine(title)} (claim ${claim}${checked})`;
 }
 

@@ -11,7 +11,7 @@ const STYLES = { DONE: 'green', SETTLED: 'red', CANCELLED: 'yellow', OPEN: 'cyan
 const NAMED = 20;
 
 export function renderReport(report: GoalReport): string[] {
-  const { state, text, createdAt, finishedAt, tasks } = report;
+  const { state, text, createdAt, finishedAt, tasks, branch } = report;
   const took = finishedAt === null ? '' : ` in ${formatDuration(finishedAt - createdAt)}`;
   const nameOf = namesOf(report);
   const failed = tasks
@@ -32,8 +32,9 @@ export function renderReport(report: GoalReport): string[] {
   const held = tasks.flatMap(({ id, name, heldBy }) =>
     heldBy ? [`  ◷ ${id} ${oneLine(name)}: held, ${holdText(heldBy)}`] : [],
   );
+  const landed = branch?.landed == null ? '' : `, landed as ${branch.landed.slice(0, 9)}`;
   return [
-    paint([STYLES[state], 'bold'], `${text}${took}`),
+    paint([STYLES[state], 'bold'], `${text}${took}${landed}`),
     ...some(failed),
     ...some(blocked),
     ...some(waiting),

@@ -51,8 +51,16 @@ export function renderGraph(report: GoalReport, now: number, size: GraphSize = {
     ...renderTable([[cell(report.goal, 'bold'), cell(oneLine(report.title), 'bold')]], { width }),
     ...renderTable(rows, { width }),
     ...(hidden > 0 ? [paint('gray', truncate(foldedLine(ordered, shown), width))] : []),
-    truncate(`${report.text} (${elapsed})`, width),
+    truncate(`${report.text} (${elapsed})${branchRemark(report)}`, width),
   ];
+}
+
+/** What became of a finished goal's branch. */
+function branchRemark({ state, branch }: GoalReport): string {
+  if (!branch || state !== 'DONE') return '';
+  const { landed, trouble } = branch;
+  if (landed !== null) return `, landed as ${landed.slice(0, 9)}`;
+  return trouble === null ? ', not landed' : `, could not land: ${oneLine(trouble)}`;
 }
 
 /** For each task, the length of the longest path that leads to it. */
