@@ -104,6 +104,14 @@ export async function readClaim(
   return held === undefined ? undefined : readNote(repository, held);
 }
 
+/** Whether the claim still holds its task. */
+export async function isHeldBy(
+  repository: Repository,
+  { task, fence }: Pick<Claim, 'task' | 'fence'>,
+): Promise<boolean> {
+  return (await readRefs(repository, [claimRef(task)])).get(claimRef(task)) === fence;
+}
+
 /** Lets go of a task that is not to be merged: its branch is removed, its work stays reachable as kept. */
 export async function endClaim(repository: Repository, claim: Claim): Promise<void> {
   const { task, start, fence } = claim;

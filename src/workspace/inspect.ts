@@ -151,7 +151,8 @@ async function isHeld(repository: Repository, record: WorktreeRecord): Promise<b
   return held?.claim === claim && held.owner === owner;
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of that id runs on this machine. */
+export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {

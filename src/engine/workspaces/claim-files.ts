@@ -11,8 +11,9 @@ import type { Json } from '../../core/plan.js';
 import type { Claim as JobClaim } from '../../queues/claim.js';
 import { openGoalBranch, taskBranch } from '../../workspace/branches.js';
 import { checkpoint } from '../../workspace/checkpoint.js';
-import { beginClaim, type Claim, endClaim } from '../../workspace/claims.js';
+import { beginClaim, type Claim, endClaim, isHeldBy } from '../../workspace/claims.js';
 import { carryOver, earlierWork } from '../../workspace/earlier-work.js';
+import { settleLeftovers } from '../../workspace/leftovers.js';
 import { createWorktree } from '../../workspace/worktree.js';
 import type { Worktree } from '../../workspace/worktree-record.js';
 import { removeWorktree } from '../../workspace/prune.js';
@@ -111,9 +112,12 @@ export class ClaimFiles implements Files {
         const message = `Keep what claim ${claim.claim} of ${claim.task} left`;
         await checkpoint(repository, opened.worktree, claim, { message, author: settings.author });
       }
-      await endClaim(repository, claim);
     }
+    // Its own merge has ended it; one that an earlier claim made has not.
+    const isOver = this.merged && (claim.claim === 1 || !(await isHeldBy(repository, claim)));
+    if (!isOver) await endClaim(repository, claim);
     if (opened) await removeWorktree(opened.worktree);
+    if (claim.claim > 1) await settleLeftovers(repository, claim, settings.author);
   }
 
   private begin(): Promise<{ project: OpenProject; claim: Claim }> {
@@ -132,9 +136,11 @@ export class ClaimFiles implements Files {
   private async create(resume: boolean): Promise<Opened> {
     const { project, claim } = await this.begin();
     const { repository, settings } = project;
-    const earlier = await earlierWork(repository, claim.task);
-    // Where both changed the same, it begins anew, and finds what was left among `earlier`.
+    // Where both changed the same, it begins anew, and finds what was left among `earlier`. What a claim that died
+    // had not committed is there too, but not carried over: it may be half of a step that is run again.
     const carried = resume ? (await carryOver(repository, claim))?.result : undefined;
+    if (claim.claim > 1) await settleLeftovers(repository, claim, settings.author);
+    const earlier = await earlierWork(repository, claim.task);
     const files = carried?.kind === 'merged' ? carried.tree : undefined;
     const worktree = await createWorktree(repository, claim, {
       links: settings.links,

@@ -58,7 +58,12 @@ export class GoalTrain {
       claim: data.claim.claim,
       of: data,
     }));
-    await runTrain(track, coming(cars, leader), async (car, verdict) => {
+    // What a claim that died has in line still waits there when the next claim of its task joins.
+    const isOvertaken = ({ task, claim }: Car): boolean =>
+      cars.some((other) => other.task === task && other.claim > claim);
+    for (const car of cars.filter(isOvertaken)) await settle(idOf(car.of), { kind: 'stale' });
+    const latest = cars.filter((car) => !isOvertaken(car));
+    await runTrain(track, coming(latest, leader), async (car, verdict) => {
       const told = await this.integrationOf(car, verdict, track);
       await settle(idOf(car.of), told as unknown as Told);
     });
