@@ -1,10 +1,12 @@
-/** `drover audit`: whether the log, its projections, BullMQ and STATE.yaml tell the same. */
+/** `drover audit`: whether the log, its projections, BullMQ, STATE.yaml and git tell the same. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readConfig } from '../../config.js';
 import { DroverError } from '../../core/errors.js';
 import { isName } from '../../core/ids.js';
 import { audit, type AuditReport } from '../../engine/audit/audit.js';
 import type { Disagreement, Witness } from '../../engine/audit/disagreement.js';
+import { Projects } from '../../engine/workspaces/projects.js';
 import { Log } from '../../log/log.js';
 import { STATE_FILE } from '../../projections/state-file.js';
 import { connect, type Connection } from '../../queues/connection.js';
@@ -26,11 +28,13 @@ const NAMES: Readonly<Record<Witness, string>> = {
   projection: 'projection',
   redis: 'BullMQ',
   state: STATE_FILE,
+  git: 'git',
 };
 
 export const auditCommand = defineDroverCommand({
   name: 'audit',
-  description: 'Compare the log, its projections, BullMQ’s jobs and STATE.yaml',
+  description:
+    'Compare the log, its projections, BullMQ’s jobs, STATE.yaml and the goals’ branches',
   args: {
     wait: {
       type: 'string',
@@ -57,6 +61,11 @@ export const auditCommand = defineDroverCommand({
           log,
           redis: connection && { client: connection.client, prefix },
           readState: (project) => readState(globals.projectsDir, project),
+          projects: new Projects({
+            projectsDir: globals.projectsDir,
+            dataDir: globals.dataDir,
+            environment: readConfig().environment,
+          }),
           running: supervisor !== undefined,
           patience,
         });

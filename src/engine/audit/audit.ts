@@ -1,6 +1,6 @@
 /**
- * The audit: four witnesses of the same events are heard and every contradiction is told. They are the fold of
- * the log, the stored projections, BullMQ's own job states, and STATE.yaml. It changes nothing.
+ * The audit: five witnesses of the same events are heard and every contradiction is told. They are the fold of
+ * the log, the stored projections, BullMQ's own job states, STATE.yaml, and the goals' branches. It changes nothing.
  *
  * It checks invariants 1 (`fold(log)` equals the stored projections), 3 (each entry once, cursors), 4, 5 and 7
  * (see audit-history.ts).
@@ -25,6 +25,8 @@ import { streamEnds, takeInventory } from '../../queues/inventory.js';
 import { ownerKey } from '../../queues/keys.js';
 import { compareEntries } from '../../queues/streams.js';
 import { auditHistory } from './history.js';
+import type { Projects } from '../workspaces/projects.js';
+import { auditBranches } from './branches.js';
 import { auditJobs } from './jobs.js';
 import { compareRows } from './rows.js';
 import { auditState, type StateAudit, type StateParts } from './state.js';
@@ -38,9 +40,11 @@ export interface AuditParts {
   readonly redis?: { readonly client: RedisClient; readonly prefix: string } | undefined;
   /** The text of a project's STATE.yaml, undefined where it has none. Left out, no file is heard. */
   readonly readState?: ((project: string) => string | undefined) | undefined;
+  /** Where the projects' repositories are. Left out, git is not heard. */
+  readonly projects?: Projects | undefined;
   /** Whether a supervisor runs on this log at the moment. */
   readonly running: boolean;
-  /** Milliseconds that Redis and STATE.yaml get to agree while things run; default 2,000. */
+  /** Milliseconds that Redis, STATE.yaml and git get to agree while things run; default 2,000. */
   readonly patience?: number | undefined;
 }
 
@@ -69,7 +73,7 @@ const PAUSE = 100;
 const LISTED = 5;
 
 export async function audit(parts: AuditParts): Promise<AuditReport> {
-  const { log, redis, readState, running, patience = PATIENCE } = parts;
+  const { log, redis, readState, projects: repositories, running, patience = PATIENCE } = parts;
   const disagreements: Disagreement[] = auditTables(log);
   const notes: string[] = [];
   const inRedis: string[] = [];
@@ -105,6 +109,12 @@ export async function audit(parts: AuditParts): Promise<AuditReport> {
       disagreements.push(...found);
       notes.push(...remarks);
     }
+  }
+  if (repositories) {
+    heard.push('git');
+    const told = await auditBranches({ log, projects: repositories, running, patience });
+    disagreements.push(...told.found);
+    notes.push(...told.notes);
   }
   return {
     agrees: disagreements.length === 0,
@@ -209,7 +219,7 @@ async function strays(
   const homes = taskHomes(log.db);
   const goals = new Map([...homes.values()].map(({ goal, evicted }) => [goal, evicted]));
   const evictedOf = (id: string): boolean | undefined => homes.get(id)?.evicted ?? goals.get(id);
-  // Relays and gates are named after their task.
+  // Relays, gates and later generations are named after their task.
   const ownJobs = jobs.filter(({ queue }) => queue !== 'commands' && queue !== 'schedules');
   const taskOf = (id: string): string => id.split('.')[0]!;
   const list = (ids: readonly string[]): string =>
@@ -231,7 +241,7 @@ async function strays(
     'jobs of goals that have left Redis',
   );
   note(
-    journals.filter((id) => evictedOf(id) !== false),
+    journals.filter((id) => evictedOf(taskOf(id)) !== false),
     'journals of tasks that have left Redis',
   );
   return notes;

@@ -1,8 +1,8 @@
 /** What an audit finds. */
 import type { Json } from '../../core/plan.js';
 
-/** Who can be asked about a task: the log, the rows folded from it, BullMQ, STATE.yaml. */
-export type Witness = 'log' | 'projection' | 'redis' | 'state';
+/** Who can be asked about a task: the log, the rows folded from it, BullMQ, STATE.yaml, the project's repository. */
+export type Witness = 'log' | 'projection' | 'redis' | 'state' | 'git';
 
 export interface Disagreement {
   /** Those that do not agree; one alone contradicts itself. */

@@ -65,6 +65,14 @@ export class Projects {
     return dir;
   }
 
+  /** Whether there is a repository to open, which is not made for it. */
+  async exists(name: string): Promise<boolean> {
+    const { projectsDir } = this.place;
+    if (projectsDir === null) return false;
+    if (await readRegistration(projectsDir, name)) return true;
+    return existsSync(join(projectsDir, name, '.git'));
+  }
+
   /** Opened once: it costs some calls of git, and hardly ever changes. */
   private repository(name: string, location: string, base?: string): Promise<Repository> {
     const { dataDir, environment } = this.place;
