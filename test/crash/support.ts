@@ -215,7 +215,12 @@ export class RedisChild {
 export interface Settings {
   /** The log's folder; the test's own unless given. */
   readonly dataDir?: string;
-  readonly agents?: { readonly concurrency?: number; readonly capabilities?: readonly string[] };
+  readonly agents?: {
+    readonly concurrency?: number;
+    readonly capabilities?: readonly string[];
+    /** Capabilities whose tasks are commands. */
+    readonly shells?: readonly string[];
+  };
   readonly timing?: { readonly lockDuration: number; readonly stalledInterval: number };
   readonly crash?: CrashPlan;
 }
