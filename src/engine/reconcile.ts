@@ -369,31 +369,9 @@ export class Reconciler {
   }
 }
 
-/** Outcomes that BullMQ has and the log lacks: entries of a stream were cut before they were read. */
-export async function findOutcomes(
-  { jobs }: ReconcileParts,
-  goal: GoalView,
-  queue: string,
-): Promise<NewEvent[]> {
-  const open = [...goal.tasks.values()].filter(
-    (task) => task.spec.capability === queue && !isFinal(task.state),
-  );
-  const events: NewEvent[] = [];
-  for (const task of open) {
-    const outcome = await jobs.outcome(refOf(task));
-    if (!outcome) continue;
-    const event: Event =
-      'result' in outcome
-        ? { type: 'task.completed', result: outcome.result }
-        : { type: 'task.failed', reason: outcome.failed };
-    events.push({ ...eventOf(goal, event), task: task.spec.id });
-  }
-  return events;
-}
-
 export const refOf = (task: TaskView): JobRef => ({ queue: task.spec.capability, id: jobOf(task) });
 
-const eventOf = (goal: GoalView, event: Event): NewEvent => ({
+export const eventOf = (goal: GoalView, event: Event): NewEvent => ({
   time: Date.now(),
   project: goal.project,
   goal: goal.id,
