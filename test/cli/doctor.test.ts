@@ -29,6 +29,7 @@ describe('drover doctor', () => {
         'node',
         'sqlite',
         'git',
+        'sandbox',
         'redis',
         'data directory',
         'log',

@@ -91,7 +91,9 @@ test('audit hears a Redis that is named', async () => {
   const { code, stdout } = await drover(['audit', '--redis', redis, '--json']);
   expect(code).toBe(0);
   // Under the default prefix lies nothing of this log.
-  expect(JSON.parse(stdout)).toMatchObject({ heard: ['log', 'projection', 'redis', 'state'] });
+  expect(JSON.parse(stdout)).toMatchObject({
+    heard: ['log', 'projection', 'redis', 'state', 'git'],
+  });
 });
 
 test('a log is exported, imported once and exported again', async () => {

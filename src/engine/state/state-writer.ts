@@ -50,6 +50,8 @@ export class StateWriter {
   /** Reasons by project. */
   private readonly troubles = new Map<string, string>();
   private readonly unsubscribe: () => void;
+  private rebuilding: Promise<void> = Promise.resolve();
+  private closing = false;
   private closed = false;
 
   constructor(private readonly options: StateWriterOptions) {
@@ -65,10 +67,15 @@ export class StateWriter {
    * once after the start; nothing needs to wait for it.
    */
   async rebuild(): Promise<void> {
+    this.rebuilding = this.rebuildAll();
+    await this.rebuilding;
+  }
+
+  private async rebuildAll(): Promise<void> {
     const { ledger, projectsDir } = this.options;
     if (projectsDir === null) return;
     for (const name of projectsOf(ledger.log.db)) {
-      if (this.closed) return;
+      if (this.closing) return;
       const slot = this.slot(name, projectsDir);
       try {
         await slot.writer.compare();
@@ -90,7 +97,10 @@ export class StateWriter {
 
   /** Flushes, then stops following. */
   async close(): Promise<void> {
+    this.closing = true;
     this.unsubscribe();
+    // The log is closed next, and what is being compared reads it.
+    await this.rebuilding;
     await this.flush();
     this.closed = true;
     for (const slot of this.slots.values()) clearTimeout(slot.timer);
