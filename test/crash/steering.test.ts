@@ -114,6 +114,15 @@ const go: Request = ['signal', 'goal-1', 'go', 1];
 /** What is told to Redis alone, or to workers: dying before that is what could lose it. */
 const told: readonly Case[] = [
   {
+    what: 'a pause',
+    plan: waiting,
+    before: { a: 'DONE', b: 'BACKLOG' },
+    request: ['pause', { goal: 'goal-1' }],
+    next: [go, ['resume', { goal: 'goal-1' }]],
+    points: [],
+    after: done,
+  },
+  {
     what: 'a resume',
     plan: waiting,
     before: { a: 'DONE', b: 'PENDING' },
