@@ -109,7 +109,7 @@ export class Trains<T extends Json, V extends Json> {
             return JSON.parse(verdict) as V;
           }
           signal.throwIfAborted();
-          const leader = await this.tryToLead(track, lead);
+          const leader = await this.tryToLead(track, id, lead);
           // Only a leader that died says nothing any more.
           if (leader > 0) await news.within(leader);
         } finally {
@@ -122,7 +122,7 @@ export class Trains<T extends Json, V extends Json> {
   }
 
   /** @returns milliseconds until the present leader's lead ends; 0 after leading */
-  private async tryToLead(track: string, lead: Lead<T, V>): Promise<number> {
+  private async tryToLead(track: string, id: string, lead: Lead<T, V>): Promise<number> {
     const { leader, waiting, verdicts } = this.keys(track);
     const channel = trainChannel(this.prefix);
     const token = randomUUID();
@@ -137,11 +137,13 @@ export class Trains<T extends Json, V extends Json> {
     }, LEASE / 3);
     try {
       const wagons = taken.map((text) => JSON.parse(String(text)) as Waiting<T>);
+      // The leader before has settled it in the meantime.
+      if (!wagons.some((wagon) => wagon.id === id)) return 0;
       await lead(
         wagons.toSorted((a, b) => a.since - b.since),
-        async (id, verdict) => {
+        async (settled, verdict) => {
           const text = JSON.stringify(verdict);
-          const args = [token, id, text, KEPT, channel, track];
+          const args = [token, settled, text, KEPT, channel, track];
           if ((await this.settleScript(leader, waiting, verdicts, ...args)) === 0) {
             throw leadLost(track);
           }
