@@ -52,6 +52,8 @@ export interface RecordingCalls {
   catchUp(): Promise<void>;
   /** Goes on recording until `close`. */
   start(): void;
+  /** Resolves when STATE.yaml and task pages are written and committed as far as the log goes. */
+  flushFiles(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -173,6 +175,10 @@ class Recording implements RecordingCalls {
   start(): void {
     this.recorder.start();
     void this.stateWriter.rebuild();
+  }
+
+  flushFiles(): Promise<void> {
+    return this.stateWriter.flush();
   }
 
   async close(): Promise<void> {

@@ -140,6 +140,11 @@ export class Recording implements Records {
     return this.calls.start();
   }
 
+  /** Resolves when STATE.yaml and task pages are written and committed as far as the log goes. */
+  flushFiles(): Promise<void> {
+    return this.calls.flushFiles();
+  }
+
   onCommit(listener: CommitListener): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

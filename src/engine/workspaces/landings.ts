@@ -107,7 +107,9 @@ export class Landings {
   }
 
   private async land(goal: GoalView, project: OpenProject): Promise<void> {
-    const { repository, settings } = project;
+    const { repository, settings, isOwn } = project;
+    // Its checkout is moved next, and nobody else is to write there meanwhile.
+    if (isOwn) await this.parts.recording.flushFiles();
     for (let tries = 0; tries < TRIES; tries += 1) {
       const prepared = await prepareLanding(repository, {
         goal: goal.id,
