@@ -141,7 +141,7 @@ export class Supervisor {
     await this.reconciler.reconcileAll();
     await this.upkeep.compare();
     await recording.start();
-    await this.parts.landings.settleAll();
+    void this.parts.landings.settleAll();
     await this.keeper.start();
     this.workers.push(
       startEngineWorkers(
@@ -231,7 +231,7 @@ export class Supervisor {
     ]);
     await unlessAway(this.options.connection.client, closing);
     const { flows, jobs, gates, landings } = this.parts;
-    await landings.idle();
+    await landings.close();
     await Promise.all([flows.close(), jobs.close(), gates.close()]);
   }
 

@@ -189,6 +189,29 @@ describe('a finished goal', () => {
     expect(git(repository, 'status', '--porcelain')).toBe('');
   });
 
+  it('lands beside others in one checkout, whose files and index are those of the branch', async () => {
+    const { drover, repository } = await engine();
+    const goals = await Promise.all(
+      ['a', 'b', 'c', 'd'].map((name) =>
+        drover.enqueue({
+          title: name,
+          project: 'shop',
+          tasks: [shell(name, `echo ${name} > ${name}`)],
+        }),
+      ),
+    );
+    for (const goal of goals) await goal.done();
+    for (const { id } of goals) {
+      await expect
+        .poll(() => drover.ledger.board.goal(id)!.landed, { timeout: 30_000 })
+        .not.toBeNull();
+    }
+    await drover.close();
+    expect(git(repository, 'status', '--porcelain')).toBe('');
+    expect(git(repository, 'ls-files')).toContain('a\nb\nc\nd');
+    expect(readdirSync(join(repository, 'tasks'))).toHaveLength(4);
+  });
+
   it('lands in somebody’s repository when it is approved, and where that is clean', async () => {
     const data = bed.folder();
     const repository = bed.folder('theirs');

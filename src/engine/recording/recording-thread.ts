@@ -52,8 +52,9 @@ export interface RecordingCalls {
   catchUp(): Promise<void>;
   /** Goes on recording until `close`. */
   start(): void;
-  /** Resolves when STATE.yaml and task pages are written and committed as far as the log goes. */
-  flushFiles(): Promise<void>;
+  /** Writes a project's STATE.yaml and pages as far as the log goes, then none of them until `releaseFiles`. */
+  holdFiles(project: string): Promise<void>;
+  releaseFiles(project: string): void;
   close(): Promise<void>;
 }
 
@@ -89,6 +90,8 @@ class Recording implements RecordingCalls {
   private stateWriter!: StateWriter;
   private connection!: Connection;
   private reader!: RedisClient;
+  /** How to let go of projects whose files are held. */
+  private readonly held = new Map<string, () => void>();
 
   open(): Promise<Answer<null>> {
     return answered(async () => {
@@ -177,8 +180,13 @@ class Recording implements RecordingCalls {
     void this.stateWriter.rebuild();
   }
 
-  flushFiles(): Promise<void> {
-    return this.stateWriter.flush();
+  async holdFiles(project: string): Promise<void> {
+    this.held.set(project, await this.stateWriter.hold(project));
+  }
+
+  releaseFiles(project: string): void {
+    this.held.get(project)?.();
+    this.held.delete(project);
   }
 
   async close(): Promise<void> {

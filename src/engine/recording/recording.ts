@@ -140,9 +140,14 @@ export class Recording implements Records {
     return this.calls.start();
   }
 
-  /** Resolves when STATE.yaml and task pages are written and committed as far as the log goes. */
-  flushFiles(): Promise<void> {
-    return this.calls.flushFiles();
+  /** Runs `work` while a project's STATE.yaml and pages are written as far as the log goes, and none is being written. */
+  async holdingFiles(project: string, work: () => Promise<void>): Promise<void> {
+    await this.calls.holdFiles(project);
+    try {
+      await work();
+    } finally {
+      await this.calls.releaseFiles(project);
+    }
   }
 
   onCommit(listener: CommitListener): () => void {

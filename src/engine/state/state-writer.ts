@@ -95,6 +95,27 @@ export class StateWriter {
     }
   }
 
+  /**
+   * Writes and commits what is due of a project, then nothing until the returned function is called: its checkout is
+   * moved meanwhile. Several holds wait for each other.
+   */
+  async hold(name: string): Promise<() => void> {
+    const { projectsDir } = this.options;
+    if (projectsDir === null) return () => undefined;
+    const slot = this.slot(name, projectsDir);
+    if (slot.isDirty) await this.run(slot);
+    while (slot.running) await slot.running;
+    let release: () => void = () => undefined;
+    slot.running = new Promise((resolve) => {
+      release = resolve;
+    });
+    return () => {
+      slot.running = undefined;
+      release();
+      if (slot.isDirty) this.schedule(slot);
+    };
+  }
+
   /** Flushes, then stops following. */
   async close(): Promise<void> {
     this.closing = true;

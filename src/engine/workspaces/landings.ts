@@ -34,12 +34,16 @@ const TRIES = 10;
 
 export class Landings {
   private readonly running = new Set<Promise<void>>();
+  private closing = false;
 
   constructor(private readonly parts: LandingsParts) {}
 
-  /** Takes up what a supervisor before this one did not finish. */
+  /** Takes up what a supervisor before this one did not finish; a start need not wait for repositories. */
   async settleAll(): Promise<void> {
-    for (const goal of goalsToLand(this.parts.recording.log.db)) await this.settle(goal);
+    for (const goal of goalsToLand(this.parts.recording.log.db)) {
+      if (this.closing) return;
+      await this.settle(goal);
+    }
   }
 
   /** Moves a rolled back goal's branch. Before anything of the goal runs again, so that it starts from there. */
@@ -51,8 +55,9 @@ export class Landings {
     });
   }
 
-  /** Resolves when nothing is under way any more. */
-  async idle(): Promise<void> {
+  /** Resolves when what is under way has ended; the rest is left to the next start. */
+  async close(): Promise<void> {
+    this.closing = true;
     await Promise.all(this.running);
   }
 
@@ -85,13 +90,16 @@ export class Landings {
 
   private async finish(goal: GoalView): Promise<void> {
     // What was in the way has to be seen to by a person, whose approval takes the trouble away.
-    if (goal.landingTrouble !== null) return;
+    if (goal.landed !== null || goal.landingTrouble !== null) return;
     const project = await this.parts.projects.open(goal.project);
-    const { push, land } = project.settings;
+    const { push, land: policy } = project.settings;
     try {
       if (push !== undefined && goal.pushed === null) await this.push(goal, project, push);
-      const mayLand = goal.approved || land === 'auto';
-      if (mayLand && goal.landed === null) await this.land(goal, project);
+      const mayLand = goal.approved || policy === 'auto';
+      if (!mayLand) return;
+      const land = (): Promise<void> => this.land(goal, project);
+      // In a checkout of Drover's own STATE.yaml and pages are committed too, and not while it is moved.
+      await (project.isOwn ? this.parts.recording.holdingFiles(goal.project, land) : land());
     } catch (error) {
       if (!(error instanceof DroverError)) throw error;
       const remedy = error.remedy === undefined ? '' : ` ${error.remedy}`;
@@ -107,9 +115,7 @@ export class Landings {
   }
 
   private async land(goal: GoalView, project: OpenProject): Promise<void> {
-    const { repository, settings, isOwn } = project;
-    // Its checkout is moved next, and nobody else is to write there meanwhile.
-    if (isOwn) await this.parts.recording.flushFiles();
+    const { repository, settings } = project;
     for (let tries = 0; tries < TRIES; tries += 1) {
       const prepared = await prepareLanding(repository, {
         goal: goal.id,
