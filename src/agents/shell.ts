@@ -96,17 +96,20 @@ export async function runCheck(
   };
 }
 
-/** Runs a command that prepares a worktree, such as `npm ci`. @throws Error where it fails */
+/** Runs the commands that prepare a worktree, such as `npm ci`. @throws Error where one fails */
 export async function runSetup(
   shell: Shell,
   purpose: Purpose,
-  command: ShellCommand,
+  commands: readonly { readonly run: string; readonly timeout: number }[],
+  place: Omit<ShellCommand, 'command' | 'timeout'>,
 ): Promise<void> {
-  command.onOutput(`setup: ${command.command}`);
-  const result = await runFor(shell, purpose, command);
-  command.signal.throwIfAborted();
-  if (result.exitCode === 0) return;
-  throw new Error(`The set-up \`${command.command}\` ${howItEnded(result)}${tail(result.output)}`);
+  for (const { run: command, timeout } of commands) {
+    place.onOutput(`setup: ${command}`);
+    const result = await runFor(shell, purpose, { ...place, command, timeout });
+    place.signal.throwIfAborted();
+    if (result.exitCode === 0) continue;
+    throw new Error(`The set-up \`${command}\` ${howItEnded(result)}${tail(result.output)}`);
+  }
 }
 
 export const purposeOf = (task: TaskContext): Purpose => ({

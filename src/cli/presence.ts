@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DroverError } from '../core/errors.js';
 import { type Holder, writerLockHolder } from '../log/writer-lock.js';
+import { isAlive } from '../queues/alive.js';
 
 const presenceSchema = z.object({
   pid: z.int(),
@@ -77,14 +78,6 @@ export function supervisorWatch(dataDir: string): () => void {
       'The goal goes on with the next `drover up`.',
     );
   };
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
 
 /** @throws DroverError where the supervisor's Redis cannot be found from here without being told. */

@@ -12,6 +12,7 @@ import type { Redis } from 'ioredis';
 import type { Limit } from '../core/limits.js';
 import { PUT_ASIDE, TAKE_UP } from './held.js';
 import { heldKey, limitsChannel, limitsKey, metaKey, pausedKey } from './keys.js';
+import { listen } from './notices.js';
 import { defineScript } from './script.js';
 
 /** `free(prefix, name, limit)`: slots left of a limit; those of dead claims are found when none seems to be. */
@@ -201,15 +202,12 @@ export async function followLimits(
     known = new Set(await client.hkeys(limitsKey(prefix)));
   };
   const channel = limitsChannel(prefix);
-  subscriber.on('message', (of) => {
-    if (of === channel) read().catch(onError);
-  });
   // What was said while it was away was not heard.
   subscriber.on('close', () => {
     known = undefined;
   });
   subscriber.on('ready', () => void read().catch(onError));
-  await subscriber.subscribe(channel);
+  await listen(subscriber, { [channel]: () => void read().catch(onError) });
   await read();
   return { mayLimit: (project) => known?.has(projectLimit(project)) ?? true };
 }

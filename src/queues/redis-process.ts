@@ -9,12 +9,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { link, lstat, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DroverError, messageOf } from '../core/errors.js';
+import { isAlive } from './alive.js';
 import { ask, ended, hasCode } from './redis-probe.js';
 
 /** Bytes; macOS holds 104 with the closing zero, Linux 108. */
@@ -236,18 +237,4 @@ async function recordedPid(dir: string): Promise<number | undefined> {
   const text = await readFile(join(dir, 'redis.json'), 'utf8').catch(() => '');
   const pid = Number(/"pid":(\d+)/.exec(text)?.[1]);
   return Number.isNaN(pid) ? undefined : pid;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return hasCode(error, 'EPERM');
-  }
-  try {
-    // In a container whose first process reaps nobody, the dead stay listed, as zombies.
-    return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return true;
-  }
 }

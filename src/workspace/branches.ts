@@ -68,6 +68,20 @@ export async function readGoalBranch(
   return goalBranchIn(repository, goal, await readRefs(repository, refsOf(goal)));
 }
 
+/** @throws DroverError `not-found` where the goal has no branch, `conflict` as `readGoalBranch` */
+export async function startedGoalBranch(repository: Repository, goal: string): Promise<GoalBranch> {
+  const found = await readGoalBranch(repository, goal);
+  if (found) return found;
+  throw noGoalBranch(repository.name, goal);
+}
+
+export const noGoalBranch = (project: string, goal: string): DroverError =>
+  new DroverError(
+    'not-found',
+    `${goal} has no branch in project ${project}.`,
+    'A goal gets one with its first task that works on files.',
+  );
+
 const refsOf = (goal: string): string[] => [goalStartRef(goal), branchRef(goalBranch(goal))];
 
 function goalBranchIn(

@@ -14,6 +14,7 @@ import { messageOf } from '../core/errors.js';
 import { branchRef } from './branches.js';
 import { type Change, changesBetween } from './changes.js';
 import { type Git, gitIn } from './git.js';
+import { inProgress } from './in-progress.js';
 import type { Repository } from './repository.js';
 import { ABSENT, emptyTree } from './trees.js';
 
@@ -34,14 +35,6 @@ export interface Step {
   readonly isOwn?: (path: string) => boolean;
 }
 
-const IN_PROGRESS: readonly (readonly [file: string, what: string])[] = [
-  ['rebase-merge', 'a rebase'],
-  ['rebase-apply', 'a rebase'],
-  ['MERGE_HEAD', 'a merge'],
-  ['CHERRY_PICK_HEAD', 'a cherry-pick'],
-  ['REVERT_HEAD', 'a revert'],
-  ['BISECT_LOG', 'a bisection'],
-];
 const SHOWN_FILES = 100;
 
 /** The folders in which the branch is checked out. */
@@ -67,9 +60,8 @@ export async function blockerOf(
     reason,
     files: files.slice(0, SHOWN_FILES),
   });
-  const gitDir = (await git.run(['rev-parse', '--absolute-git-dir'])).trim();
-  const busy = IN_PROGRESS.find(([file]) => existsSync(join(gitDir, file)));
-  if (busy) return blocked(`It is in the middle of ${busy[1]}.`);
+  const busy = await inProgress(git);
+  if (busy) return blocked(`It is in the middle of ${busy}.`);
   const isOwn = step.isOwn ?? (() => false);
   const dirty = (await changedFiles(git)).filter((path) => !isOwn(path));
   if (dirty.length > 0) return blocked('It has changes that are not committed.', dirty);

@@ -14,7 +14,7 @@ import {
   type GoalBranch,
   goalBranch,
   keptRef,
-  readGoalBranch,
+  startedGoalBranch,
   taskBranch,
 } from './branches.js';
 import { findMerge } from './merges.js';
@@ -49,7 +49,7 @@ const TRIES = 20;
  */
 export async function beginClaim(repository: Repository, request: ClaimRequest): Promise<Claim> {
   for (let tries = 0; tries < TRIES; tries += 1) {
-    const goal = await startedGoal(repository, request.goal);
+    const goal = await startedGoalBranch(repository, request.goal);
     const merged = await findMerge(repository, goal, request.task);
     // A task that is run again has a merge of an earlier claim, and gets another one.
     if (merged && merged.claim >= request.claim) throw staleClaim(request);
@@ -145,16 +145,6 @@ export function staleClaim(
 
 const isSame = (note: ClaimRequest, { claim, owner, goal }: ClaimRequest): boolean =>
   note.claim === claim && note.owner === owner && note.goal === goal;
-
-async function startedGoal(repository: Repository, goal: string): Promise<GoalBranch> {
-  const found = await readGoalBranch(repository, goal);
-  if (found) return found;
-  throw new DroverError(
-    'not-found',
-    `${goal} has no branch in project ${repository.name} yet.`,
-    'Open the branch of the goal first.',
-  );
-}
 
 type Note = Omit<Claim, 'fence'>;
 

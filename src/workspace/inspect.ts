@@ -10,6 +10,7 @@ import { lstat, readdir, readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../core/errors.js';
+import { isAlive } from '../queues/alive.js';
 import { branchRef, keptRef, readGoalBranch, taskBranch } from './branches.js';
 import { headOf, treeOfFiles } from './checkpoint.js';
 import { readClaim } from './claims.js';
@@ -149,15 +150,6 @@ async function isHeld(repository: Repository, record: WorktreeRecord): Promise<b
   if (record.purpose === 'check') return true;
   const held = await readClaim(repository, task);
   return held?.claim === claim && held.owner === owner;
-}
-
-/** Whether a process of that id runs on this machine. */
-export function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
 }
 
 async function sizeOf(path: string): Promise<number> {

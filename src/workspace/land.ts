@@ -7,7 +7,7 @@
  * the goal's branch is still the one that was approved.
  */
 import { DroverError } from '../core/errors.js';
-import { branchRef, type GoalBranch, goalBranch, readGoalBranch } from './branches.js';
+import { branchRef, type GoalBranch, goalBranch, startedGoalBranch } from './branches.js';
 import { type Blocked, blockerOf, checkoutsOf, follow } from './checkouts.js';
 import { commitTree, isWithin, treeOf } from './commits.js';
 import type { Author } from './git.js';
@@ -51,7 +51,7 @@ export async function prepareLanding(
   repository: Repository,
   { goal, merge, subject, files = [], author }: LandingRequest,
 ): Promise<Prepared> {
-  const branch = await started(repository, goal);
+  const branch = await startedGoalBranch(repository, goal);
   const { tip } = branch;
   const from = (await readRef(repository, branchRef(repository.base))) ?? null;
   const ready = (to: string): Prepared => ({ kind: 'ready', landing: { goal, from, tip, to } });
@@ -131,7 +131,7 @@ export async function bringUpToDate(
   goal: string,
   author?: Author,
 ): Promise<Updated> {
-  const branch = await started(repository, goal);
+  const branch = await startedGoalBranch(repository, goal);
   const { tip } = branch;
   const base = await readRef(repository, branchRef(repository.base));
   if (base === undefined || (await isWithin(repository, base, tip))) return { kind: 'up-to-date' };
@@ -147,16 +147,6 @@ export async function bringUpToDate(
   const move = { ref: branchRef(goalBranch(goal)), from: tip, to: commit };
   const moved = await moveRefs(repository, [move], `drover: update ${goal}`);
   return moved === 'moved' ? { kind: 'moved', commit } : { kind: 'lost-race' };
-}
-
-async function started(repository: Repository, goal: string): Promise<GoalBranch> {
-  const found = await readGoalBranch(repository, goal);
-  if (found) return found;
-  throw new DroverError(
-    'not-found',
-    `${goal} has no branch in project ${repository.name}.`,
-    'A goal gets one with its first task that works on files.',
-  );
 }
 
 /**

@@ -7,10 +7,11 @@
  */
 import { readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { isAlive } from '../queues/alive.js';
 import { salvage } from './checkpoint.js';
 import type { Claim } from './claims.js';
 import type { Author } from './git.js';
-import { inspectWorktree, isAlive } from './inspect.js';
+import { inspectWorktree } from './inspect.js';
 import { removeWorktree } from './prune.js';
 import { moveAside } from './quarantine.js';
 import type { Repository } from './repository.js';

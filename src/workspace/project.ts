@@ -11,6 +11,7 @@ import { dirname, join, sep } from 'node:path';
 import { DroverError, messageOf } from '../core/errors.js';
 import { isName, NAME_RULE } from '../core/ids.js';
 import { type Author, type Git, gitIn, type GitOptions } from './git.js';
+import { inProgress } from './in-progress.js';
 
 export interface Project {
   readonly name: string;
@@ -209,21 +210,11 @@ async function headOf(
   };
 }
 
-const IN_PROGRESS: readonly (readonly [file: string, what: string])[] = [
-  ['rebase-merge', 'a rebase'],
-  ['rebase-apply', 'a rebase'],
-  ['MERGE_HEAD', 'a merge'],
-  ['CHERRY_PICK_HEAD', 'a cherry-pick'],
-  ['REVERT_HEAD', 'a revert'],
-  ['BISECT_LOG', 'a bisection'],
-];
-
 async function reasonNotTo(git: Git, { unborn, detached }: Head): Promise<string | undefined> {
-  const gitDir = (await git.run(['rev-parse', '--absolute-git-dir'])).trim();
-  const busy = IN_PROGRESS.find(([file]) => existsSync(join(gitDir, file)));
+  const busy = await inProgress(git);
   // A rebase detaches HEAD too, and is the better explanation.
   if (busy)
-    return `${git.dir} is in the middle of ${busy[1]}; STATE.yaml is committed once that is over.`;
+    return `${git.dir} is in the middle of ${busy}; STATE.yaml is committed once that is over.`;
   if (detached) return `${git.dir} has no branch checked out; STATE.yaml is committed once it has.`;
   if (unborn) return `${git.dir} has no commit yet; STATE.yaml is committed after the first one.`;
   return undefined;

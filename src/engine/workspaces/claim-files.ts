@@ -107,11 +107,9 @@ export class ClaimFiles implements Files {
     const opened = await this.working?.catch(() => undefined);
     const { project, claim } = await this.begun;
     const { repository, settings } = project;
-    if (!this.merged) {
-      if (opened) {
-        const message = `Keep what claim ${claim.claim} of ${claim.task} left`;
-        await checkpoint(repository, opened.worktree, claim, { message, author: settings.author });
-      }
+    if (!this.merged && opened) {
+      const message = `Keep what claim ${claim.claim} of ${claim.task} left`;
+      await checkpoint(repository, opened.worktree, claim, { message, author: settings.author });
     }
     // Its own merge has ended it; one that an earlier claim made has not.
     const isOver = this.merged && (claim.claim === 1 || !(await isHeldBy(repository, claim)));
@@ -146,16 +144,12 @@ export class ClaimFiles implements Files {
       links: settings.links,
       ...(files !== undefined && { files }),
     });
-    for (const { run: command, timeout } of settings.setup) {
-      await runSetup(this.parts.shell, this.purpose, {
-        command,
-        timeout,
-        cwd: worktree.dir,
-        sandbox: settings.sandbox,
-        signal: this.context.signal,
-        onOutput: this.context.log,
-      });
-    }
+    await runSetup(this.parts.shell, this.purpose, settings.setup, {
+      cwd: worktree.dir,
+      sandbox: settings.sandbox,
+      signal: this.context.signal,
+      onOutput: this.context.log,
+    });
     const branch = taskBranch(claim.task);
     const workspace = {
       dir: worktree.dir,

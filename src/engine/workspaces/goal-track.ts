@@ -84,10 +84,7 @@ export class GoalTrack implements Track<Car, string, readonly Checked[]> {
         signal: this.context.signal,
         onOutput: this.context.log,
       };
-      for (const setup of settings.setup) {
-        const { run: command, timeout } = setup;
-        await runSetup(this.shell, purposeOf(this.leader), { ...place, command, timeout });
-      }
+      await runSetup(this.shell, purposeOf(this.leader), settings.setup, place);
       const evidence: Checked[] = [];
       for (const { task, purpose, run, timeout } of checks) {
         const result = await runCheck(this.shell, purpose, { ...place, command: run, timeout });
@@ -119,7 +116,7 @@ export class GoalTrack implements Track<Car, string, readonly Checked[]> {
         claims.map(({ task }) => claimRef(task)),
       );
       const stale = cars.filter(({ task, of }) => held.get(claimRef(task)) !== of.claim.fence);
-      // Whoever was stale has become so no longer: only a claim of its own can bring that about.
+      // Where all hold their tasks, one of them has taken its own anew meanwhile: the next try tells.
       return stale.length > 0 ? stale : 'lost-race';
     }
   };

@@ -1,11 +1,13 @@
 /** What people ask about goals' branches and worktrees. Reads the repositories themselves; nothing in them moves. */
 import { DroverError, messageOf } from '../../core/errors.js';
 import type { GoalView } from '../../core/goal.js';
+import { noGoalBranch } from '../../workspace/branches.js';
 import { type Diff, diffBetween, diffOf, type TaskDiff } from '../../workspace/diff.js';
 import { inspectWorktrees, type WorktreeReport } from '../../workspace/inspect.js';
 import { prepareLanding } from '../../workspace/land.js';
 import { type GoalLine, lineOf } from '../../workspace/line.js';
 import { type Pruned, pruneWorktrees } from '../../workspace/prune.js';
+import { emptyTree } from '../../workspace/trees.js';
 import { openExisting, type Place } from './registering.js';
 import { refusalText } from './refusal-text.js';
 
@@ -54,14 +56,14 @@ export async function goalLine(place: Place, goal: GoalView): Promise<GoalLine> 
   const { repository } = await openExisting(place, goal.project);
   const line = await lineOf(repository, goal.id, [...goal.tasks.keys()]);
   if (line) return line;
-  throw noBranch(goal);
+  throw noGoalBranch(goal.project, goal.id);
 }
 
 /** What a goal changed since its start. @throws DroverError `not-found` */
 export async function goalDiff(place: Place, goal: GoalView): Promise<Diff> {
   const { repository } = await openExisting(place, goal.project);
   const line = await lineOf(repository, goal.id, []);
-  if (!line) throw noBranch(goal);
+  if (!line) throw noGoalBranch(goal.project, goal.id);
   return diffBetween(repository, line.start, line.tip);
 }
 
@@ -100,8 +102,8 @@ export async function previewLanding(place: Place, goal: GoalView): Promise<Land
   switch (prepared.kind) {
     case 'ready': {
       const { from, to } = prepared.landing;
-      const empty = (await repository.objects.run(['mktree'], { input: '' })).trim();
-      return { base, diff: await diffBetween(repository, from ?? empty, to) };
+      const before = from ?? (await emptyTree(repository));
+      return { base, diff: await diffBetween(repository, before, to) };
     }
     case 'landed':
       return {
@@ -114,10 +116,3 @@ export async function previewLanding(place: Place, goal: GoalView): Promise<Land
       return { base, obstacle: refusalText(prepared) };
   }
 }
-
-const noBranch = ({ id, project }: GoalView): DroverError =>
-  new DroverError(
-    'not-found',
-    `${id} has no branch in project ${project}.`,
-    'A goal gets one with its first task that works on files.',
-  );

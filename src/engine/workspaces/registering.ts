@@ -43,13 +43,7 @@ export async function addProject(
   { name, repository: location, base, settings }: AddProject,
 ): Promise<OpenProject> {
   const { projectsDir, dataDir, environment } = place;
-  if (await projectExists(projectsDir, name)) {
-    throw new DroverError(
-      'conflict',
-      `There is a project ${name} in ${projectsDir} already.`,
-      'Choose another name with --name.',
-    );
-  }
+  await requireFree(projectsDir, name, 'Choose another name with --name.');
   const clone = cloneDir(dataDir, name);
   const hadClone = existsSync(clone);
   try {
@@ -76,13 +70,7 @@ export async function addProject(
 
 /** Starts a repository of Drover's own. @throws DroverError `conflict` where the name is taken */
 export async function newProject(place: Place, name: string): Promise<OpenProject> {
-  if (await projectExists(place.projectsDir, name)) {
-    throw new DroverError(
-      'conflict',
-      `There is a project ${name} in ${place.projectsDir} already.`,
-      'Choose another name.',
-    );
-  }
+  await requireFree(place.projectsDir, name, 'Choose another name.');
   await openProject(place.projectsDir, name, { environment: place.environment });
   return await new Projects(place).open(name);
 }
@@ -145,6 +133,15 @@ export async function openExisting(place: Place, name: string): Promise<OpenProj
 async function projectExists(projectsDir: string, name: string): Promise<boolean> {
   const registration = await readRegistration(projectsDir, name);
   return registration !== undefined || existsSync(join(projectsDir, name));
+}
+
+async function requireFree(projectsDir: string, name: string, remedy: string): Promise<void> {
+  if (!(await projectExists(projectsDir, name))) return;
+  throw new DroverError(
+    'conflict',
+    `There is a project ${name} in ${projectsDir} already.`,
+    remedy,
+  );
 }
 
 const otherClone = (name: string, clone: string): DroverError =>
