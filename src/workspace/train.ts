@@ -86,7 +86,8 @@ export async function runTrain<W extends Wagon, Refusal, Evidence>(
   let waiting: readonly W[] = await leaveOutMerged(track, wagons, settle);
   while (waiting.length > 0) {
     const from = await track.tip();
-    const { coupled, left } = await couple(track, from, waiting, settle);
+    const { coupled, left, refused } = await couple(track, from, waiting);
+    for (const { wagon, refusal } of refused) await settle(wagon, { kind: 'refused', refusal });
     const { good, evidence, bad } = await longestGreen(track, coupled);
     const landing = coupled.slice(0, good);
     const last = landing.at(-1);
@@ -97,7 +98,8 @@ export async function runTrain<W extends Wagon, Refusal, Evidence>(
         const stale = moved === 'lost-race' ? [] : moved;
         for (const wagon of stale) await settle(wagon, { kind: 'stale' });
         // In the order in which they came, on the new tip; those that an unseen move has landed are found there.
-        const rest = waiting.filter((wagon) => !stale.includes(wagon));
+        const settled = new Set([...stale, ...refused.map(({ wagon }) => wagon)]);
+        const rest = waiting.filter((wagon) => !settled.has(wagon));
         waiting = await leaveOutMerged(track, rest, settle);
         continue;
       }
@@ -129,15 +131,18 @@ async function leaveOutMerged<W extends Wagon, Refusal, Evidence>(
   return left;
 }
 
-/** One merge on top of the other. What cannot follow the wagons before it has to wait and see whether they land. */
+/**
+ * One merge on top of the other. Refused is what cannot be merged into the branch itself; what cannot follow the
+ * wagons before it is left, to wait and see whether they land.
+ */
 async function couple<W extends Wagon, Refusal, Evidence>(
   track: Track<W, Refusal, Evidence>,
   from: string,
   wagons: readonly W[],
-  settle: Settle<W, Refusal, Evidence>,
-): Promise<{ coupled: Coupled<W>[]; left: W[] }> {
+): Promise<{ coupled: Coupled<W>[]; left: W[]; refused: { wagon: W; refusal: Refusal }[] }> {
   const coupled: Coupled<W>[] = [];
   const left: W[] = [];
+  const refused: { wagon: W; refusal: Refusal }[] = [];
   let onto = from;
   for (const wagon of wagons) {
     const result = await track.couple(onto, wagon);
@@ -145,12 +150,12 @@ async function couple<W extends Wagon, Refusal, Evidence>(
       onto = result.commit;
       coupled.push({ wagon, commit: onto });
     } else if (onto === from) {
-      await settle(wagon, { kind: 'refused', refusal: result.refusal });
+      refused.push({ wagon, refusal: result.refusal });
     } else {
       left.push(wagon);
     }
   }
-  return { coupled, left };
+  return { coupled, left, refused };
 }
 
 /**

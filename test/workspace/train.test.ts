@@ -68,6 +68,16 @@ function line(options: { races?: number; stale?: readonly string[] } = {}) {
   };
 }
 
+/** As when somebody else's move came between, and was taken back. */
+function loseOnce(advance: Track<Car, string, string>['advance']): typeof advance {
+  let lost = false;
+  return async (...given) => {
+    if (lost) return advance(...given);
+    lost = true;
+    return 'lost-race';
+  };
+}
+
 const car = (task: string, more: Partial<Car> = {}): Car => ({
   task,
   claim: 1,
@@ -118,6 +128,16 @@ describe('a merge train', () => {
     await runTrain(track, [car('a'), car('b')], settle);
     expect(landed()).toEqual(['a', 'b']);
     expect(inspected.length).toBe(3);
+  });
+
+  it('says once that a wagon cannot be merged, though the others lose a race', async () => {
+    const { track, settle, verdicts, landed } = line();
+    await runTrain(track, [car('a')], settle);
+    verdicts.clear();
+    const again = { ...track, advance: loseOnce(track.advance) };
+    await runTrain(again, [car('b', { conflicts: ['a'] }), car('c')], settle);
+    expect(landed()).toEqual(['a', 'c']);
+    expect(verdicts.get('b')).toEqual({ kind: 'refused', refusal: 'a' });
   });
 
   it('leaves out a wagon whose claim has lost its task', async () => {
