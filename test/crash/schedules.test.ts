@@ -43,8 +43,11 @@ const isQuiet = (scene: Scene): boolean =>
   });
 
 const points: [string, CrashPlan][] = [
-  ['before the firing is recorded', { point: 'before:commit' }],
-  ['when the firing is recorded and its goal not submitted', { point: 'after:commit' }],
+  ['before the firing is recorded', { point: 'before:commit', matching: 'schedule.fired' }],
+  [
+    'when the firing is recorded and its goal not submitted',
+    { point: 'after:commit', matching: 'schedule.fired' },
+  ],
   ['when its goal is submitted', { point: 'after:addBulk' }],
   ['before the next time is in Redis', { point: 'before:updateJobScheduler' }],
   ['when the next time is in Redis', { point: 'after:updateJobScheduler' }],

@@ -8,8 +8,8 @@ const diamond = PLANS.diamond(3);
 
 describe('the supervisor, between recording a goal and submitting it', () => {
   const points: [string, CrashPlan][] = [
-    ['before the log has the goal', { point: 'before:commit' }],
-    ['when the log has the goal', { point: 'after:commit' }],
+    ['before the log has the goal', { point: 'before:commit', matching: 'goal.created' }],
+    ['when the log has the goal', { point: 'after:commit', matching: 'goal.created' }],
     ['before the flow is submitted', { point: 'before:addBulk' }],
     ['when the flow is submitted', { point: 'after:addBulk' }],
   ];
