@@ -1,7 +1,8 @@
 /**
  * A merge train: several tasks that are ready are tested together and land together. Where the combination
  * fails, bisection finds the task because of which it does; those before it land, those behind it are coupled
- * anew without it.
+ * anew without it. Where one task breaks a train, several may: once it has failed, no more than a third of it is added
+ * to what is known to pass at once. With one culprit of 16 that costs a run, with three it saves one, with five two.
  *
  * Invariants kept here: 7 (a commit becomes the goal's only if its checks passed on that very commit), 8 (every
  * wagon gets a verdict, or the train ends with an error and all that have none keep waiting).
@@ -84,11 +85,15 @@ export async function runTrain<W extends Wagon, Refusal, Evidence>(
   settle: Settle<W, Refusal, Evidence>,
 ): Promise<void> {
   let waiting: readonly W[] = await leaveOutMerged(track, wagons, settle);
+  const third = Math.ceil(waiting.length / 3);
+  let most = waiting.length;
   while (waiting.length > 0) {
     const from = await track.tip();
-    const { coupled, left, refused } = await couple(track, from, waiting);
+    const [ahead, rear] = [waiting.slice(0, most), waiting.slice(most)];
+    const { coupled, left, refused } = await couple(track, from, ahead);
     for (const { wagon, refusal } of refused) await settle(wagon, { kind: 'refused', refusal });
-    const { good, evidence, bad } = await longestGreen(track, coupled);
+    const { good, evidence, bad } = await longestGreen(track, coupled, third);
+    if (bad) most = third;
     const landing = coupled.slice(0, good);
     const last = landing.at(-1);
     if (last) {
@@ -113,7 +118,7 @@ export async function runTrain<W extends Wagon, Refusal, Evidence>(
       const behind = landing.map(({ wagon: { task } }) => task);
       await settle(wagon, { kind: 'failed', commit, evidence: bad, behind });
     }
-    waiting = [...coupled.slice(good + 1).map(({ wagon }) => wagon), ...left];
+    waiting = [...coupled.slice(good + 1).map(({ wagon }) => wagon), ...left, ...rear];
   }
 }
 
@@ -161,16 +166,18 @@ async function couple<W extends Wagon, Refusal, Evidence>(
 /**
  * How many of the wagons, from the first, pass together. Bisection takes it that whatever fails goes on failing
  * with more wagons behind it; where that is not so, it still lands nothing but commits that were seen to pass.
+ * @param step how many wagons more than those known to pass are tested at most, once they have failed together
  */
 async function longestGreen<W extends Wagon, Refusal, Evidence>(
   { inspect }: Track<W, Refusal, Evidence>,
   coupled: readonly Coupled<W>[],
+  step: number,
 ): Promise<{ good: number; evidence: Evidence | undefined; bad: Evidence | undefined }> {
   let good = 0;
   let evidence: Evidence | undefined;
   let firstBad = coupled.length + 1;
   let bad: Evidence | undefined;
-  // The whole train first: mostly that is all there is to do.
+  // All of them first: mostly that is all there is to do.
   for (let length = coupled.length; length > good && length < firstBad;) {
     const cars = coupled.slice(0, length);
     const result = await inspect(
@@ -184,7 +191,7 @@ async function longestGreen<W extends Wagon, Refusal, Evidence>(
       firstBad = length;
       bad = result.evidence;
     }
-    length = Math.ceil((good + firstBad - 1) / 2);
+    length = Math.min(Math.ceil((good + firstBad - 1) / 2), good + step);
   }
   return { good, evidence, bad };
 }
