@@ -224,9 +224,11 @@ export class Reconciler {
     const view = this.parts.recording.board.goal(goal)!;
     for (const id of needed) {
       const task = view.tasks.get(id)!;
-      if (!task.released) continue;
-      await this.parts.gates.open([...this.looseGates.get(id)!.gates], task.result);
+      const loose = this.looseGates.get(id);
+      if (!task.released || !loose) continue;
+      // Before they are open: a gate that comes meanwhile is not among them.
       this.looseGates.delete(id);
+      await this.parts.gates.open([...loose.gates], task.result);
     }
   }
 

@@ -7,7 +7,7 @@
  *
  * Invariants kept here: 4 (a gate is completed once: it is taken and completed by one script).
  */
-import { type Job, Queue, Worker } from 'bullmq';
+import { type Job, Queue, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { GATE_KINDS } from '../core/ids.js';
@@ -89,7 +89,11 @@ export function startEngineWorkers(
     if (outcome !== null) return JSON.parse(outcome) as Json;
     const held = heldSchema.safeParse(job.data);
     // Promoted by a person, a need's gate opens without the need's result.
-    return held.success ? opened(held.data) : null;
+    if (!held.success) return null;
+    await gates.open([job.id!], await opened(held.data));
+    // What follows from the answer opens gates too, this one among them, so it is no longer this worker's to complete:
+    // of BullMQ's errors, this one makes it leave the job alone.
+    throw new WaitingError();
   };
   const goal = async (): Promise<Json> => null;
   const workers = [

@@ -4,6 +4,7 @@
  */
 import {
   DelayedError,
+  ErrorCode,
   type Job,
   UnrecoverableError,
   WaitingChildrenError,
@@ -118,7 +119,9 @@ export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
     // After Redis was away: BullMQ's default of 15 s would leave its workers idle for longer than the outage.
     runRetryDelay: 500,
   });
-  worker.on('error', options.onError);
+  worker.on('error', (error) => {
+    if (!isRefusedEnd(error)) options.onError(error);
+  });
   const locks = new Locks(
     (jobs, tokens) => worker.extendJobLocks(jobs, tokens, timing.lockDuration),
     timing.lockDuration / 3,
@@ -131,6 +134,15 @@ export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
       locks.stop();
     },
   };
+}
+
+/**
+ * Whether BullMQ has refused the end of a claim that was cancelled or lost on its way: what is meant to happen, and
+ * the log says who holds the task.
+ */
+function isRefusedEnd(error: Error): boolean {
+  const code: unknown = 'code' in error ? error.code : undefined;
+  return code === ErrorCode.JobLockNotExist || code === ErrorCode.JobLockMismatch;
 }
 
 /**

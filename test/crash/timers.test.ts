@@ -8,23 +8,24 @@ const WAIT = 300;
 const waiting = (gate: object): Plan =>
   PLANS.chain(3).map((task) => (task.name === 'c1' ? { ...task, ...gate } : task));
 
-const GATES: Readonly<Record<string, { plan: Plan; event: string }>> = {
-  'a wait': { plan: waiting({ wait: { for: WAIT } }), event: 'gate.opened' },
+const GATES: Readonly<Record<string, { plan: Plan; event: string; job: string }>> = {
+  'a wait': { plan: waiting({ wait: { for: WAIT } }), event: 'gate.opened', job: '.timer' },
   'a deadline': {
     plan: waiting({ approve: { deadline: WAIT, default: 'approve' } }),
     event: 'task.approved',
+    job: '.approval',
   },
 };
-const points = (event: string): [when: string, crash: CrashPlan][] => [
+const points = (event: string, job: string): [when: string, crash: CrashPlan][] => [
   ['before the time runs in Redis', { point: 'before:changeDelay' }],
   ['when the time runs in Redis', { point: 'after:changeDelay' }],
   ['before it is recorded', { point: 'before:commit', matching: event }],
   ['when it is recorded', { point: 'after:commit', matching: event }],
-  ['before the gate is open', { point: 'before:moveToFinished', matching: ':gates:' }],
-  ['when the gate is open', { point: 'after:moveToFinished', matching: ':gates:' }],
+  ['before the gate is open', { point: 'before:droverComplete', matching: job }],
+  ['when the gate is open', { point: 'after:droverComplete', matching: job }],
 ];
-const all = Object.entries(GATES).flatMap(([gate, { plan, event }]) =>
-  points(event).map(([when, crash]) => ({ gate, when, plan, event, crash })),
+const all = Object.entries(GATES).flatMap(([gate, { plan, event, job }]) =>
+  points(event, job).map(([when, crash]) => ({ gate, when, plan, event, crash })),
 );
 
 it.each(all)('dies $when of $gate', async ({ plan, event: opened, crash }) => {
