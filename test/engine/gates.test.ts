@@ -64,6 +64,25 @@ describe('a task that asks for approval', () => {
     await agree(drover);
   });
 
+  it('can be rejected while its job is still on its way to Redis', async () => {
+    const drover = await bed.start();
+    await telling(drover);
+    const tell = { name: 'tell', capability: 'work', needs: ['deploy'] };
+    const open = { name: 'open', capability: 'work', wait: { signal: 'never' } };
+    const goal = await drover.enqueue({ title: 'At once', tasks: [...plan, tell, open] });
+    await drover.approve('task-2');
+    await expect.poll(() => stateOf(goal, 'tell')).toBe('DONE');
+    await Promise.all([
+      drover.rerun('task-2'),
+      drover.reject('task-2', 'not today', { end: true }),
+    ]);
+    expect(stateOf(goal, 'deploy')).toBe('FAILED');
+    await agree(drover);
+    await drover.skip('task-2');
+    await expect.poll(() => stateOf(goal, 'tell')).toBe('DONE');
+    await agree(drover);
+  });
+
   it('is asked about again when what was refused is tried again, and is told why it was', async () => {
     const drover = await bed.start();
     await telling(drover);

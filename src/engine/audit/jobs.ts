@@ -3,7 +3,14 @@
  * disagreement counts only if it stays the same while everything written before it is recorded.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type GoalView, isProven, jobOf, rootJobOf, type TaskView } from '../../core/goal.js';
+import {
+  type GoalView,
+  isProven,
+  isRefused,
+  jobOf,
+  rootJobOf,
+  type TaskView,
+} from '../../core/goal.js';
 import { gateJobId, relayJobId } from '../../core/ids.js';
 import { isFinal, type GoalState, type TaskState } from '../../core/task-state.js';
 import type { Log } from '../../log/log.js';
@@ -192,6 +199,8 @@ function agrees(goal: GoalView, task: TaskView, job: JobState): boolean {
   if (JOBS_OF_TASK[task.state].includes(job)) return true;
   // BullMQ believes a worker that did not run the task's check; Drover does not.
   if (task.state === 'FAILED' && job === 'completed' && !isProven(task)) return true;
+  // Whatever was refused before its job was submitted gets none.
+  if (job === 'missing' && isRefused(task)) return true;
   // What ran in another goal, or before its goal was done once, has no job of its own here.
   const elsewhere = goal.generation > 1 || (task.state === 'DONE' && task.claims === 0);
   if (job === 'missing' && elsewhere && isFinal(task.state)) return true;
