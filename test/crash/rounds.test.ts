@@ -5,25 +5,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { judge, type Plan, PLANS } from './oracle.js';
+import { randomFrom, ROUNDS, SEED } from './random.js';
 import { type Child, QUICK, type Scene, stage } from './support.js';
 
 const set = stage();
 
-const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 8);
-const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
 /** Milliseconds for a round, with room for a slow machine. */
 const ROUND = 15_000;
-
-/** Numbers between 0 and 1 that a seed determines (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 const MIX: readonly Plan[] = [PLANS.chain(4), PLANS.diamond(4), PLANS.growth(), PLANS.retries()];
 
