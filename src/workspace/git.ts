@@ -18,7 +18,7 @@ export interface Author {
 
 export const DROVER_AUTHOR: Author = { name: 'Drover', email: 'drover@localhost' };
 
-/** Variables to take `PATH` and `HOME` from; no others are looked at. */
+/** Variables to take `PATH`, `HOME` and those of `REACHING` from; no others are looked at. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface GitOptions {
@@ -64,6 +64,17 @@ export interface Git {
 }
 
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
+/** What the user has set up in the environment for reaching other machines. */
+const REACHING = [
+  'GIT_SSH',
+  'GIT_SSH_COMMAND',
+  'GIT_SSH_VARIANT',
+  'SSH_AUTH_SOCK',
+  ...['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'].flatMap((name) => [
+    name,
+    name.toUpperCase(),
+  ]),
+];
 /** Milliseconds between tries while another git command holds a lock: about two seconds in all. */
 const LOCK_BACKOFF = [50, 100, 200, 400, 600, 800];
 
@@ -87,6 +98,8 @@ const UNSAFE = {
   allowUnsafeCredentialHelper: true,
   // To take the filters of a repository back.
   allowUnsafeFilter: true,
+  // The user's own, from the environment.
+  allowUnsafeSshCommand: true,
 };
 
 /** Directory to the end of the work that was asked for last. */
@@ -152,10 +165,13 @@ export function gitIn(dir: string, options: GitOptions = {}): Git {
 }
 
 function childEnvironment(dir: string, environment: Environment): Record<string, string> {
-  const home = environment['HOME'];
+  const given = ['HOME', ...REACHING].flatMap((name) => {
+    const value = environment[name];
+    return value ? [[name, value] as const] : [];
+  });
   return {
     PATH: environment['PATH'] || DEFAULT_PATH,
-    ...(home && { HOME: home }),
+    ...Object.fromEntries(given),
     // The messages that `explain` reads are the untranslated ones.
     LC_ALL: 'C',
     GIT_TERMINAL_PROMPT: '0',

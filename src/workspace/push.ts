@@ -1,8 +1,7 @@
 /** Pushes a commit to a branch elsewhere, for a pull request. */
 import { DroverError, messageOf } from '../core/errors.js';
 import { branchRef } from './branches.js';
-import { gitIn } from './git.js';
-import { NETWORK_PATIENCE, unreachable } from './remote.js';
+import { networkGit, unreachable } from './remote.js';
 import type { Repository } from './repository.js';
 
 /**
@@ -17,7 +16,7 @@ export async function pushBranch(
 ): Promise<void> {
   const url = repository.url ?? (await originOf(repository));
   const { dir, environment } = repository;
-  const git = gitIn(dir, { environment, timeout: NETWORK_PATIENCE });
+  const git = networkGit(dir, environment);
   try {
     const args = ['push', '--porcelain', '--no-verify', '--no-signed', '--'];
     await git.run([...args, url, `${commit}:${branchRef(branch)}`]);

@@ -6,9 +6,8 @@
  * overtaken is told so, and nothing of what it wanted has happened.
  */
 import { messageOf } from '../core/errors.js';
-import { gitIn } from './git.js';
 import { readRefFiles, readRefFilesBelow } from './ref-files.js';
-import { NETWORK_PATIENCE, SHARED_REFS, unreachable } from './remote.js';
+import { fetchRefs, pushMoves, type RemoteRepository } from './remote-refs.js';
 import type { Repository } from './repository.js';
 
 export interface RefMove {
@@ -22,13 +21,16 @@ export interface RefMove {
 
 export type MoveResult = 'moved' | 'lost-race';
 
-/** The values of those references that exist. Asks the remote first, where there is one. */
+/** The values of those references that exist; where there is a remote, as it has them. */
 export async function readRefs(
   repository: Repository,
   names: readonly string[],
 ): Promise<Map<string, string>> {
-  await refresh(repository);
-  return localRefs(repository, names);
+  const all = isRemote(repository)
+    ? await fetchRefs(repository)
+    : ((await readRefFiles(repository.gitDir, names)) ?? (await listed(repository, names)));
+  // To git a name also stands for everything below it.
+  return new Map(names.flatMap((name) => (all.has(name) ? [[name, all.get(name)!]] : [])));
 }
 
 /** The value of one reference, undefined where it does not exist. */
@@ -41,22 +43,15 @@ export async function refsBelow(
   repository: Repository,
   prefix: string,
 ): Promise<Map<string, string>> {
-  await refresh(repository);
-  return (
-    (await readRefFilesBelow(repository.gitDir, prefix)) ?? (await listed(repository, [prefix]))
-  );
+  if (!isRemote(repository)) {
+    const { gitDir } = repository;
+    return (await readRefFilesBelow(gitDir, prefix)) ?? (await listed(repository, [prefix]));
+  }
+  return new Map([...(await fetchRefs(repository))].filter(([ref]) => ref.startsWith(prefix)));
 }
 
-async function localRefs(
-  repository: Repository,
-  names: readonly string[],
-): Promise<Map<string, string>> {
-  const plain = await readRefFiles(repository.gitDir, names);
-  if (plain) return plain;
-  const all = await listed(repository, names);
-  // A pattern also stands for everything below it.
-  return new Map(names.flatMap((name) => (all.has(name) ? [[name, all.get(name)!]] : [])));
-}
+const isRemote = (repository: Repository): repository is RemoteRepository =>
+  repository.url !== undefined;
 
 async function listed(
   { git }: Repository,
@@ -81,19 +76,7 @@ export async function moveRefs(
   moves: readonly RefMove[],
   reason = 'drover',
 ): Promise<MoveResult> {
-  if (repository.url === undefined) return moveHere(repository, moves, reason);
-  const changes = moves.filter(({ from, to }) => from !== to);
-  const kept = moves.filter(({ from, to }) => from === to);
-  // A push cannot make sure of what it does not change, so that much is compared beforehand.
-  const now = await readRefs(
-    repository,
-    kept.map(({ ref }) => ref),
-  );
-  if (kept.some(({ ref, from }) => (now.get(ref) ?? null) !== from)) return 'lost-race';
-  if (changes.length > 0 && (await pushMoves(repository, repository.url, changes)) === 'lost-race')
-    return 'lost-race';
-  await refresh(repository);
-  return 'moved';
+  return isRemote(repository) ? pushMoves(repository, moves) : moveHere(repository, moves, reason);
 }
 
 async function moveHere(
@@ -118,38 +101,3 @@ async function moveHere(
 
 const OVERTAKEN =
   /but expected|reference already exists|unable to resolve reference|reference is missing/;
-
-async function pushMoves(
-  repository: Repository,
-  url: string,
-  moves: readonly RefMove[],
-): Promise<MoveResult> {
-  const leases = moves.map(({ ref, from }) => `--force-with-lease=${ref}:${from ?? ''}`);
-  const specs = moves.map(({ ref, to }) => `${to ?? ''}:${ref}`);
-  const git = gitIn(repository.dir, {
-    environment: repository.environment,
-    timeout: NETWORK_PATIENCE,
-  });
-  try {
-    const args = ['push', '--atomic', '--porcelain', '--no-verify', '--no-signed', ...leases];
-    await git.run([...args, '--', url, ...specs]);
-    return 'moved';
-  } catch (error) {
-    // A server that is asked twice at once answers the second with a failure to lock.
-    if (/stale info|\[rejected\]|failed to update ref|cannot lock ref/.test(messageOf(error)))
-      return 'lost-race';
-    throw unreachable(url, error);
-  }
-}
-
-/** Brings the clone's references to where the remote's are; nothing to do for a repository on this machine. */
-export async function refresh({ url, dir, base, environment }: Repository): Promise<void> {
-  if (url === undefined) return;
-  const git = gitIn(dir, { environment, timeout: NETWORK_PATIENCE });
-  const specs = [`+refs/heads/${base}*:refs/heads/${base}*`, ...SHARED_REFS];
-  try {
-    await git.run(['fetch', '--no-tags', '--prune', '--no-write-fetch-head', '--', url, ...specs]);
-  } catch (error) {
-    throw unreachable(url, error);
-  }
-}

@@ -9,7 +9,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { DroverError, messageOf } from '../core/errors.js';
-import { type Environment, gitIn } from './git.js';
+import { type Environment, type Git, gitIn } from './git.js';
 
 export interface RemotePlace {
   readonly name: string;
@@ -19,13 +19,14 @@ export interface RemotePlace {
 }
 
 /** Milliseconds without a word from the other side. */
-export const NETWORK_PATIENCE = 300_000;
+const NETWORK_PATIENCE = 300_000;
 
-/** The branches and notes of Drover's own that both sides have. */
-export const SHARED_REFS = [
-  '+refs/heads/autonomous/*:refs/heads/autonomous/*',
-  '+refs/drover/*:refs/drover/*',
-];
+/** Git in a folder, with patience for the other side. */
+export const networkGit = (
+  dir: string,
+  environment: Environment,
+  variables: Readonly<Record<string, string>> = {},
+): Git => gitIn(dir, { environment, variables, timeout: NETWORK_PATIENCE });
 
 /** ssh, https, http, git and file URLs, and `host:path`; transports that run a program of choice are none. */
 export const isUrl = (location: string): boolean =>
@@ -45,7 +46,7 @@ export async function cloneOf({ name, url, dataDir, environment }: RemotePlace):
   if (existsSync(join(dir, 'HEAD'))) return dir;
   await mkdir(parent, { recursive: true });
   const aside = join(parent, `.${name}-${randomUUID()}`);
-  const git = gitIn(parent, { environment, timeout: NETWORK_PATIENCE });
+  const git = networkGit(parent, environment);
   try {
     await git.run(['clone', '--bare', '--no-tags', '--filter=blob:none', '--', url, aside]);
     await rename(aside, dir);
@@ -57,14 +58,24 @@ export async function cloneOf({ name, url, dataDir, environment }: RemotePlace):
   return dir;
 }
 
+/** Lines that say nothing of what is wrong. */
+const IDLE_TALK =
+  /^(?:Cloning into |To |From |Done$|Please make sure |and the repository exists|error: failed to push some refs)/;
+/** Characters of what git and the other side said. */
+const LONGEST = 1_000;
+
 /** @returns an error that names the URL without the password that may be in it */
 export function unreachable(url: string, error: unknown): unknown {
   if (error instanceof DroverError) return error;
   const shown = withoutPassword(url);
-  const said = messageOf(error).replaceAll(url, shown).trim().split('\n').at(-1);
+  const lines = messageOf(error).replaceAll(url, shown).split('\n');
+  const said = lines
+    // A reference that the other side did not take: why stands at the end.
+    .map((line) => line.replace(/^!\t\S*:/, '').trim())
+    .filter((line) => line !== '' && !IDLE_TALK.test(line));
   return new DroverError(
     'not-found',
-    `The repository ${shown} did not do what was asked: ${said}`,
+    `The repository ${shown} did not do what was asked: ${said.join('; ').slice(0, LONGEST)}`,
     'See whether the address is right, it can be reached, and this user may read and push there.',
     { cause: error },
   );
