@@ -223,6 +223,10 @@ export interface Settings {
   };
   readonly timing?: { readonly lockDuration: number; readonly stalledInterval: number };
   readonly crash?: CrashPlan;
+  /** The folder of projects, of an agent that registers them otherwise than the supervisor does. */
+  readonly projectsDir?: string;
+  /** Variables besides `PATH`. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface Scene {
@@ -254,7 +258,7 @@ export function stage(): (options?: { redis?: boolean }) => Promise<Scene> {
     const dataDir = join(dir, 'data');
     const trace = join(dir, 'trace.jsonl');
     const launch: Scene['launch'] = (kind, settings = {}) => {
-      const { crash, agents, timing, ...rest } = settings;
+      const { crash, agents, timing, env, ...rest } = settings;
       const options = {
         redis: { path: redis.socket },
         prefix: PREFIX,
@@ -271,7 +275,11 @@ export function stage(): (options?: { redis?: boolean }) => Promise<Scene> {
           {
             stdio: 'pipe',
             cwd: dir,
-            env: { PATH: process.env['PATH'], ...(crash && { CRASH_AT: JSON.stringify(crash) }) },
+            env: {
+              PATH: process.env['PATH'],
+              ...env,
+              ...(crash && { CRASH_AT: JSON.stringify(crash) }),
+            },
           },
         ),
       );

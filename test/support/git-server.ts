@@ -40,7 +40,7 @@ export async function gitDaemon(root: string): Promise<string> {
  * @returns its path
  */
 export function sshProgram(dir: string): string {
-  const program = join(dir, 'ssh');
+  const program = join(dir, 'ssh-here');
   const options = 'while [ "${1#-}" != "$1" ]; do case "$1" in -[op]) shift;; esac; shift; done';
   writeFileSync(program, `#!/bin/sh\n${options}\nshift\nexec sh -c "$*"\n`);
   chmodSync(program, 0o755);
