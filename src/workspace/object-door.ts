@@ -6,7 +6,6 @@
  * replaced objects and whatever the checkout's `.gitattributes` ask for do not exist for them. Bytes go in and
  * come out as they are, and a merge depends on the three trees alone, not on who has what checked out.
  */
-import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -40,7 +39,6 @@ export async function openObjectDoor(
   await keep(join(dir, 'HEAD'), 'ref: refs/heads/none\n');
   await keep(join(dir, 'info', 'attributes'), ATTRIBUTES);
   await keep(join(dir, 'config'), configuration(format, promisor));
-  const shallow = join(gitDir, 'shallow');
   const { HOME, ...homeless } = options.environment ?? {};
   return gitIn(dir, {
     ...options,
@@ -52,7 +50,8 @@ export async function openObjectDoor(
       GIT_OBJECT_DIRECTORY: join(gitDir, 'objects'),
       GIT_NO_REPLACE_OBJECTS: '1',
       GIT_ATTR_NOSYSTEM: '1',
-      ...(existsSync(shallow) && { GIT_SHALLOW_FILE: shallow }),
+      // Named where it is missing too: whoever has the repository may cut or complete its history meanwhile.
+      GIT_SHALLOW_FILE: join(gitDir, 'shallow'),
     },
   });
 }

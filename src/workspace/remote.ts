@@ -39,6 +39,12 @@ export const cloneDir = (dataDir: string, name: string): string =>
 /** For people to read. */
 export const withoutPassword = (url: string): string => url.replace(/^(\w+:\/\/)[^/@]*@/, '$1');
 
+/**
+ * As much history as there is. Git 2.39 that is not told so looks up where a shallow repository's history ends among
+ * objects that a partial clone may fetch later, and so starts itself again and again without end.
+ */
+const WHOLE_HISTORY = ['--depth=2147483647', '--no-single-branch'];
+
 /** The folder of the clone, which is made where there is none; nothing is fetched into one that is there. */
 export async function cloneOf({ name, url, dataDir, environment }: RemotePlace): Promise<string> {
   const dir = cloneDir(dataDir, name);
@@ -48,7 +54,8 @@ export async function cloneOf({ name, url, dataDir, environment }: RemotePlace):
   const aside = join(parent, `.${name}-${randomUUID()}`);
   const git = networkGit(parent, environment);
   try {
-    await git.run(['clone', '--bare', '--no-tags', '--filter=blob:none', '--', url, aside]);
+    const partial = ['--filter=blob:none', ...WHOLE_HISTORY];
+    await git.run(['clone', '--bare', '--no-tags', ...partial, '--', url, aside]);
     await rename(aside, dir);
   } catch (error) {
     if (!existsSync(join(dir, 'HEAD'))) throw unreachable(url, error);

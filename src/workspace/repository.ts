@@ -12,6 +12,7 @@ import { isName, NAME_RULE } from '../core/ids.js';
 import { type Environment, type Git, gitIn } from './git.js';
 import { type ObjectFormat, openObjectDoor } from './object-door.js';
 import { ObjectStore } from './object-store.js';
+import { promisorOf } from './promisor.js';
 import { cloneOf, isUrl } from './remote.js';
 
 export interface RepositoryPlace {
@@ -69,10 +70,11 @@ export async function openRepository(place: RepositoryPlace): Promise<Repository
       : await cloneOf({ name, url, dataDir, environment });
   const git = gitIn(dir, { environment });
   const { gitDir, bare, format } = await describe(git);
-  const door = url === undefined ? `${format}.git` : `${name}.git`;
+  const promisor = url ?? (await promisorOf(git));
+  const door = promisor === undefined ? `${format}.git` : `${name}.git`;
   const objects = await openObjectDoor(
     join(dataDir, 'plumbing', door),
-    { gitDir, format, ...(url !== undefined && { promisor: url }) },
+    { gitDir, format, ...(promisor !== undefined && { promisor }) },
     { environment },
   );
   return {
