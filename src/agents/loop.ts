@@ -218,9 +218,13 @@ async function commitWork(context: Context, files: Files, result: Json): Promise
 async function requirePassed(context: Context, checks: readonly CheckResult[]): Promise<void> {
   await context.write(checks.map((check) => ({ event: { type: 'check.finished', ...check } })));
   const bad = checks.find(({ passed }) => !passed);
-  if (!bad) return;
-  const how = bad.exitCode === null ? 'could not be run to its end' : `ended with ${bad.exitCode}`;
-  throw new Error(`The check \`${bad.command}\` ${how}: ${lastLines(bad.output)}`);
+  if (bad) throw new Error(`The ${failureOf(bad)}`);
+}
+
+/** What a check that has not passed came to, to follow an article. */
+export function failureOf({ command, exitCode, output }: CheckResult): string {
+  const how = exitCode === null ? 'could not be run to its end' : `ended with ${exitCode}`;
+  return `check \`${command}\` ${how}: ${lastLines(output)}`;
 }
 
 /** Keeps what a failed attempt leaves, for the next one to see. A claim that was lost touches nothing any more. */

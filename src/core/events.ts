@@ -55,7 +55,7 @@ export const agentEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('step.done'), step: text, result: jsonSchema }),
   /** The task has a worktree of its own, on `branch`, started from the commit `base`. */
   z.object({ type: z.literal('workspace.opened'), branch: text, base: text }),
-  /** Check: the engine's proof (invariant 7). */
+  /** Check: the engine's proof (invariant 7). Of no task where it is that of a landing. */
   z.object({
     type: z.literal('check.finished'),
     command: text,

@@ -143,6 +143,7 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
       prefix,
       recording,
       projects,
+      shell: { environment, dataDir },
       retention,
       timing,
       onTrouble,

@@ -5,6 +5,7 @@
  * Invariants kept here: 1, 2 (every request is recorded before it has an effect; effects can be repeated, and a
  * start repeats them).
  */
+import type { Shell } from '../agents/shell.js';
 import { FairOrder } from '../compile/fair-order.js';
 import { type Answer, answered } from '../core/answer.js';
 import { asError, DroverError } from '../core/errors.js';
@@ -41,6 +42,8 @@ export interface SupervisorOptions {
   readonly prefix: string;
   readonly recording: Recording;
   readonly projects: Projects;
+  /** For checks of what lands. */
+  readonly shell: Shell;
   readonly retention: RetentionPolicy;
   /** How soon the work of a supervisor that was killed is taken up again. */
   readonly timing: WorkerTiming;
@@ -59,7 +62,7 @@ export class Supervisor {
   private readonly unsubscribe: () => void;
 
   constructor(private readonly options: SupervisorOptions) {
-    const { connection, prefix, recording, onTrouble, onError } = options;
+    const { connection, prefix, recording, projects, shell, onTrouble, onError } = options;
     const { client } = connection;
     const jobs = new Jobs(client, prefix);
     const gates = new Gates(client, prefix);
@@ -77,7 +80,7 @@ export class Supervisor {
       order,
       limits,
       steering: new Steering({ client, prefix, jobs, gates, order, limits }),
-      landings: new Landings({ recording, projects: options.projects, turns, onError }),
+      landings: new Landings({ recording, projects, turns, shell, onError }),
       onError,
     };
     this.reconciler = new Reconciler(parts);

@@ -110,8 +110,11 @@ async function lookAt(
 ): Promise<Seen> {
   if (!record) return corrupted('Its record is missing or damaged.');
   const { task, claim, purpose, ready, start, goal } = record;
-  if (await (isInUse ?? ((of) => isHeld(repository, of)))(record))
-    return { state: 'in-use', reason: `Claim ${claim} of ${task} works in it.` };
+  if (await (isInUse ?? ((of) => isHeld(repository, of)))(record)) {
+    const who =
+      purpose === 'check' ? `A check for ${task} runs` : `Claim ${claim} of ${task} works`;
+    return { state: 'in-use', reason: `${who} in it.` };
+  }
   if (purpose === 'check') return { state: 'check', reason: 'The check in it is over.' };
   if (!ready) return { state: 'clean', reason: 'It was not made to the end; nobody worked in it.' };
   if (!existsSync(dir)) return corrupted('Its folder is gone.');

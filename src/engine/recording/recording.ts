@@ -141,10 +141,10 @@ export class Recording implements Records {
   }
 
   /** Runs `work` while a project's STATE.yaml and pages are written as far as the log goes, and none is being written. */
-  async holdingFiles(project: string, work: () => Promise<void>): Promise<void> {
+  async holdingFiles<T>(project: string, work: () => Promise<T>): Promise<T> {
     await this.calls.holdFiles(project);
     try {
-      await work();
+      return await work();
     } finally {
       await this.calls.releaseFiles(project);
     }

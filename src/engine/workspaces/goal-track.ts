@@ -4,8 +4,8 @@
  * Invariants kept here: 4 and 5 (the branch moves and the claims end in one transaction), 7 (checks run in a
  * worktree of exactly the commit that is to be merged).
  */
-import type { CheckResult, FilesContext } from '../../agents/loop.js';
-import { type Purpose, runCheck, runSetup, type Shell } from '../../agents/shell.js';
+import type { FilesContext } from '../../agents/loop.js';
+import type { Purpose, Shell } from '../../agents/shell.js';
 import { DroverError } from '../../core/errors.js';
 import { STATE_FILE } from '../../projections/state-file.js';
 import { withMergedTask } from '../../projections/state-merge.js';
@@ -13,23 +13,16 @@ import { claimRef, openGoalBranch } from '../../workspace/branches.js';
 import { commitMerge, landMerges } from '../../workspace/integrate.js';
 import { mergeWork } from '../../workspace/merge.js';
 import { mergesOf } from '../../workspace/merges.js';
-import { removeWorktree } from '../../workspace/prune.js';
 import { readRefs } from '../../workspace/refs.js';
 import type { Inspection, Track, Wagon } from '../../workspace/train.js';
 import { fileIn } from '../../workspace/trees.js';
-import { createCheckWorktree } from '../../workspace/worktree.js';
+import { type Checked, type CheckToRun, inspectCommit, projectChecks } from './inspection.js';
 import type { Passenger } from './passenger.js';
 import type { OpenProject } from './projects.js';
 import { refusalText } from './refusal-text.js';
 
 export interface Car extends Wagon {
   readonly of: Passenger;
-}
-
-/** A check's result, and the task whose check it is; none for the project's. */
-export interface Checked {
-  readonly task: string | null;
-  readonly result: CheckResult;
 }
 
 export class GoalTrack implements Track<Car, string, readonly Checked[]> {
@@ -68,35 +61,16 @@ export class GoalTrack implements Track<Car, string, readonly Checked[]> {
     return { commit };
   };
 
-  readonly inspect = async (
+  readonly inspect = (
     commit: string,
     cars: readonly Car[],
-  ): Promise<Inspection<readonly Checked[]>> => {
-    const checks = this.checksFor(cars);
-    if (checks.length === 0) return { passed: true, evidence: [] };
-    const { repository, settings } = this.project;
-    const { links } = settings;
-    const worktree = await createCheckWorktree(repository, commit, this.leader.claim, { links });
-    try {
-      const place = {
-        cwd: worktree.dir,
-        sandbox: settings.sandbox,
-        signal: this.context.signal,
-        onOutput: this.context.log,
-      };
-      await runSetup(this.shell, purposeOf(this.leader), settings.setup, place);
-      const evidence: Checked[] = [];
-      for (const { task, purpose, run, timeout } of checks) {
-        const result = await runCheck(this.shell, purpose, { ...place, command: run, timeout });
-        evidence.push({ task, result: { ...result, commit } });
-        // The others would only take time: this commit is not merged.
-        if (!result.passed) return { passed: false, evidence };
-      }
-      return { passed: true, evidence };
-    } finally {
-      await removeWorktree(worktree);
-    }
-  };
+  ): Promise<Inspection<readonly Checked[]>> =>
+    inspectCommit(this.project, commit, this.checksFor(cars), {
+      claim: this.leader.claim,
+      purpose: purposeOf(this.leader),
+      shell: this.shell,
+      context: this.context,
+    });
 
   readonly advance = async (
     from: string,
@@ -135,21 +109,11 @@ export class GoalTrack implements Track<Car, string, readonly Checked[]> {
   }
 
   /** The project's checks, then those of the tasks. */
-  private checksFor(cars: readonly Car[]): {
-    task: string | null;
-    purpose: Purpose;
-    run: string;
-    timeout: number;
-  }[] {
-    const ofProject = this.project.settings.check.map((check) => ({
-      task: null,
-      purpose: { ...purposeOf(this.leader), env: {}, secrets: [] },
-      ...check,
-    }));
+  private checksFor(cars: readonly Car[]): readonly CheckToRun[] {
     const ofTasks = cars.flatMap(({ task, of }) =>
       of.check ? [{ task, purpose: purposeOf(of), ...of.check }] : [],
     );
-    return [...ofProject, ...ofTasks];
+    return [...projectChecks(this.project, purposeOf(this.leader)), ...ofTasks];
   }
 }
 

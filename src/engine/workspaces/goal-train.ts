@@ -11,7 +11,8 @@ import type { Json } from '../../core/plan.js';
 import type { Trains, Waiting } from '../../queues/train.js';
 import { goalBranch } from '../../workspace/branches.js';
 import { runTrain, type Verdict } from '../../workspace/train.js';
-import { type Car, type Checked, GoalTrack } from './goal-track.js';
+import { type Car, GoalTrack } from './goal-track.js';
+import type { Checked } from './inspection.js';
 import type { Passenger } from './passenger.js';
 import type { OpenProject } from './projects.js';
 

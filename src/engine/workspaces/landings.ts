@@ -3,8 +3,10 @@
  * were rolled back go back.
  *
  * Invariants kept here: 2 (the log says it first; everything here may be repeated, and a start repeats it), 4 (a
- * goal lands once), 8 (what cannot land waits for a person, with the reason in the log).
+ * goal lands once), 7 (through landing-checks.ts), 8 (what cannot land waits for a person, with the reason in the log).
+ * Checks may take long: nobody is kept waiting for them, and a rollback ends them.
  */
+import type { Shell } from '../../agents/shell.js';
 import { asError, DroverError, messageOf } from '../../core/errors.js';
 import type { Event } from '../../core/events.js';
 import type { GoalView } from '../../core/goal.js';
@@ -12,13 +14,21 @@ import { goalsToLand } from '../../projections/goal-queries.js';
 import { STATE_FILE } from '../../projections/state-file.js';
 import { withLandedGoal } from '../../projections/state-merge.js';
 import { branchRef, goalBranch } from '../../workspace/branches.js';
-import { bringUpToDate, landGoal, prepareLanding } from '../../workspace/land.js';
+import type { Blocked } from '../../workspace/checkouts.js';
+import {
+  bringUpToDate,
+  landGoal,
+  type Prepared,
+  type PreparedLanding,
+  prepareLanding,
+} from '../../workspace/land.js';
 import { pushBranch } from '../../workspace/push.js';
 import { readRef } from '../../workspace/refs.js';
 import { rollBack } from '../../workspace/rollback.js';
 import { fileIn, type TreeFile } from '../../workspace/trees.js';
 import type { Recording } from '../recording/recording.js';
 import type { Turns } from '../turns.js';
+import { LandingChecks } from './landing-checks.js';
 import type { OpenProject, Projects } from './projects.js';
 import { refusalText } from './refusal-text.js';
 
@@ -26,17 +36,27 @@ export interface LandingsParts {
   readonly recording: Recording;
   readonly projects: Projects;
   readonly turns: Turns;
+  /** For the checks of what lands in a base branch that has moved. */
+  readonly shell: Shell;
   readonly onError: (error: Error) => void;
 }
 
 /** How often a lost race is run again; each time somebody else has committed to one of the branches. */
 const TRIES = 10;
 
+/** What came of a try to land: it is decided, the branches have moved, or a tree has to be checked first. */
+type Tried = 'over' | 'again' | { readonly unproven: PreparedLanding };
+
 export class Landings {
   private readonly running = new Set<Promise<void>>();
+  /** Who waits for a goal to be settled, each to be let go by calling it. */
+  private readonly callers = new Map<string, Set<() => void>>();
+  private readonly checks: LandingChecks;
   private closing = false;
 
-  constructor(private readonly parts: LandingsParts) {}
+  constructor(private readonly parts: LandingsParts) {
+    this.checks = new LandingChecks(parts.recording, parts.shell);
+  }
 
   /** Takes up what a supervisor before this one did not finish; a start need not wait for repositories. */
   async settleAll(): Promise<void> {
@@ -49,6 +69,7 @@ export class Landings {
   /** Moves a rolled back goal's branch. Before anything of the goal runs again, so that it starts from there. */
   async follow({ id }: GoalView): Promise<void> {
     const { recording, turns } = this.parts;
+    this.checks.stop(id);
     await turns.take(`${id} branch`, async () => {
       const goal = recording.board.goal(id)!;
       if (goal.rollback !== null) await this.rollBack(goal, goal.rollback);
@@ -58,15 +79,29 @@ export class Landings {
   /** Resolves when what is under way has ended; the rest is left to the next start. */
   async close(): Promise<void> {
     this.closing = true;
+    this.checks.stop();
     await Promise.all(this.running);
   }
 
-  /** Never rejects: what goes wrong is in the log, or reported. */
+  /** Resolves when it is done, or has to wait for checks. Never rejects: what goes wrong is in the log, or reported. */
   async settle(id: string): Promise<void> {
-    const settled = this.trySettle(id);
+    // What is being landed looks at the goal again when its checks have ended.
+    if (this.checks.isRunning(id)) return;
+    await new Promise<void>((resolve) => {
+      void this.letGo(id, this.trySettle(id), resolve);
+    });
+  }
+
+  /** Calls `done` when it is settled, or before that when its checks begin. */
+  private async letGo(id: string, settled: Promise<void>, done: () => void): Promise<void> {
+    const callers = this.callers.get(id) ?? new Set();
+    this.callers.set(id, callers.add(done));
     this.running.add(settled);
     await settled;
     this.running.delete(settled);
+    callers.delete(done);
+    if (callers.size === 0) this.callers.delete(id);
+    done();
   }
 
   private async trySettle(id: string): Promise<void> {
@@ -89,17 +124,12 @@ export class Landings {
   }
 
   private async finish(goal: GoalView): Promise<void> {
-    // What was in the way has to be seen to by a person, whose approval takes the trouble away.
-    if (goal.landed !== null || goal.landingTrouble !== null) return;
+    if (!isToLand(goal)) return;
     const project = await this.parts.projects.open(goal.project);
-    const { push, land: policy } = project.settings;
+    const { push } = project.settings;
     try {
       if (push !== undefined && goal.pushed === null) await this.push(goal, project, push);
-      const mayLand = goal.approved || policy === 'auto';
-      if (!mayLand) return;
-      const land = (): Promise<void> => this.land(goal, project);
-      // In a checkout of Drover's own STATE.yaml and pages are committed too, and not while it is moved.
-      await (project.isOwn ? this.parts.recording.holdingFiles(goal.project, land) : land());
+      await this.land(goal.id);
     } catch (error) {
       if (!(error instanceof DroverError)) throw error;
       const remedy = error.remedy === undefined ? '' : ` ${error.remedy}`;
@@ -114,55 +144,92 @@ export class Landings {
     await this.record(goal, { type: 'goal.pushed', branch, commit: commit! });
   }
 
-  private async land(goal: GoalView, project: OpenProject): Promise<void> {
-    const { repository, settings } = project;
+  private async land(id: string): Promise<void> {
+    const { recording, projects } = this.parts;
+    let checked: PreparedLanding | undefined;
     for (let tries = 0; tries < TRIES; tries += 1) {
-      const prepared = await prepareLanding(repository, {
-        goal: goal.id,
-        merge: settings.merge,
-        subject: `Land ${goal.id}: ${goal.title}`,
-        files: await stateFile(goal, project),
-        author: settings.author,
-      });
-      switch (prepared.kind) {
-        case 'landed':
-          return this.landed(goal, repository.base, prepared.commit);
-        case 'not-fast-forward': {
-          const updated = await bringUpToDate(repository, goal.id, settings.author);
-          if (
-            updated.kind === 'conflict' ||
-            updated.kind === 'lost-lines' ||
-            updated.kind === 'refused'
-          )
-            return this.refuse(goal, refusalText(updated));
-          break;
-        }
-        case 'ready': {
-          const { landing } = prepared;
-          const result = await landGoal(repository, landing);
-          if (result.kind === 'landed') return this.landed(goal, repository.base, landing.to);
-          if (result.kind === 'dirty') {
-            const files = result.blocked.map(
-              ({ dir, files: paths }) => `${paths.join(', ')} in ${dir}`,
-            );
-            return this.refuse(
-              goal,
-              `${repository.base} is checked out with changes of ${files.join('; ')}. Commit or stash them, then approve ${goal.id} again.`,
-            );
-          }
-          break;
-        }
-        default:
-          return this.refuse(goal, refusalText(prepared));
+      // Both may have changed while checks ran.
+      const goal = recording.board.goal(id)!;
+      const project = await projects.open(goal.project);
+      const { repository, isOwn, settings } = project;
+      const mayLand = goal.approved || settings.land === 'auto';
+      if (this.closing || !isToLand(goal) || !mayLand) return;
+      const attempt = (): Promise<Tried> => this.tryToLand(goal, project, checked);
+      // In a checkout of Drover's own STATE.yaml and pages are committed too, and not while it is moved.
+      const tried = await (isOwn ? recording.holdingFiles(goal.project, attempt) : attempt());
+      if (tried === 'over') return;
+      if (tried === 'again') {
+        checked = undefined;
+        continue;
       }
+      // Whoever closes or rolls back has stopped what ran until now.
+      if (this.closing || !isToLand(recording.board.goal(id)!)) return;
+      for (const release of this.callers.get(id) ?? []) release();
+      const { to } = tried.unproven;
+      const result = await this.checks.run(goal, project, to);
+      if (result === 'stopped') return;
+      if (result === 'passed') {
+        checked = tried.unproven;
+        continue;
+      }
+      const where = `${repository.base} and ${id} together (${to.slice(0, 12)})`;
+      return this.refuse(
+        goal,
+        `The ${result.failed}\nThat is on ${where}. Mend either of them, then approve ${id} again.`,
+      );
     }
-    return this.refuse(
-      goal,
-      `${repository.base} moved ${TRIES} times meanwhile. Approve it again.`,
-    );
+    const goal = recording.board.goal(id)!;
+    return this.refuse(goal, `Its base branch moved ${TRIES} times meanwhile. Approve it again.`);
+  }
+
+  /** @param checked to be landed as it is, where both branches are as they were */
+  private async tryToLand(
+    goal: GoalView,
+    project: OpenProject,
+    checked: PreparedLanding | undefined,
+  ): Promise<Tried> {
+    const { repository, settings } = project;
+    const prepared: Prepared = checked
+      ? { kind: 'ready', landing: checked }
+      : await prepareLanding(repository, {
+          goal: goal.id,
+          merge: settings.merge,
+          subject: `Land ${goal.id}: ${goal.title}`,
+          files: await stateFile(goal, project),
+          author: settings.author,
+        });
+    switch (prepared.kind) {
+      case 'landed':
+        await this.landed(goal, repository.base, prepared.commit);
+        return 'over';
+      case 'not-fast-forward': {
+        const updated = await bringUpToDate(repository, goal.id, settings.author);
+        if (
+          updated.kind !== 'conflict' &&
+          updated.kind !== 'lost-lines' &&
+          updated.kind !== 'refused'
+        )
+          return 'again';
+        await this.refuse(goal, refusalText(updated));
+        return 'over';
+      }
+      case 'ready': {
+        const { landing } = prepared;
+        if (!(await this.checks.areProven(goal, project, landing))) return { unproven: landing };
+        const result = await landGoal(repository, landing);
+        if (result.kind === 'lost-race') return 'again';
+        if (result.kind === 'landed') await this.landed(goal, repository.base, landing.to);
+        else await this.refuse(goal, dirtyText(goal, repository.base, result.blocked));
+        return 'over';
+      }
+      default:
+        await this.refuse(goal, refusalText(prepared));
+        return 'over';
+    }
   }
 
   private landed(goal: GoalView, base: string, commit: string): Promise<void> {
+    this.checks.forget(goal.id);
     return this.record(goal, { type: 'goal.landed', base, commit });
   }
 
@@ -173,6 +240,15 @@ export class Landings {
   private async record({ project, id }: GoalView, event: Event): Promise<void> {
     await this.parts.recording.commit([{ time: Date.now(), project, goal: id, event }]);
   }
+}
+
+/** What was in the way has to be seen to by a person, whose approval takes the trouble away. */
+const isToLand = ({ state, merged, landed, landingTrouble, rollback }: GoalView): boolean =>
+  state === 'DONE' && merged && landed === null && landingTrouble === null && rollback === null;
+
+function dirtyText({ id }: GoalView, base: string, blocked: readonly Blocked[]): string {
+  const files = blocked.map(({ dir, files: paths }) => `${paths.join(', ')} in ${dir}`);
+  return `${base} is checked out with changes of ${files.join('; ')}. Commit or stash them, then approve ${id} again.`;
 }
 
 /** In a repository of its own Drover commits STATE.yaml itself, and leaves it to that. */
