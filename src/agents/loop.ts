@@ -13,6 +13,7 @@ import { type Claim, Held, type Opened, Renumbered } from '../queues/claim.js';
 import type { Outcome } from '../queues/worker.js';
 import { asJson, Context, Declined, type Grow, type TaskContext } from './context.js';
 import type { Files, Work } from './files.js';
+import { PatientFiles } from './patience.js';
 import { storeResult } from './results.js';
 
 export type Handler = (task: TaskContext) => unknown;
@@ -88,7 +89,11 @@ export async function runAttempt(
     const opened = claim.open(agent.declines ? [observed] : [observed, began], signal);
     opened.catch((error: unknown) => stop.abort(error));
     const { grow, results } = agent;
-    const files = agent.files(claim, { signal, log: (line) => context.log(line) });
+    const files = new PatientFiles(
+      agent.files(claim, { signal, log: (line) => context.log(line) }),
+      signal,
+      (reason) => context.write([{ event: { type: 'attempt.hindered', reason } }]),
+    );
     const context: Context = new Context(claim, opened, results, signal, grow, files, (error) =>
       stop.abort(error),
     );

@@ -42,6 +42,7 @@ const OF_ERROR: Record<ErrorCode, ExitCode> = {
   'log-newer': EXIT.unreachable,
   'no-supervisor': EXIT.unreachable,
   timeout: EXIT.unreachable,
+  hindered: EXIT.unreachable,
 };
 
 const OF_GOAL: Record<GoalState, ExitCode> = {

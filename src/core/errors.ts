@@ -20,6 +20,8 @@ export const ERROR_CODES = [
   'too-large',
   'cancelled',
   'timeout',
+  /** Something is in the way that passes or is put away, and then the same goes on: a full disk, a lock. */
+  'hindered',
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
 

@@ -75,6 +75,8 @@ export const agentEventSchema = z.discriminatedUnion('type', [
     together: z.array(text),
   }),
   z.object({ type: z.literal('attempt.failed'), error: text, final: z.boolean() }),
+  /** Something that is nobody's fault is in the way of its files; the attempt goes on when it is gone. */
+  z.object({ type: z.literal('attempt.hindered'), reason: text }),
   /** Put aside without using an attempt: until what is paused goes on, or a slot of this limit is free. */
   z.object({ type: z.literal('task.held'), until: text.optional() }),
 ]);
@@ -181,11 +183,15 @@ const supervisorEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('goal.reopened') }),
   /** A person agrees that the goal's branch is merged into its base. */
   z.object({ type: z.literal('landing.approved'), note: text.optional() }),
-  /** The goal's branch is in the base branch, which stands at `commit` since. */
+  /**
+   * The goal's branch is in the base branch, which stands at `commit` since. `behind` says which checkouts of it still
+   * have the files of the commit before, and why: somebody began to work in them at that moment.
+   */
   z.object({
     type: z.literal('goal.landed'),
     base: text,
     commit: text,
+    behind: z.array(text).optional(),
   }),
   /** The goal's branch could not be merged into its base; a person has to see to it and approve again. */
   z.object({ type: z.literal('landing.refused'), reason: text }),

@@ -80,6 +80,9 @@ export function evolveTask(
       countFailure(task, entry.claim ?? task.claims);
       task.error = event.error;
       return;
+    case 'attempt.hindered':
+      task.error = event.reason;
+      return;
     case 'check.finished':
       // The project's checks are told as well, and prove nothing about the task's own.
       if (event.passed && event.command === task.spec.check?.run)

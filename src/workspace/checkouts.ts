@@ -10,10 +10,11 @@
 import { existsSync } from 'node:fs';
 import { lstat, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../core/errors.js';
 import { branchRef } from './branches.js';
 import { type Change, changesBetween } from './changes.js';
-import { type Git, gitIn } from './git.js';
+import { type Git, gitIn, LOCK_BACKOFF } from './git.js';
 import { inProgress } from './in-progress.js';
 import type { Repository } from './repository.js';
 import { ABSENT, emptyTree } from './trees.js';
@@ -62,6 +63,12 @@ export async function blockerOf(
   });
   const busy = await inProgress(git);
   if (busy) return blocked(`It is in the middle of ${busy}.`);
+  const lock = await lockIn(git);
+  if (lock) {
+    return blocked(
+      `Another git command works there, or left ${lock} behind: remove that if none is running.`,
+    );
+  }
   const isOwn = step.isOwn ?? (() => false);
   const dirty = (await changedFiles(git)).filter((path) => !isOwn(path));
   if (dirty.length > 0) return blocked('It has changes that are not committed.', dirty);
@@ -133,6 +140,18 @@ const indexDiffers = async (git: Git, tree: string): Promise<string[]> =>
   (await git.run(['diff-index', '--cached', '--name-only', '--no-renames', '-z', tree, '--']))
     .split('\0')
     .filter(Boolean);
+
+/** The lock of the checkout's index, where it does not go away: git could not bring the files along. */
+async function lockIn(git: Git): Promise<string | undefined> {
+  const lock = (
+    await git.run(['rev-parse', '--path-format=absolute', '--git-path', 'index.lock'])
+  ).trim();
+  for (const pause of LOCK_BACKOFF) {
+    if (!existsSync(lock)) return undefined;
+    await sleep(pause);
+  }
+  return existsSync(lock) ? lock : undefined;
+}
 
 /** Tracked files that are not as HEAD has them, staged or not. */
 async function changedFiles(git: Git): Promise<string[]> {

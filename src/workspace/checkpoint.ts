@@ -5,6 +5,7 @@
  * used, and its HEAD stays. What git ignores is left out, bytes are taken as they are. A task's branch moves only
  * with its claim (invariant 5), and salvaged work gets a reference before anybody may remove it (invariant 8).
  */
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -114,13 +115,13 @@ export async function treeOfFiles(
   isLenient: boolean,
 ): Promise<string> {
   const { adminDir, record } = worktree;
-  const index = join(adminDir, 'drover-index');
+  // Its own: somebody may look at the same worktree at this moment, and take what is in a shared one for the work.
+  const index = join(adminDir, `drover-index-${randomUUID()}`);
   const variables = filesOf(worktree, index);
-  const ignored = join(adminDir, 'drover-ignored');
+  const ignored = `${index}.ignored`;
   const add = ['-c', `core.excludesFile=${ignored}`, 'add', '--all'];
   const shared = await readFile(join(gitDir, 'info', 'exclude'), 'utf8').catch(() => '');
   const links = record.links.map((path) => `/${path.replaceAll(/[*?[\]\\! #]/g, String.raw`\$&`)}`);
-  await writeFile(ignored, `${shared}\n${links.join('\n')}\n`);
   const attempt = async (): Promise<string> => {
     await (isLenient
       ? objects.ask([...add, '--ignore-errors'], { variables })
@@ -128,6 +129,7 @@ export async function treeOfFiles(
     return (await objects.run(['write-tree'], { variables })).trim();
   };
   try {
+    await writeFile(ignored, `${shared}\n${links.join('\n')}\n`);
     // A copy knows which files have not changed, so they are not read again.
     if (existsSync(join(adminDir, 'index'))) {
       await copyFile(join(adminDir, 'index'), index);
@@ -138,10 +140,9 @@ export async function treeOfFiles(
     await objects.run(['read-tree', record.start], { variables });
     return await attempt();
   } catch (error) {
-    throw explain(worktree, error);
+    throw explain(worktree, objects.explain(error));
   } finally {
-    await rm(index, { force: true });
-    await rm(`${index}.lock`, { force: true });
+    for (const file of [index, `${index}.lock`, ignored]) await rm(file, { force: true });
   }
 }
 

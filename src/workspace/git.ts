@@ -49,8 +49,8 @@ export interface Git {
   readonly dir: string;
   /**
    * Runs one command and returns its output.
-   * @throws DroverError `not-found` (no git), `bad-input` (no repository), `conflict` (locked, after some
-   *   retries), `timeout`; simple-git's GitError for what a command itself complains about.
+   * @throws DroverError `not-found` (no git), `bad-input` (no repository), `hindered` (locked, after some
+   *   retries; a full disk), `timeout`; simple-git's GitError for what a command itself complains about.
    */
   run(args: readonly string[], options?: RunOptions): Promise<string>;
   /** As `run`, for a command that says something by ending with status 1. */
@@ -76,7 +76,7 @@ const REACHING = [
   ]),
 ];
 /** Milliseconds between tries while another git command holds a lock: about two seconds in all. */
-const LOCK_BACKOFF = [50, 100, 200, 400, 600, 800];
+export const LOCK_BACKOFF = [50, 100, 200, 400, 600, 800];
 
 const HARDENED = [
   'core.hooksPath=/dev/null',
@@ -88,6 +88,8 @@ const HARDENED = [
   // Both leave a process behind that outlives ours; the user's own commands tidy up.
   'gc.auto=0',
   'maintenance.auto=false',
+  // Who waits for a lock is `attempt` below.
+  'core.packedRefsTimeout=100',
 ];
 
 /** The categories that HARDENED itself falls into; simple-git refuses them otherwise. */
@@ -197,15 +199,19 @@ async function enqueue<T>(dir: string, work: () => Promise<T>): Promise<T> {
 const lockFileIn = (error: unknown): string | undefined =>
   /Unable to create '([^']+\.lock)': File exists/.exec(messageOf(error))?.[1];
 
+/** Of what it has opened and cannot write git does not always say why. */
+const UNWRITTEN =
+  /No space left on device|Disk quota exceeded|ENOSPC|EDQUOT|couldn't write '[^']+\.lock'|unable to write new index file/;
+
 function explain(error: unknown, dir: string, timeout: number): unknown {
   const message = messageOf(error);
   const cause = { cause: error };
   const lock = lockFileIn(error);
   if (lock !== undefined) {
     return new DroverError(
-      'conflict',
+      'hindered',
       `Another git command holds the repository in ${dir}: ${lock} is there.`,
-      `Wait for it to end. If none is running any more, remove ${lock}; Drover tries again by itself.`,
+      `Wait for it to end. If none is running any more, remove ${lock}.`,
       cause,
     );
   }
@@ -233,11 +239,11 @@ function explain(error: unknown, dir: string, timeout: number): unknown {
       cause,
     );
   }
-  if (/No space left on device|Disk quota exceeded|ENOSPC|EDQUOT/.test(message)) {
+  if (UNWRITTEN.test(message)) {
     return new DroverError(
-      'bad-input',
-      `The disk is full: git could not write for ${dir}.`,
-      'Make room on it; nothing was moved, and Drover tries again.',
+      'hindered',
+      `The disk is full or broken: git could not write for ${dir}.`,
+      'Make room on it; nothing was moved.',
       cause,
     );
   }

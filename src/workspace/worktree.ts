@@ -80,13 +80,24 @@ async function create(
     if (before?.ready === false) await rm(dir, { recursive: true, force: true });
     else await moveAside(repository, { dir, adminDir }, 'another claim of that name left it');
   }
-  const record = newRecord(repository, of);
+  try {
+    return await make(repository, { dir, adminDir, record: newRecord(repository, of) }, options);
+  } catch (error) {
+    throw repository.objects.explain(error);
+  }
+}
+
+async function make(
+  repository: Repository,
+  { dir, adminDir, record }: Worktree,
+  options: WorktreeOptions,
+): Promise<Worktree> {
   await writeRecord(dir, record);
   await mkdir(dir, { recursive: true });
   await makeAdminDir(repository, { dir, adminDir, record });
   await writeFile(join(dir, '.git'), `gitdir: ${adminDir}\n`);
-  await checkOut(repository, { dir, adminDir, record }, options.files ?? of.start);
-  await link(repository, dir, of.links, options.linkSource);
+  await checkOut(repository, { dir, adminDir, record }, options.files ?? record.start);
+  await link(repository, dir, record.links, options.linkSource);
   const ready = { ...record, ready: true };
   await writeRecord(dir, ready);
   return { dir, adminDir, record: ready };

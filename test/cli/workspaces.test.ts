@@ -138,7 +138,9 @@ describe('a goal in somebody’s repository', () => {
     expect(await json(here, ['inbox'])).toMatchObject({ items: [{ kind: 'landing' }] });
     writeFileSync(join(dir, 'readme'), 'changed\n');
     const refused = await here.drover(['approve', 'goal-1']);
-    expect(refused.out).toMatch(/one +\+1 +-0[^]*did not land: trunk is checked out with changes/);
+    expect(refused.out).toMatch(
+      /one +\+1 +-0[^]*did not land: trunk is checked out, and its files/,
+    );
     expect(await json(here, ['inbox'])).toMatchObject({
       items: [{ kind: 'landing', reason: expect.stringContaining('did not land: trunk') }],
     });

@@ -1,26 +1,12 @@
 /** A full disk: nothing acknowledged is lost, the reason is shown, and it goes on when there is room. */
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { emptyDisk, fillDisk, smallDisks } from '../support/small-disk.js';
 import { judge, PLANS } from './oracle.js';
 import { type Child, QUICK, type Scene, stage, until } from './support.js';
 
 const set = stage();
-const mounts: string[] = [];
-afterEach(() => {
-  for (const mount of mounts.splice(0)) spawnSync('umount', ['--lazy', mount]);
-});
-
-/** A file system of that many bytes, or undefined where this user may not mount one. */
-function mountSmall(folder: string, bytes: number): string | undefined {
-  mkdirSync(folder, { recursive: true });
-  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder]);
-  if (status !== 0) return undefined;
-  mounts.push(folder);
-  return folder;
-}
-
+const mountSmall = smallDisks();
 async function throughAFullDisk(
   scene: Scene,
   supervisor: Child,
@@ -79,21 +65,10 @@ it('the file system of the log is full', async (context) => {
     return;
   }
   const supervisor = await scene.supervisor({ timing: QUICK, dataDir: small });
-  const filler = join(small, 'filler');
   await throughAFullDisk(
     { ...scene, dataDir: small },
     supervisor,
-    () => {
-      for (let chunk = 4 * 1024 * 1024; chunk >= 512; chunk /= 2) {
-        for (;;) {
-          try {
-            writeFileSync(filler, Buffer.alloc(chunk), { flag: 'a' });
-          } catch {
-            break;
-          }
-        }
-      }
-    },
-    () => rmSync(filler),
+    () => fillDisk(small),
+    () => emptyDisk(small),
   );
 });

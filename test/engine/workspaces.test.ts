@@ -233,7 +233,9 @@ describe('a finished goal', () => {
     const { landed, landingTrouble } = drover.ledger.board.goal('goal-1')!;
     expect({ landed, landingTrouble }).toEqual({
       landed: null,
-      landingTrouble: expect.stringMatching(/^trunk is checked out with changes of readme in /),
+      landingTrouble: expect.stringMatching(
+        /^trunk is checked out, and .* changes that are not committed\. \(readme\)/,
+      ),
     });
     expect(readFileSync(join(repository, 'readme'), 'utf8')).toBe('changed\n');
 

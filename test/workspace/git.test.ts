@@ -64,7 +64,7 @@ describe('gitIn', () => {
     const lock = join(dir, '.git/index.lock');
     writeFileSync(lock, '');
     await expect(gitIn(dir).run(['add', 'a'])).rejects.toMatchObject({
-      code: 'conflict',
+      code: 'hindered',
       message: expect.stringContaining(lock),
       remedy: expect.stringContaining(`remove ${lock}`),
     });

@@ -72,7 +72,7 @@ export function wordsOf(event: Event, time: number): Words {
     }
     case 'goal.landed':
       return {
-        text: `landed on ${event.base} as ${event.commit.slice(0, 10)}`,
+        text: `landed on ${event.base} as ${event.commit.slice(0, 10)}${event.behind ? `; files stayed behind. ${event.behind.join(' ')}` : ''}`,
         style: 'green',
       };
     case 'landing.approved':
@@ -99,6 +99,8 @@ export function wordsOf(event: Event, time: number): Words {
           };
     case 'attempt.failed':
       return { text: `attempt failed: ${event.error}`, style: 'red' };
+    case 'attempt.hindered':
+      return { text: `waits until this is gone: ${event.reason}`, style: 'yellow' };
     case 'task.held':
       return { text: `put aside: ${heldWords(event.until)}`, style: 'yellow' };
     case 'limit.set':
@@ -246,6 +248,7 @@ const TOLD: ReadonlySet<Event['type']> = new Set<Event['type']>([
   'landing.refused',
   'goal.rolled-back',
   'attempt.failed',
+  'attempt.hindered',
   'task.retrying',
   'task.retried',
   'tasks.reopened',

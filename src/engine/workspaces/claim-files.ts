@@ -36,6 +36,7 @@ interface Opened {
 export class ClaimFiles implements Files {
   private begun: Promise<{ project: OpenProject; claim: Claim }> | undefined;
   private working: Promise<Opened> | undefined;
+  private asked = false;
   private merged = false;
 
   /** @param agent names the holder of the claim */
@@ -47,12 +48,19 @@ export class ClaimFiles implements Files {
   ) {}
 
   get opened(): boolean {
-    return this.working !== undefined;
+    return this.asked;
   }
 
   async open(resume: boolean): Promise<Workspace> {
+    this.asked = true;
     this.working ??= this.create(resume);
-    return (await this.working).workspace;
+    try {
+      return (await this.working).workspace;
+    } catch (error) {
+      // What is in the way now may be gone at the next call.
+      this.working = undefined;
+      throw error;
+    }
   }
 
   async commit(message: string): Promise<Work | null> {
@@ -118,9 +126,14 @@ export class ClaimFiles implements Files {
     if (claim.claim > 1) await settleLeftovers(repository, claim, settings.author);
   }
 
-  private begin(): Promise<{ project: OpenProject; claim: Claim }> {
+  private async begin(): Promise<{ project: OpenProject; claim: Claim }> {
     this.begun ??= this.take();
-    return this.begun;
+    try {
+      return await this.begun;
+    } catch (error) {
+      this.begun = undefined;
+      throw error;
+    }
   }
 
   private async take(): Promise<{ project: OpenProject; claim: Claim }> {

@@ -7,6 +7,7 @@
 import type { Integration } from '../../agents/files.js';
 import type { CheckResult, FilesContext } from '../../agents/loop.js';
 import type { Shell } from '../../agents/shell.js';
+import { DroverError, messageOf } from '../../core/errors.js';
 import type { Json } from '../../core/plan.js';
 import type { Trains, Waiting } from '../../queues/train.js';
 import { goalBranch } from '../../workspace/branches.js';
@@ -38,7 +39,12 @@ export class GoalTrain {
       passenger,
       (waiting, settle, lost) => {
         const signal = AbortSignal.any([context.signal, lost]);
-        return this.lead(project, passenger, waiting, settle, { ...context, signal });
+        return this.lead(project, passenger, waiting, settle, { ...context, signal }).catch(
+          (error: unknown) => {
+            context.signal.throwIfAborted();
+            throw inTheWay(error);
+          },
+        );
       },
       context.signal,
     );
@@ -98,6 +104,17 @@ export class GoalTrain {
     }
   }
 }
+
+/** Whoever leads is not to blame for what keeps it from leading: all work that is at fault gets a verdict. */
+const inTheWay = (error: unknown): DroverError =>
+  error instanceof DroverError && error.code === 'hindered'
+    ? error
+    : new DroverError(
+        'hindered',
+        `Nothing could be merged: ${messageOf(error)}`,
+        error instanceof DroverError ? error.remedy : undefined,
+        { cause: error },
+      );
 
 const idOf = ({ claim: { task, claim } }: Passenger): string => `${task}.${claim}`;
 

@@ -1,6 +1,6 @@
 /** Runs checks on exactly the tree of a commit (invariant 7), in a worktree that is there for that alone. */
 import type { CheckResult, FilesContext } from '../../agents/loop.js';
-import { type Purpose, runCheck, runSetup, type Shell } from '../../agents/shell.js';
+import { type Purpose, runCheck, type Shell } from '../../agents/shell.js';
 import { removeWorktree } from '../../workspace/prune.js';
 import type { Inspection } from '../../workspace/train.js';
 import { createCheckWorktree } from '../../workspace/worktree.js';
@@ -50,7 +50,12 @@ export async function inspectCommit(
   try {
     const { signal, log: onOutput } = context;
     const place = { cwd: worktree.dir, sandbox, signal, onOutput };
-    await runSetup(shell, own, setup, place);
+    for (const { run, timeout } of setup) {
+      const result = await runCheck(shell, own, { ...place, command: run, timeout });
+      // What cannot be set up cannot be checked, and that is the fault of what is in the commit.
+      if (!result.passed)
+        return { passed: false, evidence: [{ task: null, result: { ...result, commit } }] };
+    }
     const evidence: Checked[] = [];
     for (const { task, purpose, run, timeout } of checks) {
       const result = await runCheck(shell, purpose, { ...place, command: run, timeout });

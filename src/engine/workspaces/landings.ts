@@ -218,7 +218,8 @@ export class Landings {
         if (!(await this.checks.areProven(goal, project, landing))) return { unproven: landing };
         const result = await landGoal(repository, landing);
         if (result.kind === 'lost-race') return 'again';
-        if (result.kind === 'landed') await this.landed(goal, repository.base, landing.to);
+        if (result.kind === 'landed')
+          await this.landed(goal, repository.base, landing.to, result.stayed);
         else await this.refuse(goal, dirtyText(goal, repository.base, result.blocked));
         return 'over';
       }
@@ -228,9 +229,20 @@ export class Landings {
     }
   }
 
-  private landed(goal: GoalView, base: string, commit: string): Promise<void> {
+  private landed(
+    goal: GoalView,
+    base: string,
+    commit: string,
+    stayed: readonly Blocked[] = [],
+  ): Promise<void> {
     this.checks.forget(goal.id);
-    return this.record(goal, { type: 'goal.landed', base, commit });
+    const behind = stayed.map(blockedText);
+    return this.record(goal, {
+      type: 'goal.landed',
+      base,
+      commit,
+      ...(behind.length > 0 && { behind }),
+    });
   }
 
   private refuse(goal: GoalView, reason: string): Promise<void> {
@@ -247,9 +259,11 @@ const isToLand = ({ state, merged, landed, landingTrouble, rollback }: GoalView)
   state === 'DONE' && merged && landed === null && landingTrouble === null && rollback === null;
 
 function dirtyText({ id }: GoalView, base: string, blocked: readonly Blocked[]): string {
-  const files = blocked.map(({ dir, files: paths }) => `${paths.join(', ')} in ${dir}`);
-  return `${base} is checked out with changes of ${files.join('; ')}. Commit or stash them, then approve ${id} again.`;
+  return `${base} is checked out, and its files cannot follow. ${blocked.map(blockedText).join(' ')} Then approve ${id} again.`;
 }
+
+const blockedText = ({ dir, reason, files }: Blocked): string =>
+  files.length === 0 ? `In ${dir}: ${reason}` : `In ${dir}: ${reason} (${files.join(', ')})`;
 
 /** In a repository of its own Drover commits STATE.yaml itself, and leaves it to that. */
 async function stateFile(
