@@ -6,6 +6,7 @@
 import { Worker } from 'node:worker_threads';
 import { type BirpcReturn, createBirpc } from 'birpc';
 import { unwrap } from '../../core/answer.js';
+import { DroverError } from '../../core/errors.js';
 import type { NewEvent } from '../../core/events.js';
 import { Log } from '../../log/log.js';
 import { GoalReader } from '../../projections/goal-reader.js';
@@ -56,6 +57,8 @@ export class Recording implements Records {
   private readonly listeners = new Set<CommitListener>();
   private readonly queues = new Set<string>();
   private closing = false;
+  /** Why nothing can be recorded any more, where the thread died by itself. */
+  private ended: DroverError | undefined;
 
   private constructor(
     private readonly thread: Worker,
@@ -91,10 +94,16 @@ export class Recording implements Records {
     });
     thread.on('exit', (code) => {
       if (recording?.closing) return;
-      const error = new Error(`The recording thread has ended (${code}).`);
+      const ended = new DroverError(
+        'log-unwritable',
+        `The recording thread has ended (${code}); nothing is recorded any more.`,
+        'Start Drover again: it goes on where the log ends.',
+      );
       // Who waits for it would wait for ever.
-      calls.$close(error);
-      if (recording) onError(error);
+      calls.$close(ended);
+      if (!recording) return;
+      recording.ended = ended;
+      onTrouble('log', `${ended.message} ${ended.remedy}`);
     });
     try {
       unwrap(await calls.open());
@@ -112,10 +121,12 @@ export class Recording implements Records {
 
   /** Records what a request leads to, or refuses it. */
   async decide(request: Request): Promise<Decision> {
+    if (this.ended) throw this.ended;
     return unwrap(await this.calls.decide(request));
   }
 
   async commit(events: readonly NewEvent[]): Promise<void> {
+    if (this.ended) throw this.ended;
     unwrap(await this.calls.commit(events));
   }
 
@@ -158,9 +169,11 @@ export class Recording implements Records {
   /** Ends after the batch in hand, with STATE.yaml written. */
   async close(): Promise<void> {
     this.closing = true;
-    await this.calls.close();
-    this.calls.$close();
-    await this.thread.terminate();
+    if (!this.ended) {
+      await this.calls.close();
+      this.calls.$close();
+      await this.thread.terminate();
+    }
     this.log.close();
   }
 
