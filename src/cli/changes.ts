@@ -1,6 +1,6 @@
 /** What changes about a task, as `drover edit` and `drover rerun` take it. */
 import { DroverError, messageOf } from '../core/errors.js';
-import { type TaskChanges, taskChangesSchema } from '../core/events.js';
+import { type AskedChanges, askedChangesSchema } from '../core/events.js';
 import { PRIORITIES, type Json } from '../core/plan.js';
 import { wholeNumber } from './arguments.js';
 import { readChoices } from './flow.js';
@@ -26,7 +26,7 @@ export function readChanges({
   with: input,
   attempts,
   priority,
-}: ChangeValues): TaskChanges {
+}: ChangeValues): AskedChanges {
   const tries = wholeNumber('attempts', attempts, [1, 1_000]);
   const written = {
     ...(title !== undefined && { title }),
@@ -35,12 +35,13 @@ export function readChanges({
     ...(tries !== undefined && { retry: { attempts: tries } }),
     ...readChoices({ project: undefined, priority }),
   };
-  const parsed = taskChangesSchema.safeParse(written);
+  const parsed = askedChangesSchema.safeParse(written);
   if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
   throw new DroverError(
     'bad-input',
-    `The changes cannot be read: ${parsed.error.issues[0]!.message}.`,
-    'Write the input as a JSON object, as in --with \'{"branch": "main"}\'.',
+    `--${path.join('.')} cannot be used: ${message}.`,
+    path[0] === 'with' ? 'Write a JSON object, as in --with \'{"branch": "main"}\'.' : undefined,
   );
 }
 

@@ -7,7 +7,7 @@
  */
 import { z } from 'zod';
 import { GATE_KINDS } from './ids.js';
-import { approvalSchema, jsonSchema, prioritySchema, retrySchema, taskSpecSchema } from './plan.js';
+import { approvalSchema, jsonSchema, prioritySchema, retryChangesSchema, retrySchema, taskSpecSchema } from './plan.js';
 import { scheduleEventSchema } from './schedule-events.js';
 import { limitSchema } from './limits.js';
 
@@ -37,6 +37,12 @@ export const taskChangesSchema = z.strictObject({
   priority: prioritySchema.exactOptional(),
 });
 export type TaskChanges = z.infer<typeof taskChangesSchema>;
+
+/** The same as somebody asks for it, who names only what changes. */
+export const askedChangesSchema = taskChangesSchema.extend({
+  retry: retryChangesSchema.exactOptional(),
+});
+export type AskedChanges = z.infer<typeof askedChangesSchema>;
 
 /** What agents publish into their queue's stream; everything in it is checked when it is recorded. */
 export const agentEventSchema = z.discriminatedUnion('type', [

@@ -42,6 +42,15 @@ export const retrySchema = z.strictObject({
   unless: z.array(z.string().min(1)).default([]),
 });
 
+const { attempts, backoff, unless } = retrySchema.shape;
+
+/** What changes about a retry policy: nothing has a default here, because what is not named stays as it is. */
+export const retryChangesSchema = z.strictObject({
+  attempts: attempts.unwrap().exactOptional(),
+  backoff: backoff.unwrap().exactOptional(),
+  unless: unless.unwrap().exactOptional(),
+});
+
 /** A command that proves a task's work (invariant 7). */
 export const checkSchema = z.strictObject({
   run: z.string().min(1),

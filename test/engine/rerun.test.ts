@@ -10,7 +10,7 @@ const bed = testBed();
 /** a → b → d, a → c → d; each says what it saw. */
 const diamond = [
   { name: 'a', capability: 'work', with: { say: 1 } },
-  { name: 'b', capability: 'work', needs: ['a'] },
+  { name: 'b', capability: 'work', needs: ['a'], retry: { unless: ['never'] } },
   { name: 'c', capability: 'work', needs: ['a'] },
   { name: 'd', capability: 'work', needs: ['b', 'c'] },
 ];
@@ -38,7 +38,13 @@ describe('a task of a goal that is done', () => {
     });
     const goal = await drover.enqueue({ title: 'Again', tasks: diamond });
     expect((await goal.done()).state).toBe('DONE');
-    const again = await drover.rerun('task-2', { changes: { with: { say: 2 } }, why: 'wrong' });
+    await expect(drover.rerun('task-2', { changes: { run: 'true' } })).rejects.toMatchObject({
+      code: 'bad-input',
+    });
+    const again = await drover.rerun('task-2', {
+      changes: { with: { say: 2 }, retry: { attempts: 9 } },
+      why: 'wrong',
+    });
     expect(again).toEqual({ goal: 'goal-1', task: 'task-2', tasks: ['task-2', 'task-4'] });
     const report = await goal.done();
     expect(report.state).toBe('DONE');
@@ -51,6 +57,8 @@ describe('a task of a goal that is done', () => {
       c: { say: null, saw: { a } },
       d: { say: null, saw: { b, c: { say: null, saw: { a } } } },
     });
+    const { retry } = drover.ledger.board.goal('goal-1')!.tasks.get('task-2')!.spec;
+    expect(retry).toMatchObject({ attempts: 9, unless: ['never'] });
     await agree(drover);
     expect(bed.errors).toEqual([]);
   });

@@ -194,6 +194,21 @@ describe('a task that has not begun', () => {
     await expect(drover.edit('task-2', { title: 'x' })).rejects.toMatchObject({ code: 'conflict' });
     await agree(drover);
   });
+
+  it('keeps of how it is tried what an edit does not name, and takes no command where it is none', async () => {
+    const drover = await bed.start();
+    const retry = { attempts: 2, backoff: { type: 'fixed', delay: 7 } as const, unless: ['never'] };
+    await drover.enqueue({ title: 'Edit', tasks: [{ name: 'a', capability: 'work', retry }] });
+    await drover.edit('task-1', { retry: { attempts: 5 } });
+    const policy = () => drover.ledger.board.goal('goal-1')!.tasks.get('task-1')!.spec.retry;
+    expect(policy()).toMatchObject({ ...retry, attempts: 5 });
+    await drover.edit('task-1', { retry: { unless: [] } });
+    expect(policy()).toMatchObject({ ...retry, attempts: 5, unless: [] });
+    await expect(drover.edit('task-1', { run: 'true' })).rejects.toMatchObject({
+      code: 'bad-input',
+    });
+    await agree(drover);
+  });
 });
 
 describe('a goal under way', () => {

@@ -1,13 +1,14 @@
 /** `edit`: a task that has not begun gets another text, retry policy or priority. */
 import { z } from 'zod';
 import { DroverError } from '../../core/errors.js';
-import { taskChangesSchema } from '../../core/events.js';
+import { askedChangesSchema } from '../../core/events.js';
+import { changesTo } from './changes.js';
 import { because, defineRule, eventOn, taskIdSchema, whySchema } from './rule.js';
 
 export const editRule = defineRule({
   schema: z.strictObject({
     task: taskIdSchema,
-    changes: taskChangesSchema.refine((changes) => Object.keys(changes).length > 0, {
+    changes: askedChangesSchema.refine((changes) => Object.keys(changes).length > 0, {
       error: 'says nothing that changes',
     }),
     why: whySchema,
@@ -21,15 +22,13 @@ export const editRule = defineRule({
         `Run it again with \`drover rerun ${id}\`, which can change it too.`,
       );
     }
-    if (changes.run !== undefined && task.spec.run === undefined) {
-      throw new DroverError(
-        'bad-input',
-        `${id} is no shell command: its agent reads its input.`,
-        'Change its input (--with).',
-      );
-    }
+    const event = {
+      type: 'task.edited',
+      changes: changesTo(task.spec, changes),
+      ...because(why),
+    } as const;
     return {
-      events: [eventOn(goal, situation, { type: 'task.edited', changes, ...because(why) }, id)],
+      events: [eventOn(goal, situation, event, id)],
       decision: { goal: goal.id, task: id },
     };
   },

@@ -1,11 +1,12 @@
 /** `rerun`: a task begins again with everything that builds on it, in its goal or in a fork of it. */
 import { z } from 'zod';
 import { DroverError } from '../../core/errors.js';
-import { type TaskChanges, taskChangesSchema } from '../../core/events.js';
+import { askedChangesSchema, type TaskChanges } from '../../core/events.js';
 import type { NewEvent } from '../../core/events.js';
 import type { GoalView, TaskView } from '../../core/goal.js';
 import { goalId } from '../../core/ids.js';
 import { plannedAs, type PlannedTask } from '../../core/plan.js';
+import { changesTo } from './changes.js';
 import { numberTasks } from './number.js';
 import {
   because,
@@ -29,7 +30,7 @@ export const rerunRule = defineRule({
   schema: z.strictObject({
     task: taskIdSchema,
     /** What changes about the task. */
-    changes: taskChangesSchema.default({}),
+    changes: askedChangesSchema.default({}),
     /** A goal of its own that shares what was finished. */
     fork: z.boolean().default(false),
     /** Finished steps do not run again. */
@@ -48,9 +49,10 @@ export const rerunRule = defineRule({
         `Change it with \`drover edit ${request.task}\`.`,
       );
     }
-    if (request.fork) return forkOf(goal, task, request.changes, request.why, situation);
+    const changes = changesTo(task.spec, request.changes);
+    const { fork, keepSteps, why } = request;
+    if (fork) return forkOf(goal, task, changes, why, situation);
     const tasks = withDescendants(goal, [request.task]);
-    const { changes, keepSteps, why } = request;
     const events = reopenEvents(goal, tasks, { changes, keepSteps, why }, situation);
     return { events, decision: { goal: goal.id, task: request.task, tasks } };
   },
