@@ -23,6 +23,7 @@ import type { Gates } from '../queues/gates.js';
 import type { Limits } from '../queues/limits.js';
 import type { Jobs, JobRef } from '../queues/jobs.js';
 import { finishedSteps } from './journals.js';
+import { hasLooseGates } from './loose-gates.js';
 import type { Recording } from './recording/recording.js';
 import type { Steering } from './steering.js';
 import type { Turns } from './turns.js';
@@ -386,12 +387,3 @@ const wasRetried = (last: Event | undefined): boolean =>
 
 const isFromScratch = (last: Event | undefined): boolean =>
   last?.type === 'task.retried' && last.fromScratch === true;
-
-/** Only added and reopened tasks and rebuilt goals have gates that no relay knows. */
-function hasLooseGates(goal: GoalView): boolean {
-  if (goal.floor > 0) return true;
-  for (const { batch, generation } of goal.tasks.values()) {
-    if (batch > 0 || generation > 1) return true;
-  }
-  return false;
-}

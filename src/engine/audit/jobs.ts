@@ -209,13 +209,15 @@ function agrees(goal: GoalView, task: TaskView, job: JobState): boolean {
 }
 
 /**
- * The goal's own job waits for the tasks that had no dependents when it was submitted. Where tasks were cancelled or
- * have begun again since, it may be over earlier than the goal, or wait for what is no longer awaited.
+ * The goal's own job waits for the tasks that had no dependents when it was submitted. Where tasks were ended before
+ * they began, or have begun again since, it may be over earlier than the goal, or wait for what is no longer awaited.
  */
 function endedEarly(goal: GoalView, root: JobState): boolean {
   if (root === 'missing') return false;
   if (goal.counts.CANCELLED > 0) return true;
-  for (const { generation } of goal.tasks.values()) if (generation > 1) return true;
+  for (const task of goal.tasks.values()) {
+    if (task.generation > 1 || isRefused(task)) return true;
+  }
   return false;
 }
 
