@@ -18,6 +18,7 @@ import { Flows, keepStreams } from '../queues/flows.js';
 import { Gates, type HeldGate, startEngineWorkers } from '../queues/gates.js';
 import { Jobs } from '../queues/jobs.js';
 import { Limits } from '../queues/limits.js';
+import { takeOver } from '../queues/take-over.js';
 import { readLimits } from '../projections/limits.js';
 import type { WorkerTiming } from '../queues/worker.js';
 import { type DecisionOn, isRequest, noCommand, type RequestName } from './decisions/decide.js';
@@ -145,6 +146,7 @@ export class Supervisor {
     await this.upkeep.compare();
     await recording.start();
     void this.parts.landings.settleAll();
+    await takeOver(client, prefix, ENGINE_QUEUES);
     await this.keeper.start();
     this.workers.push(
       startEngineWorkers(

@@ -1,6 +1,9 @@
 /** What Redis loses, the log gives back; what two supervisors would spoil, is refused. */
 import { Queue, Worker } from 'bullmq';
 import { describe, expect, it } from 'vitest';
+import { isPaused } from '../../src/projections/pauses.js';
+import { CommandSender } from '../../src/queues/commands.js';
+import { connect } from '../../src/queues/connection.js';
 import { testBed } from '../support/redis.js';
 
 const bed = testBed();
@@ -149,6 +152,28 @@ describe('a supervisor', () => {
     const report = await second.goal(id).done();
     expect(report.text).toBe('Done! 300/300 tasks complete');
     expect(report.tasks[7]!.result).toBe('plain result');
+  });
+});
+
+describe('what a supervisor held that was killed', () => {
+  it('is taken over by the next one at once, whatever locks it left', async () => {
+    const prefix = 'killed';
+    const forEver = { lockDuration: 600_000, stalledInterval: 600_000 };
+    const connection = await connect(bed.redis().connection);
+    const sender = new CommandSender(connection.client, prefix, 'somebody');
+    const answer = sender.send('pause', { project: 'shop' }, { timeout: 600_000 });
+    const { client } = connection;
+    const killed = new Worker('commands', null, { connection: client, prefix, ...forEver });
+    const take = () => killed.getNextJob('dead', { block: false });
+    await expect.poll(take, { timeout: 20_000 }).toBeDefined();
+    const drover = await bed.start({ prefix, timing: forEver });
+    expect(await answer).toMatchObject({ project: 'shop' });
+    const { db } = drover.ledger.log;
+    expect(isPaused(db, 'project', 'shop')).toBe(true);
+    await killed.close();
+    await sender.close();
+    await connection.close();
+    expect(bed.errors).toEqual([]);
   });
 });
 
