@@ -86,7 +86,8 @@ const approvals: Find = (goal) =>
   });
 
 const failures: Find = (goal) => {
-  if (goal.state !== 'SETTLED') return [];
+  // What it blocks waits for it, whatever else still runs.
+  if (goal.state !== 'OPEN' && goal.state !== 'SETTLED') return [];
   const blocked = [...blockedBy(goal).values()];
   return [...goal.tasks.values()].flatMap(({ spec, state, error, finishedAt, released }) => {
     if ((state !== 'FAILED' && state !== 'CANCELLED') || released || spec.optional) return [];
