@@ -7,7 +7,14 @@
  */
 import { z } from 'zod';
 import { GATE_KINDS } from './ids.js';
-import { approvalSchema, jsonSchema, prioritySchema, retryChangesSchema, retrySchema, taskSpecSchema } from './plan.js';
+import {
+  approvalSchema,
+  jsonSchema,
+  prioritySchema,
+  retryChangesSchema,
+  retrySchema,
+  taskSpecSchema,
+} from './plan.js';
 import { scheduleEventSchema } from './schedule-events.js';
 import { limitSchema } from './limits.js';
 

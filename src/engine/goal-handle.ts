@@ -24,9 +24,10 @@ export class GoalHandle {
 
   /** How far it is, and when it may end, from how long such tasks took before. Reads the log's newest rows. */
   estimate(): Estimate {
-    const durations = new Durations(this.ledger.log.db);
+    const { db } = this.ledger.log;
+    const durations = new Durations(db);
     const learned = (kind: Kind): Learned | undefined => durations.learned(kind);
-    return estimate(this.view(), { learned, now: Date.now() });
+    return estimate(this.view(), { learned, pauses: listPauses(db), now: Date.now() });
   }
 
   /** Resolves when nothing of the goal runs or can run: it is done, settled or cancelled. */

@@ -5,6 +5,7 @@
  */
 import { blockedBy, type GoalView, type TaskView } from '../core/goal.js';
 import { topologicalOrder } from '../core/graph.js';
+import type { PausedPlace } from '../core/hold.js';
 import { isFinal } from '../core/task-state.js';
 import { type Kind, kindOf, type Learned } from './durations.js';
 
@@ -16,6 +17,8 @@ export interface EstimateParts {
   readonly learned: (kind: Kind) => Learned | undefined;
   /** Agents by capability, where that is known. */
   readonly agents?: ReadonlyMap<string, number> | undefined;
+  /** Projects and capabilities that are paused. */
+  readonly pauses: readonly PausedPlace[];
   /** Epoch milliseconds. */
   readonly now: number;
 }
@@ -41,13 +44,16 @@ export interface EstimateBasis {
   readonly unknown: number;
   /** Tasks at work side by side, by capability. */
   readonly slots: Readonly<Record<string, number>>;
-  /** For people: `from up to 9 earlier runs of each task`, `no history`. */
+  /** For people: `from up to 9 earlier runs of each task`, `no history`; or why no end can be told. */
   readonly text: string;
 }
 
 type Source = 'learned' | 'given' | 'unknown';
 
-export function estimate(goal: GoalView, { learned, agents, now }: EstimateParts): Estimate {
+export function estimate(
+  goal: GoalView,
+  { learned, agents, pauses, now }: EstimateParts,
+): Estimate {
   const known = new Map<string, { took: number; source: Source; runs: number }>();
   for (const [id, { spec }] of goal.tasks) {
     const past = learned(kindOf(goal, spec));
@@ -70,10 +76,10 @@ export function estimate(goal: GoalView, { learned, agents, now }: EstimateParts
     (task) => !isFinal(task.state) && !task.released && !blocked.has(task.spec.id),
   );
   const slots = slotsOf(goal, rest, agents);
-  const basis = basisOf(rest, known, slots);
-  const stuck = rest.some(({ spec }) => slots.get(spec.capability) === 0);
+  const obstacle = obstacleOf(goal, rest, slots, pauses);
+  const basis = basisOf(rest, known, slots, obstacle);
   const isTold = rest.length === 0 || rest.some(({ spec }) => known.has(spec.id));
-  const canEnd = goal.state === 'OPEN' && isTold && !stuck;
+  const canEnd = goal.state === 'OPEN' && isTold && obstacle === undefined;
   const remaining = canEnd ? Math.round(remainingOf(rest, tookOf, slots, now)) : null;
   return {
     percent: percentOf(goal, tookOf, now),
@@ -81,6 +87,26 @@ export function estimate(goal: GoalView, { learned, agents, now }: EstimateParts
     endsAt: remaining === null ? null : now + remaining,
     basis,
   };
+}
+
+/** What keeps the rest of a goal from going on until somebody does something about it. */
+function obstacleOf(
+  goal: GoalView,
+  rest: readonly TaskView[],
+  slots: ReadonlyMap<string, number>,
+  pauses: readonly PausedPlace[],
+): string | undefined {
+  // What runs already is not held up.
+  const ahead = rest.filter(({ state }) => state === 'BACKLOG' || state === 'PENDING');
+  if (goal.paused && ahead.length > 0) return `${goal.id} is paused`;
+  const needs = (capability: string): boolean =>
+    ahead.some(({ spec }) => spec.capability === capability);
+  const pause = pauses.find(({ kind, name }) =>
+    kind === 'project' ? name === goal.project && ahead.length > 0 : needs(name),
+  );
+  if (pause) return `${pause.kind} ${pause.name} is paused`;
+  const [lacking] = [...slots].find(([, count]) => count === 0) ?? [];
+  return lacking === undefined ? undefined : `nobody offers ${lacking}`;
 }
 
 /** No less than the longest path, and no less than the work of a capability shared among its agents. */
@@ -180,6 +206,7 @@ function basisOf(
   rest: readonly TaskView[],
   known: ReadonlyMap<string, { source: Source; runs: number }>,
   slots: ReadonlyMap<string, number>,
+  obstacle: string | undefined,
 ): EstimateBasis {
   const sources = rest.map(
     ({ spec }) => known.get(spec.id) ?? { source: 'unknown' as const, runs: 0 },
@@ -200,7 +227,7 @@ function basisOf(
   );
   if (isHeld && parts.length > 0) parts.push('not counting people and signals');
   const nothing = rest.length === 0 ? 'nothing is left that can run' : 'no history';
-  const text = parts.length === 0 ? nothing : parts.join(', ');
+  const text = obstacle ?? (parts.length === 0 ? nothing : parts.join(', '));
   return { learned, runs, given, unknown, slots: Object.fromEntries(slots), text };
 }
 

@@ -1,5 +1,6 @@
 /** Estimates of a goal's end: from what the log and the plan know, and how many agents there are. */
 import { expect, test } from 'vitest';
+import type { PausedPlace } from '../../src/core/hold.js';
 import { type Kind, type Learned } from '../../src/projections/durations.js';
 import { type Estimate, estimate } from '../../src/projections/estimate.js';
 import { reportOf } from '../../src/projections/report.js';
@@ -23,14 +24,16 @@ interface About {
   /** Seconds after the goal was created. */
   after?: number;
   learned?: (kind: Kind) => Learned | undefined;
+  pauses?: readonly PausedPlace[];
 }
 
 const ask = (
   { goal }: GoalMaker,
-  { agents, after = 0, learned = () => undefined }: About = {},
+  { agents, after = 0, learned = () => undefined, pauses = [] }: About = {},
 ): Estimate =>
   estimate(goal, {
     learned,
+    pauses,
     agents: agents === undefined ? undefined : new Map([['developer', agents]]),
     now: START + after * SECOND,
   });
@@ -89,10 +92,34 @@ test('tasks of which nothing is known are taken for average ones', () => {
 });
 
 test('an end that needs agents which nobody runs cannot be told, nor that of a goal that is stuck', () => {
-  expect(ask(diamond(), { agents: 0 }).remaining).toBeNull();
+  expect(ask(diamond(), { agents: 0 })).toMatchObject({
+    remaining: null,
+    basis: { text: 'nobody offers developer' },
+  });
   expect(ask(diamond().fail('task-1', 'no'), { agents: 2 })).toMatchObject({ remaining: null });
   const done = new GoalMaker('goal-1', 'One', [taskSpec('task-1')]).complete('task-1');
   expect(ask(done)).toMatchObject({ percent: 100, remaining: null });
+});
+
+test('an end cannot be told while what is still to begin is paused, and that is said', () => {
+  const told = (maker: GoalMaker, ...pauses: PausedPlace[]) => {
+    const { remaining, basis } = ask(maker, { agents: 9, pauses });
+    return remaining ?? basis.text;
+  };
+  const one = () => new GoalMaker('goal-1', 'One', [taskSpec('task-1', { expected: 10 * SECOND })]);
+  expect(told(one().add({ type: 'goal.paused' }))).toBe('goal-1 is paused');
+  expect(told(one(), { kind: 'project', name: 'demo' })).toBe('project demo is paused');
+  expect(told(one(), { kind: 'capability', name: 'developer' })).toBe(
+    'capability developer is paused',
+  );
+  const elsewhere = [
+    { kind: 'project', name: 'developer' },
+    { kind: 'capability', name: 'demo' },
+  ] as const;
+  expect(told(one(), ...elsewhere)).toBe(10 * SECOND);
+  // What runs goes on.
+  const running = one().start('task-1').add({ type: 'goal.paused' });
+  expect(told(running, { kind: 'project', name: 'demo' })).toEqual(expect.any(Number));
 });
 
 test('agents that were seen to work side by side count, also where there are fewer of them', () => {

@@ -5,6 +5,7 @@ import type { GoalView } from '../../core/goal.js';
 import { isFinal } from '../../core/task-state.js';
 import { Durations, type Kind, type Learned } from '../../projections/durations.js';
 import { type Estimate, estimate } from '../../projections/estimate.js';
+import { inboxOf } from '../../projections/inbox.js';
 import { type GoalReport, reportOf } from '../../projections/report.js';
 import { listPauses, type Pause } from '../../projections/pauses.js';
 import { listSchedules } from '../../projections/schedules.js';
@@ -75,7 +76,7 @@ async function showGoal(
   const report = reportOf(goal, pauses);
   const agents = await agentsFor([report], supervisor, globals);
   const waitingFor = absent([report], agents);
-  const estimated = estimatorFor(log, agents)(goal);
+  const estimated = estimatorFor(log, agents, pauses)(goal);
   if (globals.json) {
     const answer = { ...report, estimate: estimated, supervisor: supervisorJson(supervisor) };
     printJson({ ...answer, waitingFor, pauses });
@@ -101,7 +102,7 @@ async function showOverview(
   const recent = listGoals(log.db, { states: ['DONE', 'CANCELLED'], limit: RECENT });
   const agents = await agentsFor(reports, supervisor, globals);
   const waitingFor = absent(reports, agents);
-  const estimateOf = estimatorFor(log, agents);
+  const estimateOf = estimatorFor(log, agents, pauses);
   const estimates = new Map(views.map((view) => [view.id, estimateOf(view)]));
   const schedules = listSchedules(log.db).map(({ name, paused, lastGoal, remark }) => ({
     name,
@@ -109,14 +110,17 @@ async function showOverview(
     lastGoal,
     remark,
   }));
+  // The same ones that the inbox lists.
+  const failed = inboxOf(views).filter(({ kind }) => kind === 'failed');
+  const asked = new Set(failed.map(({ id }) => id));
   const attention = reports.flatMap((report) =>
     report.tasks
-      .filter(({ state }) => state === 'FAILED')
-      .map(({ id, name, error, finishedAt }) => ({
+      .filter(({ id }) => asked.has(id))
+      .map(({ id, name, state, error, finishedAt }) => ({
         goal: report.goal,
         task: id,
         name,
-        reason: error,
+        reason: state === 'CANCELLED' ? 'is cancelled, and others wait for it' : error,
         since: finishedAt,
       })),
   );
@@ -259,8 +263,9 @@ function absent(
 function estimatorFor(
   log: Log,
   agents: ReadonlyMap<string, number> | undefined,
+  pauses: readonly Pause[],
 ): (goal: GoalView) => Estimate {
   const durations = new Durations(log.db);
   const learned = (kind: Kind): Learned | undefined => durations.learned(kind);
-  return (goal) => estimate(goal, { learned, agents, now: Date.now() });
+  return (goal) => estimate(goal, { learned, agents, pauses, now: Date.now() });
 }
