@@ -1,9 +1,10 @@
 /** The names of Drover's branches and notes in a repository, and how a goal's branch begins. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DroverError } from '../core/errors.js';
 import { isGoalId, isTaskId } from '../core/ids.js';
 import { commitTree } from './commits.js';
 import type { Author } from './git.js';
-import { moveRefs, readRefs } from './refs.js';
+import { moveRefs, readRef, readRefs } from './refs.js';
 import type { Repository } from './repository.js';
 import { emptyTree } from './trees.js';
 
@@ -38,10 +39,9 @@ export async function openGoalBranch(
   author?: Author,
 ): Promise<GoalBranch> {
   const base = branchRef(repository.base);
-  const refs = await readRefs(repository, [...refsOf(goal), base]);
-  const found = goalBranchIn(repository, goal, refs);
+  const found = await readGoalBranch(repository, goal);
   if (found) return found;
-  const start = refs.get(base) ?? (await emptyCommit(repository, author));
+  const start = (await readRef(repository, base)) ?? (await emptyCommit(repository, author));
   const moved = await moveRefs(
     repository,
     [
@@ -65,7 +65,13 @@ export async function readGoalBranch(
   repository: Repository,
   goal: string,
 ): Promise<GoalBranch | undefined> {
-  return goalBranchIn(repository, goal, await readRefs(repository, refsOf(goal)));
+  for (let tries = 0; ; tries += 1) {
+    const refs = await readRefs(repository, refsOf(goal));
+    // Git moves the references of a transaction one after the other: for a moment only one of them is there.
+    const isHalf = refs.size === 1;
+    if (!isHalf || tries >= TRIES) return goalBranchIn(repository, goal, refs);
+    await sleep(PAUSE);
+  }
 }
 
 /** @throws DroverError `not-found` where the goal has no branch, `conflict` as `readGoalBranch` */
@@ -81,6 +87,10 @@ export const noGoalBranch = (project: string, goal: string): DroverError =>
     `${goal} has no branch in project ${project}.`,
     'A goal gets one with its first task that works on files.',
   );
+
+/** Times that half of a goal's branch is looked at again, and milliseconds in between: two seconds in all. */
+const TRIES = 40;
+const PAUSE = 50;
 
 const refsOf = (goal: string): string[] => [goalStartRef(goal), branchRef(goalBranch(goal))];
 

@@ -3,9 +3,9 @@
  *
  * Kept here: a person's changes are never touched. A checkout follows only where every tracked file is as its
  * commit has it and nothing lies in the way; which files Drover writes itself, and may replace, the caller says.
- * Hooks do not run. Filters (such as Git LFS) do not run either, so files that go through one are a reason not to
- * follow. The branch moves first and the files follow; a crash in between leaves an index that is still the old
- * commit's, by which the next call knows that it has to go on.
+ * Hooks do not run. Filters that somebody has set up (such as Git LFS) do not run either, so files that go through one
+ * are a reason not to follow. The branch moves first and the files follow; a crash in between leaves an index that is
+ * still the old commit's, by which the next call knows that it has to go on.
  */
 import { existsSync } from 'node:fs';
 import { lstat, rm } from 'node:fs/promises';
@@ -181,23 +181,30 @@ async function untrackedAt(
   return found;
 }
 
+/** Where nobody has set the filter up, git itself takes the files as they are. */
 async function filteredPaths(git: Git, changes: readonly Change[]): Promise<string[]> {
-  if (changes.length === 0) return [];
+  const filters = await filtersOf(git);
+  if (changes.length === 0 || filters.size === 0) return [];
   const input = changes.map(({ path }) => `${path}\0`).join('');
   const output = await git.run(['check-attr', '--stdin', '-z', 'filter'], { input });
   const fields = output.split('\0');
-  return fields.filter(
-    (_, at) => at % 3 === 0 && !['unspecified', 'unset', ''].includes(fields[at + 2] ?? ''),
+  return fields.filter((_, at) => at % 3 === 0 && filters.has(fields[at + 2] ?? ''));
+}
+
+/** Those that the configuration knows. The system's counts too, where Git LFS may be set up for everybody. */
+async function filtersOf(git: Git): Promise<Set<string>> {
+  const asked = await git.ask(['config', '--name-only', '-z', '--get-regexp', '^filter\\.'], {
+    variables: { GIT_CONFIG_NOSYSTEM: '0' },
+  });
+  return new Set(
+    asked.output.split('\0').flatMap((key) => /^filter\.(.+)\.[^.]+$/s.exec(key)?.[1] ?? []),
   );
 }
 
 /** Git in the checkout, with every filter that its configuration knows taken back. */
 async function doorTo({ environment }: Repository, dir: string): Promise<Git> {
   const plain = gitIn(dir, { environment });
-  const asked = await plain.ask(['config', '--name-only', '-z', '--get-regexp', '^filter\\.']);
-  const names = new Set(
-    asked.output.split('\0').flatMap((key) => /^filter\.(.+)\.[^.]+$/s.exec(key)?.[1] ?? []),
-  );
+  const names = await filtersOf(plain);
   if (names.size === 0) return plain;
   const off = [...names].flatMap((name) => [
     '-c',

@@ -177,7 +177,7 @@ describe('drover worktrees and prune', () => {
     await up.says(/Bull Board/);
     const go = join(here.dir, 'go');
     const flow = await here.flow(
-      `name: Hold\ntasks:\n  hold: { run: "echo work > work; until test -e ${go}; do sleep 0.05; done" }\n`,
+      `name: Hold\ntasks:\n  hold: { run: "echo work > work; while test -d ${here.dir} && ! test -e ${go}; do sleep 0.05; done" }\n`,
     );
     await here.drover(['enqueue', flow, '--project', 'shop']);
     const work = join(here.data, 'worktrees', 'shop', 'task-1.1', 'work');

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { readGoalBranch } from '../../src/workspace/branches.js';
 import { checkpoint } from '../../src/workspace/checkpoint.js';
@@ -183,5 +184,22 @@ describe('a merge', () => {
     expect(two.claim.start).toBe(commit);
     const result = await mergeWork(repository, one.claim.start, { start: commit, head });
     expect(result).toEqual({ kind: 'start-gone' });
+  });
+});
+
+test('a goal’s branch of which git has written one half so far is waited for', async () => {
+  const repository = await opened();
+  const whole = await readGoalBranch(repository, 'goal-1');
+  for (const ref of ['refs/heads/autonomous/goal-1', 'refs/drover/goals/goal-1']) {
+    userGit(repository.dir, 'update-ref', '-d', ref);
+    const reading = readGoalBranch(repository, 'goal-1');
+    await sleep(100);
+    userGit(repository.dir, 'update-ref', ref, whole!.tip);
+    expect(await reading).toEqual(whole);
+  }
+  userGit(repository.dir, 'update-ref', '-d', 'refs/heads/autonomous/goal-1');
+  await expect(readGoalBranch(repository, 'goal-1')).rejects.toMatchObject({
+    code: 'conflict',
+    message: expect.stringContaining('is gone, but goal-1 has started'),
   });
 });

@@ -1,0 +1,158 @@
+/** Goals in repositories with everything that git allows in them: merged, checked and landed as git itself does. */
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import type { Drover } from '../../src/index.js';
+import { testBed } from '../support/redis.js';
+
+const bed = testBed();
+
+function git(dir: string, ...args: string[]): string {
+  const who = ['-c', 'user.name=Somebody', '-c', 'user.email=somebody@example.org'];
+  return execFileSync('git', [...who, ...args], { cwd: dir, encoding: 'utf8' });
+}
+
+const shell = (name: string, run: string, more: object = {}) => ({
+  name,
+  capability: 'shell',
+  run,
+  retry: { attempts: 1 },
+  ...more,
+});
+
+const LINES = Array.from({ length: 9 }, (_, line) => `line ${line}\n`).join('');
+const ODD = [
+  ' blanks around ',
+  `both "double" and 'single' quotes`,
+  'new\nline',
+  'tab\tname',
+  '-dash',
+  '--exec=touch ran',
+  'composed \u00e9',
+  'decomposed e\u0301',
+  '名前 🐛',
+  'x'.repeat(255),
+  'README',
+  'readme',
+  '*',
+  '[a]?',
+  ':(top)magic',
+  '$(touch ran)',
+  'CON',
+  '%2e%2e',
+  ...['.hidden', ...Array.from({ length: 30 }, () => 'deep'), 'file']
+    .map((_, at, all) => all.slice(0, at + 1).join('/'))
+    .slice(-1),
+];
+const POINTER = `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 123456\n`;
+const ATTRIBUTES = '*.crlf text eol=crlf\n*.bin filter=lfs diff=lfs merge=lfs -text\n';
+
+/** Somebody's checkout. */
+function repositoryOf(format: string): string {
+  const dir = bed.folder('theirs');
+  git(dir, 'init', '-q', '-b', 'trunk', `--object-format=${format}`);
+  const write = (path: string, text: string | Buffer): void => {
+    mkdirSync(join(dir, path, '..'), { recursive: true });
+    writeFileSync(join(dir, path), text);
+  };
+  for (const name of ODD) write(`odd/${name}`, LINES);
+  write('.gitattributes', ATTRIBUTES);
+  write('ends.crlf', 'one\r\ntwo\r\n');
+  write('large.bin', POINTER);
+  write('run.sh', '#!/bin/sh\n');
+  chmodSync(join(dir, 'run.sh'), 0o755);
+  symlinkSync('odd/-dash', join(dir, 'link'));
+  symlinkSync('/etc/hostname', join(dir, 'theirs-leads-out'));
+  write('theirs/back\\slash', 'theirs\n');
+  mkdirSync(join(dir, 'theirs'), { recursive: true });
+  writeFileSync(
+    Buffer.concat([Buffer.from(join(dir, 'theirs/caf')), Buffer.from([0xe9])]),
+    'latin\n',
+  );
+  git(dir, 'add', '-A');
+  git(dir, 'commit', '-qm', 'First');
+  return dir;
+}
+
+/** An engine with the repository as its project `shop`. */
+async function engineFor(repository: string, settings = ''): Promise<Drover> {
+  const data = bed.folder();
+  const projectsDir = join(data, 'projects');
+  mkdirSync(projectsDir);
+  writeFileSync(join(projectsDir, 'shop.yaml'), `repository: ${repository}\n${settings}`);
+  const drover = await bed.start({ dataDir: data, projectsDir });
+  await drover.agent('shell', 'shell', { concurrency: 4 });
+  return drover;
+}
+
+const each = (command: string): string => `find odd -type f -exec sh -c '${command}' each {} ';'`;
+
+it.each(['sha1', 'sha256'])(
+  'names, links, modes, line ends and pointers of a %s repository come through as they are',
+  { timeout: 40_000 },
+  async (format) => {
+    const repository = repositoryOf(format);
+    const drover = await engineFor(repository, 'check: ["! test -e ran"]\n');
+    const meet = bed.folder('meet');
+    // Both change every file, and neither has the other's work before it ends its own.
+    const both = await drover.enqueue({
+      title: 'Change everything',
+      project: 'shop',
+      tasks: [
+        shell(
+          'above',
+          `until test -e ${meet}/below; do sleep 0.02; done
+          ${each('sed -i 1iabove "$1"')}
+          mkdir empty; echo pointer > other.bin; printf 'three\\r\\n' >> raw.txt; chmod +x odd/-dash; chmod -x run.sh`,
+        ),
+        shell(
+          'below',
+          `touch ${meet}/below
+          ${each('echo below >> "$1"')}
+          until git cat-file -e autonomous/goal-1:other.bin; do sleep 0.02; done
+          test "$(cat large.bin)" = "$(git cat-file blob HEAD:large.bin)" && test -x run.sh && test -L link`,
+        ),
+      ],
+    });
+    const report = await both.done();
+    expect(report.tasks.map(({ state, error }) => ({ state, error }))).toEqual([
+      { state: 'DONE', error: null },
+      { state: 'DONE', error: null },
+    ]);
+    expect(git(repository, 'status', '--porcelain')).toBe('');
+    await drover.approve('goal-1');
+    expect(drover.ledger.board.goal('goal-1')!.landingTrouble).toBeNull();
+    expect(git(repository, 'status', '--porcelain')).toBe('');
+    git(repository, 'fsck', '--strict', '--no-dangling');
+    for (const name of ODD)
+      expect([name, readFileSync(join(repository, 'odd', name), 'utf8')]).toEqual([
+        name,
+        `above\n${LINES}below\n`,
+      ]);
+    expect(readdirSync(repository).toSorted()).toEqual(
+      ['.git', '.gitattributes', 'STATE.yaml', 'ends.crlf', 'large.bin', 'link', 'odd', 'other.bin']
+        .concat('raw.txt', 'run.sh', 'theirs', 'theirs-leads-out')
+        .toSorted(),
+    );
+    expect(readFileSync(join(repository, 'ends.crlf'), 'utf8')).toBe('one\r\ntwo\r\n');
+    expect(readFileSync(join(repository, 'raw.txt'), 'utf8')).toBe('three\r\n');
+    expect(readFileSync(join(repository, 'large.bin'), 'utf8')).toBe(POINTER);
+    expect(readlinkSync(join(repository, 'theirs-leads-out'))).toBe('/etc/hostname');
+    const isExecutable = (path: string): boolean =>
+      (lstatSync(join(repository, path)).mode & 0o100) !== 0;
+    expect([isExecutable('run.sh'), isExecutable('odd/-dash')]).toEqual([false, true]);
+    expect(git(repository, 'ls-tree', '-r', '-z', 'trunk', 'theirs')).toBe(
+      git(repository, 'ls-tree', '-r', '-z', 'trunk~', 'theirs'),
+    );
+  },
+);
