@@ -16,7 +16,7 @@ import { commitTree, isWithin, readCommit, treeOf } from './commits.js';
 import type { Author } from './git.js';
 import { moveRefs, readRefs } from './refs.js';
 import type { Repository } from './repository.js';
-import { filesOf } from './worktree.js';
+import { filesOf, makeAdminDir } from './worktree.js';
 import type { Worktree } from './worktree-record.js';
 
 export interface Checkpoint {
@@ -30,12 +30,14 @@ export interface CheckpointOptions {
   /** Default: the task and its claim. */
   readonly message?: string;
   readonly author?: Author | undefined;
+  /** Whether the commits that were made in it will do where the folder is gone. */
+  readonly mayBeGone?: boolean;
 }
 
 /**
  * Commits the work onto the task's branch.
  * @throws DroverError `stale-claim` where the claim does not hold its task any more; `bad-input` where git cannot
- *   take in what is there
+ *   take in what is there, `not-found` where the folder is gone
  */
 export async function checkpoint(
   repository: Repository,
@@ -74,7 +76,8 @@ export async function salvage(
   const ref = keptRef(task, claim);
   for (let tries = 0; ; tries += 1) {
     const before = (await readRefs(repository, [ref])).get(ref);
-    const options = { author, message: `Keep what claim ${claim} of ${task} left` };
+    const message = `Keep what claim ${claim} of ${task} left`;
+    const options = { author, message, mayBeGone: true };
     const made = await snapshot(repository, worktree, before, options, true);
     if (made.head === before) return { ...made, ref };
     if (made.head === start) return made;
@@ -89,12 +92,18 @@ async function snapshot(
   repository: Repository,
   worktree: Worktree,
   before: string | undefined,
-  { message, author }: CheckpointOptions,
+  { message, author, mayBeGone = false }: CheckpointOptions,
   isLenient = false,
 ): Promise<Checkpoint> {
   const { start, task, claim } = worktree.record;
-  const tree = await treeOfFiles(repository, worktree, isLenient);
+  const isGone = !existsSync(worktree.dir);
+  if (isGone && !mayBeGone) throw gone(worktree);
+  // Its files are what counts, and git needs a place for their index.
+  if (!existsSync(join(worktree.adminDir, 'HEAD'))) await makeAdminDir(repository, worktree);
   const parents = await parentsOf(repository, worktree, before);
+  const tree = isGone
+    ? await treeOf(repository, parents[0]!)
+    : await treeOfFiles(repository, worktree, isLenient);
   const hasWork = tree !== (await treeOf(repository, start));
   if (parents.length === 1 && tree === (await treeOf(repository, parents[0]!)))
     return { head: parents[0]!, hasWork };
@@ -145,6 +154,13 @@ export async function treeOfFiles(
     for (const file of [index, `${index}.lock`, ignored]) await rm(file, { force: true });
   }
 }
+
+const gone = ({ dir }: Worktree): DroverError =>
+  new DroverError(
+    'not-found',
+    `The worktree ${dir} is gone: something removed it while its task ran.`,
+    'See whether the task itself does; the next attempt gets another one.',
+  );
 
 function explain({ dir }: Worktree, error: unknown): unknown {
   if (error instanceof DroverError) return error;

@@ -103,8 +103,8 @@ async function make(
   return { dir, adminDir, record: ready };
 }
 
-/** The layout is the one that git documents in gitrepository-layout(5). */
-async function makeAdminDir({ gitDir }: Repository, worktree: Worktree): Promise<void> {
+/** Replaces what is there. The layout is the one that git documents in gitrepository-layout(5). */
+export async function makeAdminDir({ gitDir }: Repository, worktree: Worktree): Promise<void> {
   const { dir, adminDir, record } = worktree;
   await rm(adminDir, { recursive: true, force: true });
   const aside = join(gitDir, `drover-${randomUUID()}.tmp`);

@@ -117,7 +117,8 @@ export class ClaimFiles implements Files {
     const { repository, settings } = project;
     if (!this.merged && opened) {
       const message = `Keep what claim ${claim.claim} of ${claim.task} left`;
-      await checkpoint(repository, opened.worktree, claim, { message, author: settings.author });
+      const options = { message, author: settings.author, mayBeGone: true };
+      await checkpoint(repository, opened.worktree, claim, options);
     }
     // Its own merge has ended it; one that an earlier claim made has not.
     const isOver = this.merged && (claim.claim === 1 || !(await isHeldBy(repository, claim)));
