@@ -1,9 +1,11 @@
 /**
- * Removes worktrees that are proven safe to remove, and what dead ones left in the repository (invariant 8).
+ * Removes worktrees and references that are proven safe to remove, and what dead worktrees left in the repository
+ * (invariant 8).
  */
 import { existsSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pruneKept } from './prune-kept.js';
 import { moveAside } from './quarantine.js';
 import { inspectWorktrees, type InspectOptions, type WorktreeReport } from './inspect.js';
 import type { Repository } from './repository.js';
@@ -14,6 +16,8 @@ export interface Pruned {
   readonly kept: readonly WorktreeReport[];
   /** Parts in the repository's git folder whose worktree was gone. */
   readonly zombies: readonly string[];
+  /** References to what claims left, all of which is merged. */
+  readonly references: readonly string[];
 }
 
 /** Milliseconds after which something that was being made counts as left behind. */
@@ -37,7 +41,8 @@ export async function pruneWorktrees(
   const removed = reports.filter(({ isSafe }) => isSafe);
   for (const report of removed) await removeWorktree(report);
   const kept = reports.filter(({ isSafe }) => !isSafe);
-  return { removed, kept, zombies: await removeZombies(repository) };
+  const zombies = await removeZombies(repository);
+  return { removed, kept, zombies, references: await pruneKept(repository) };
 }
 
 /** Puts every damaged worktree aside that is not aside yet. @returns the new folders */

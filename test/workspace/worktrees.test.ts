@@ -8,6 +8,8 @@ import { beginClaim, endClaim } from '../../src/workspace/claims.js';
 import { carryOver, earlierWork } from '../../src/workspace/earlier-work.js';
 import { inspectWorktrees } from '../../src/workspace/inspect.js';
 import { pruneWorktrees, quarantineDamaged } from '../../src/workspace/prune.js';
+import { mergedKept } from '../../src/workspace/prune-kept.js';
+import { rollBack } from '../../src/workspace/rollback.js';
 import { createWorktree } from '../../src/workspace/worktree.js';
 import { userGit, userRepository, writeFiles } from './repository.js';
 import { begun, merged, opened } from './work.js';
@@ -87,6 +89,36 @@ describe('worktrees', () => {
     expect(readdirSync(worktree.dir)).toEqual(['.git', 'a.txt', 'left.txt', 'other.txt']);
     expect(userGit(worktree.dir, 'status', '--porcelain')).toBe('?? left.txt');
     expect(await merged(repository, started, worktree)).toMatchObject({ kind: 'moved' });
+  });
+
+  test('leave references behind that go once their work is merged, and no earlier', async () => {
+    const repository = await opened();
+    // Of each task, what its first claim left is kept, and a second claim does the task.
+    const second = async (task: string, left: string, done: string) => {
+      const first = await begun(repository, task);
+      writeFiles(first.worktree.dir, { [`${task}.txt`]: left });
+      await salvage(repository, first.worktree);
+      const { claim, worktree } = await begun(repository, task, 2);
+      writeFiles(worktree.dir, { [`${task}.txt`]: done });
+      return () => merged(repository, claim, worktree);
+    };
+    const same = await second('task-1', 'x\n', 'x\n');
+    const more = await second('task-2', 'x\n', 'x\ny\n');
+    const other = await second('task-3', 'x\n', 'another\n');
+    const never = await second('task-4', 'x\n', 'x\n');
+    const kept = () =>
+      userGit(repository.dir, 'for-each-ref', '--format=%(refname)', 'refs/drover/kept');
+    expect((await pruneWorktrees(repository, NOBODY)).references).toEqual([]);
+    for (const merge of [same, more, other]) await merge();
+    expect(await mergedKept(repository)).toMatchObject([{ ref: 'refs/drover/kept/task-1.1' }]);
+    expect((await pruneWorktrees(repository, NOBODY)).references).toEqual([
+      'refs/drover/kept/task-1.1',
+    ]);
+    // What differs from what was merged is in no branch, and a task that is not merged may go on with it.
+    expect(kept()).toBe([2, 3, 4].map((number) => `refs/drover/kept/task-${number}.1`).join('\n'));
+    await never();
+    await rollBack(repository, 'goal-1', 'task-3');
+    expect((await pruneWorktrees(repository, NOBODY)).references).toEqual([]);
   });
 
   test('that are damaged are put aside with all that is in them', async () => {

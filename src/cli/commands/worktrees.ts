@@ -1,6 +1,6 @@
 /** `drover worktrees`, `drover prune`: the folders that tasks work in. */
 import type { WorktreeReport } from '../../workspace/inspect.js';
-import { pruneIn, worktreesIn } from '../../engine/workspaces/looking.js';
+import { mergedKeptIn, pruneIn, worktreesIn } from '../../engine/workspaces/looking.js';
 import { projectNames } from '../../engine/workspaces/registering.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT, type ExitCode } from '../exit.js';
@@ -40,7 +40,8 @@ export const worktreesCommand = defineDroverCommand({
 
 export const pruneCommand = defineDroverCommand({
   name: 'prune',
-  description: 'Remove worktrees whose work is proven to be elsewhere; all others are kept',
+  description:
+    'Remove worktrees, and references to unmerged work, whose work is proven to be elsewhere; all others are kept',
   args: {
     project,
     'dry-run': { type: 'boolean', description: 'Only say what would be removed' },
@@ -53,10 +54,14 @@ export const pruneCommand = defineDroverCommand({
     if (args['dry-run']) {
       const { reports, problems } = await lookAt(globals, args.project);
       const safe = reports.filter(({ isSafe }) => isSafe);
-      if (globals.json) printJson({ wouldRemove: safe.map(plain), problems });
+      const names = await namesFor(globals, args.project);
+      const merged = await mergedKeptIn(projectsOf(globals), names);
+      const references = merged.flatMap(({ found }) => found?.map(({ ref }) => ref) ?? []);
+      if (globals.json) printJson({ wouldRemove: safe.map(plain), references, problems });
       else {
         show(safe);
         print(`${safe.length} of ${reports.length} worktrees can be removed.`);
+        showReferences(references, 'can be removed');
       }
       return ended(problems, globals);
     }
@@ -66,17 +71,26 @@ export const pruneCommand = defineDroverCommand({
     const removed = pruned.flatMap((one) => one.removed);
     const kept = pruned.flatMap((one) => one.kept);
     const leftovers = pruned.flatMap((one) => one.zombies);
+    const references = pruned.flatMap((one) => one.references);
     if (globals.json) {
-      printJson({ removed: removed.map(plain), kept: kept.map(plain), leftovers, problems });
+      const worktrees = { removed: removed.map(plain), kept: kept.map(plain) };
+      printJson({ ...worktrees, leftovers, references, problems });
     } else {
       show(removed);
       const size = formatSize(removed.reduce((sum, one) => sum + one.size, 0));
       print(`${removed.length} worktrees removed (${size}), ${kept.length} kept.`);
       if (leftovers.length > 0) print(`${leftovers.length} leftovers in .git removed.`);
+      showReferences(references, 'removed');
     }
     return ended(problems, globals);
   },
 });
+
+function showReferences(references: readonly string[], what: string): void {
+  if (references.length === 0) return;
+  print(`${references.length} references to work that is merged by now ${what}:`);
+  for (const ref of references) print(`  ${ref}`);
+}
 
 interface Problem {
   readonly project: string;

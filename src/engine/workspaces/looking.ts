@@ -7,6 +7,7 @@ import { inspectWorktrees, type WorktreeReport } from '../../workspace/inspect.j
 import { prepareLanding } from '../../workspace/land.js';
 import { type GoalLine, lineOf } from '../../workspace/line.js';
 import { type Pruned, pruneWorktrees } from '../../workspace/prune.js';
+import { type MergedKept, mergedKept } from '../../workspace/prune-kept.js';
 import { emptyTree } from '../../workspace/trees.js';
 import { openExisting, type Place } from './registering.js';
 import { refusalText } from './refusal-text.js';
@@ -24,6 +25,12 @@ export const worktreesIn = (
 
 export const pruneIn = (place: Place, projects: readonly string[]): Promise<Of<Pruned>[]> =>
   inEach(projects, async (name) => pruneWorktrees((await openExisting(place, name)).repository));
+
+export const mergedKeptIn = (
+  place: Place,
+  projects: readonly string[],
+): Promise<Of<readonly MergedKept[]>[]> =>
+  inEach(projects, async (name) => mergedKept((await openExisting(place, name)).repository));
 
 async function inEach<T>(
   projects: readonly string[],
