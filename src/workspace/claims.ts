@@ -17,6 +17,7 @@ import {
   startedGoalBranch,
   taskBranch,
 } from './branches.js';
+import { refsInUse } from './in-use.js';
 import { findMerge } from './merges.js';
 import { moveRefs, type RefMove, readRefs } from './refs.js';
 import type { Repository } from './repository.js';
@@ -112,14 +113,20 @@ export async function isHeldBy(
   return (await readRefs(repository, [claimRef(task)])).get(claimRef(task)) === fence;
 }
 
-/** Lets go of a task that is not to be merged: its branch is removed, its work stays reachable as kept. */
+/**
+ * Lets go of a task that is not to be merged: its branch is removed unless somebody has it checked out, its work
+ * stays reachable as kept.
+ */
 export async function endClaim(repository: Repository, claim: Claim): Promise<void> {
   const { task, start, fence } = claim;
   const branch = branchRef(taskBranch(task));
   const refs = await readRefs(repository, [branch, keptRef(task, claim.claim)]);
   const work = refs.get(branch);
   const moves: RefMove[] = [{ ref: claimRef(task), from: fence, to: null }];
-  if (work !== undefined) moves.push({ ref: branch, from: work, to: null });
+  if (work !== undefined) {
+    const isInUse = (await refsInUse(repository)).has(branch);
+    moves.push({ ref: branch, from: work, to: isInUse ? work : null });
+  }
   if (work !== undefined && work !== start) {
     const kept = keptRef(task, claim.claim);
     moves.push({ ref: kept, from: refs.get(kept) ?? null, to: work });

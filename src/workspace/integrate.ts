@@ -17,6 +17,7 @@ import {
 import { type Claim, readClaim, staleClaim } from './claims.js';
 import { commitTree } from './commits.js';
 import type { Author } from './git.js';
+import { refsInUse } from './in-use.js';
 import { mergesOf } from './merges.js';
 import { moveRefs, type RefMove, readRefs } from './refs.js';
 import type { Repository } from './repository.js';
@@ -114,12 +115,14 @@ async function endsOf(repository: Repository, claims: readonly MergedClaim[]): P
     repository,
     claims.flatMap(({ task, claim }) => [branchRef(taskBranch(task)), keptRef(task, claim)]),
   );
+  const inUse = await refsInUse(repository);
   return claims.flatMap(({ task, claim, fence, head, start }) => {
     const ends: RefMove[] = [{ ref: claimRef(task), from: fence, to: null }];
     const ref = branchRef(taskBranch(task));
     const work = refs.get(ref);
     if (work === undefined) return ends;
-    ends.push({ ref, from: work, to: null });
+    // Whoever looks at it has it to the end.
+    ends.push({ ref, from: work, to: inUse.has(ref) ? work : null });
     const kept = keptRef(task, claim);
     if (work !== head && work !== start)
       ends.push({ ref: kept, from: refs.get(kept) ?? null, to: work });

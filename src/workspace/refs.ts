@@ -6,6 +6,7 @@
  * overtaken is told so, and nothing of what it wanted has happened.
  */
 import { messageOf } from '../core/errors.js';
+import { assertNotInUse } from './in-use.js';
 import { readRefFiles, readRefFilesBelow } from './ref-files.js';
 import { fetchRefs, pushMoves, type RemoteRepository } from './remote-refs.js';
 import type { Repository } from './repository.js';
@@ -70,6 +71,7 @@ async function listed(
 /**
  * Makes all of the moves or none of them.
  * @returns `lost-race` where a reference does not have the value that was expected
+ * @throws DroverError `hindered` where a person has a goal's or a task's branch checked out, see in-use.ts
  */
 export async function moveRefs(
   repository: Repository,
@@ -79,11 +81,20 @@ export async function moveRefs(
   return isRemote(repository) ? pushMoves(repository, moves) : moveHere(repository, moves, reason);
 }
 
+/** Branches that Drover moves by itself; a base branch moves where a person or the project's settings say so. */
+const OWN = /^refs\/heads\/autonomous\//;
+
 async function moveHere(
-  { git, format }: Repository,
+  repository: Repository,
   moves: readonly RefMove[],
   reason: string,
 ): Promise<MoveResult> {
+  const { git, format } = repository;
+  const moving = moves.filter(({ ref, from, to }) => OWN.test(ref) && from !== to && from !== null);
+  await assertNotInUse(
+    repository,
+    moving.map(({ ref }) => ref),
+  );
   const none = '0'.repeat(format === 'sha256' ? 64 : 40);
   const lines = moves.map(({ ref, from, to }) => {
     if (from === to) return `verify ${ref} ${from ?? none}`;

@@ -9,7 +9,8 @@ import type { Purpose, Shell } from '../../agents/shell.js';
 import { DroverError } from '../../core/errors.js';
 import { STATE_FILE } from '../../projections/state-file.js';
 import { withMergedTask } from '../../projections/state-merge.js';
-import { claimRef, openGoalBranch } from '../../workspace/branches.js';
+import { branchRef, claimRef, openGoalBranch } from '../../workspace/branches.js';
+import { assertNotInUse } from '../../workspace/in-use.js';
 import { commitMerge, landMerges } from '../../workspace/integrate.js';
 import { mergeWork } from '../../workspace/merge.js';
 import { mergesOf } from '../../workspace/merges.js';
@@ -34,7 +35,12 @@ export class GoalTrack implements Track<Car, string, readonly Checked[]> {
     private readonly context: FilesContext,
   ) {}
 
-  readonly tip = async (): Promise<string> => (await this.branch()).tip;
+  readonly tip = async (): Promise<string> => {
+    const { tip, branch } = await this.branch();
+    // Asked when it moves as well; checks that come to nothing need not run.
+    await assertNotInUse(this.project.repository, [branchRef(branch)]);
+    return tip;
+  };
 
   readonly merged = async ({ task, of }: Car): Promise<string | undefined> => {
     const merges = await mergesOf(this.project.repository, await this.branch());
