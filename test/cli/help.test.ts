@@ -1,5 +1,7 @@
 /** What the command line says of itself, and how it meets what it cannot understand. */
-import { existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.js';
 import { places } from './support.js';
@@ -34,6 +36,31 @@ describe('drover --help', () => {
   it('has no colours where nobody looks', async () => {
     const { drover } = await place();
     expect((await drover(['--help'])).out).not.toContain('\u001B');
+  });
+});
+
+describe('a checkout that is not built', () => {
+  it('has a program that npm can link, and that says how to build it', async () => {
+    const { dir } = await place();
+    const root = join(import.meta.dirname, '../..');
+    const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      bin: { drover: string };
+    };
+    const program = join(root, bin.drover);
+    accessSync(program, constants.X_OK);
+    mkdirSync(join(dir, 'bin'));
+    const alone = join(dir, 'bin/drover.mjs');
+    copyFileSync(program, alone);
+    const { status, stderr } = spawnSync(process.execPath, [alone, '--version'], {
+      encoding: 'utf8',
+    });
+    expect({ status, stderr }).toEqual({
+      status: 5,
+      stderr: expect.stringContaining('npm run build'),
+    });
+    expect(spawnSync(process.execPath, [program, '--version'], { encoding: 'utf8' }).stdout).toBe(
+      '0.1.0\n',
+    );
   });
 });
 
