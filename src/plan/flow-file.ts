@@ -43,6 +43,8 @@ export interface FlowOptions {
   readonly parameters?: Readonly<Record<string, string>>;
   /** Capabilities that agents have; any other one is worth a warning. */
   readonly knownCapabilities?: readonly string[];
+  /** True for tasks that are added to a goal: their needs may name its tasks, which the file does not know. */
+  readonly isAddition?: boolean;
 }
 
 /** A flow, and what its author should know although it can run. */
@@ -84,7 +86,7 @@ export async function readFlow(
 
 function readValue(
   file: LocatedValue,
-  { parameters = {}, knownCapabilities }: FlowOptions,
+  { parameters = {}, knownCapabilities, isAddition = false }: FlowOptions,
   problems: ProblemList,
   warnings: ProblemList,
 ): Flow | undefined {
@@ -99,7 +101,7 @@ function readValue(
   const references = readParameters(file, parameters, problems);
   const title = readTitle(file, references, problems);
   const sources = readTasks(references, file, problems);
-  const variants = sources && expandTasks(sources, references.values, file, problems);
+  const variants = sources && expandTasks(sources, references.values, file, problems, isAddition);
   const limits = new Map<string, PlannedTask>();
   const tasks = (variants ?? []).flatMap((variant) => {
     const task = planTask(variant, file, problems);

@@ -19,7 +19,7 @@ export interface Variant {
   readonly name: string;
   readonly source: TaskSource;
   readonly scope: Scope;
-  /** Names of other variants, each once. */
+  /** Names of other variants, or of tasks outside the file, each once. */
   readonly needs: readonly string[];
 }
 
@@ -28,12 +28,16 @@ interface Link {
   readonly need: WrittenNeed;
 }
 
-/** Writes out the matrices and follows the needs; whatever is wrong with the graph becomes a problem. */
+/**
+ * Writes out the matrices and follows the needs; whatever is wrong with the graph becomes a problem.
+ * @param isAddition needs that name no task of the file name one of the goal that it is added to
+ */
 export function expandTasks(
   sources: readonly TaskSource[],
   parameters: Values,
   file: LocatedValue,
   problems: ProblemList,
+  isAddition: boolean,
 ): Variant[] {
   const named = nameVariants(sources, parameters, file, problems);
   const resolve = resolver(named.byName, named.byId, sources);
@@ -46,7 +50,8 @@ export function expandTasks(
     const own: Link[] = [];
     for (const need of source.needs) {
       const text = substitute(need.text, scope);
-      const names = resolve(text);
+      const isOutside = isAddition && !text.includes('${{');
+      const names = resolve(text) ?? (isOutside ? [text] : undefined);
       if (names?.includes(name)) {
         addSelfNeed(source, need, file, problems);
       } else if (names) {

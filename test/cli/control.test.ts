@@ -52,13 +52,20 @@ describe('a release that waits for people', () => {
       added: { clean: 'task-4' },
     });
     await here.drover(['edit', 'task-4', '--run', 'echo cleaner']);
+    await writeFile(more, 'name: More\ntasks: { all: { needs: [build, task-4], run: "true" } }\n');
+    expect(await json(here, ['add', 'goal-1', more])).toMatchObject({ added: { all: 'task-5' } });
+    await writeFile(more, 'name: More\ntasks: { none: { needs: nobody, run: "true" } }\n');
+    expect(await here.drover(['add', 'goal-1', more])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('‘none’ needs ‘nobody’, which does not exist'),
+    });
     expect(await here.drover(['signal', 'goal-1', 'deployed', '--data', '{"v":3}'])).toMatchObject({
       code: 0,
     });
     await here.drover(['resume', 'goal-1']);
     await until(() => taskStates(here, 'goal-1').every((state) => state === 'DONE'));
     expect(await json(here, ['rerun', 'task-1', '--fork'])).toMatchObject({ goal: 'goal-2' });
-    expect(await json(here, ['inbox'])).toMatchObject({ items: [{ id: 'task-6' }] });
+    expect(await json(here, ['inbox'])).toMatchObject({ items: [{ id: 'task-7' }] });
     const audit = await here.drover(['audit']);
     expect(audit).toMatchObject({ code: 0 });
     up.child.kill('SIGTERM');

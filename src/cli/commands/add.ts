@@ -16,7 +16,7 @@ export const addCommand = defineDroverCommand({
       type: 'string',
       valueHint: 'TASK',
       description:
-        'Task of the goal, by id or name, that the first of the added ones need; may be given several times',
+        'Task of the goal, by id or name, that those of the added ones need which need nothing else; may be given several times',
     },
     param: {
       type: 'string',
@@ -31,12 +31,15 @@ export const addCommand = defineDroverCommand({
     why: WHY,
   },
   examples: [
-    { run: 'drover add goal-7 more.yaml', what: 'Adds its tasks beside the others.' },
+    {
+      run: 'drover add goal-7 more.yaml',
+      what: 'Adds its tasks; their needs may name tasks of the goal, by id or name.',
+    },
     { run: 'drover add goal-7 more.yaml --after task-12', what: 'Lets them wait for a task.' },
   ],
   async run({ args: { goal, flow: path, key, why }, globals, all }) {
     const parameters = parsePairs('param', all('param'));
-    const { flow, warnings } = await readFlow(path, { parameters });
+    const { flow, warnings } = await readFlow(path, { parameters, isAddition: true });
     for (const warning of warnings) remark(`warning: ${formatProblem(warning)}`);
     const after = all('after');
     const tasks = flow.tasks.map((task) =>
