@@ -1,8 +1,8 @@
 /** What a schema cannot say about a plan: that names are unique, needs exist and nothing waits for itself. */
 import { DroverError } from './errors.js';
 import { findCycle } from './graph.js';
+import { issuesText } from './issues-text.js';
 import { type Plan, type PlanInput, planSchema } from './plan.js';
-import { z } from 'zod';
 
 /** Tasks in one plan, added ones included. */
 export const MAX_TASKS = 20_000;
@@ -13,7 +13,7 @@ export const MAX_TASKS = 20_000;
  */
 export function checkPlan(input: PlanInput, known: ReadonlySet<string> = new Set()): Plan {
   const parsed = planSchema.safeParse(input);
-  if (!parsed.success) throw badPlan(z.prettifyError(parsed.error));
+  if (!parsed.success) throw badPlan(issuesText(parsed.error));
   const { tasks } = parsed.data;
   if (tasks.length === 0) throw badPlan('it has no tasks');
   if (tasks.length > MAX_TASKS)

@@ -7,6 +7,7 @@ import { DroverError } from '../../core/errors.js';
 import type { Event, NewEvent } from '../../core/events.js';
 import type { GoalView, TaskView } from '../../core/goal.js';
 import { isGoalId, isTaskId } from '../../core/ids.js';
+import { issuesText } from '../../core/issues-text.js';
 import type { ScheduleView } from '../../core/schedule.js';
 import type { CronTime } from '../../queues/cron.js';
 import type { Expect } from './number.js';
@@ -16,7 +17,7 @@ export const taskIdSchema = z
   .string()
   .refine(isTaskId, { error: 'must be a task such as task-123' });
 /** Why somebody asks, for the log. */
-export const whySchema = z.string().optional();
+export const whySchema = z.string().max(10_000).optional();
 
 /** Cron expressions and time zones; BullMQ's, which takes long to load and which few requests need. */
 export interface Calendar {
@@ -38,8 +39,8 @@ export interface Situation {
   readonly goal: (id: string) => GoalView;
   /** @throws DroverError `not-found` */
   readonly task: (id: string) => { goal: GoalView; task: TaskView };
-  /** The goal that was enqueued with this key. */
   readonly isPaused: (kind: 'project' | 'capability', name: string) => boolean;
+  /** The goal that was enqueued with this key. */
   readonly goalWithKey: (project: string, key: string) => string | undefined;
   /** Where the goal's branch started, and the merges into it that are in the log, oldest first. */
   readonly branch: (goal: string) => {
@@ -93,7 +94,7 @@ export const defineRule = <S extends z.ZodType, D extends Decision>(
     if (!parsed.success) {
       throw new DroverError(
         'bad-input',
-        `The request cannot be read: ${z.prettifyError(parsed.error)}.`,
+        `The request cannot be read: ${issuesText(parsed.error)}.`,
       );
     }
     const request = parsed.data;
