@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { machine, print } from './harness.mjs';
 import * as fairness from './fairness.mjs';
+import * as history from './history.mjs';
 import * as integrate from './integrate.mjs';
 import * as latency from './latency.mjs';
 import * as memory from './memory.mjs';
@@ -14,6 +15,7 @@ import * as train from './train.mjs';
 
 const benchmarks = {
   integrate,
+  history,
   train,
   throughput,
   latency,

@@ -153,10 +153,10 @@ async function lockIn(git: Git): Promise<string | undefined> {
   return existsSync(lock) ? lock : undefined;
 }
 
-/** Tracked files that are not as HEAD has them, staged or not. */
+/** Tracked files that are not as HEAD has them, staged or not. What is in a submodule's folder stays as it is anyway. */
 async function changedFiles(git: Git): Promise<string[]> {
   const args = ['status', '--porcelain=v1', '-z', '--untracked-files=no', '--no-renames'];
-  const output = await git.run([...args, '--ignore-submodules=none']);
+  const output = await git.run([...args, '--ignore-submodules=dirty']);
   return output
     .split('\0')
     .filter(Boolean)

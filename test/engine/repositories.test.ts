@@ -156,3 +156,45 @@ it.each(['sha1', 'sha256'])(
     );
   },
 );
+
+it('submodules are left as they are: filled by the set-up, not changed, and not in the way', async () => {
+  const inner = bed.folder('inner');
+  const repository = bed.folder('theirs');
+  for (const dir of [inner, repository]) {
+    git(dir, 'init', '-q', '-b', 'trunk');
+    writeFileSync(join(dir, 'file'), `${dir}\n`);
+    git(dir, 'add', '-A');
+    git(dir, 'commit', '-qm', 'First');
+  }
+  const byFile = ['-c', 'protocol.file.allow=always', 'submodule'];
+  git(repository, ...byFile, 'add', '-q', inner, 'lib');
+  git(repository, 'commit', '-qam', 'With a submodule');
+  const link = git(repository, 'ls-tree', 'trunk', 'lib');
+  // A person works in the submodule meanwhile.
+  writeFileSync(join(repository, 'lib', 'built'), 'not committed\n');
+  writeFileSync(join(repository, 'lib', 'file'), 'changed\n');
+
+  const fill = `git ${byFile.join(' ')} update --init -q`;
+  const settings = `setup: [${JSON.stringify(fill)}]\ncheck: ["cmp lib/file ${inner}/file"]\nland: auto\n`;
+  const drover = await engineFor(repository, settings);
+  const tasks = [shell('use', 'cp lib/file copy && mkdir empty')];
+  await (await drover.enqueue({ title: 'Use it', project: 'shop', tasks })).done();
+  await expect
+    .poll(() => drover.ledger.board.goal('goal-1'), { timeout: 30_000 })
+    .toMatchObject({ landed: expect.any(String), landingTrouble: null });
+  expect(git(repository, 'ls-tree', 'trunk', 'lib')).toBe(link);
+  expect(readFileSync(join(repository, 'copy'), 'utf8')).toBe(`${inner}\n`);
+  expect(readFileSync(join(repository, 'lib', 'file'), 'utf8')).toBe('changed\n');
+  expect(git(repository, 'status', '--porcelain')).toBe(' M lib\n');
+
+  const moving = [
+    shell('move', 'cd lib && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m x'),
+  ];
+  const report = await (
+    await drover.enqueue({ title: 'Move it', project: 'shop', tasks: moving })
+  ).done();
+  expect(report.tasks[0]).toMatchObject({
+    state: 'FAILED',
+    error: expect.stringContaining('lib is a repository in the repository'),
+  });
+});
