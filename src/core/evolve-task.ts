@@ -6,7 +6,7 @@
 import type { NewEvent } from './events.js';
 import { forgetLanding } from './evolve-branch.js';
 import { reach } from './gates.js';
-import { type GoalView, isProven, type TaskView } from './goal.js';
+import { type GoalView, HINDERED, isProven, type TaskView } from './goal.js';
 import type { TaskState } from './task-state.js';
 
 export function evolveTask(
@@ -23,6 +23,8 @@ export function evolveTask(
   const reopens =
     event.type === 'task.retried' || (event.type === 'task.queued' && event.from === 'failed');
   if (task.state === 'FAILED' && !reopens) return;
+  // Whatever else happens to it says that it goes on, or has ended.
+  if (task.held === HINDERED && event.type !== 'attempt.hindered') task.held = null;
 
   switch (event.type) {
     case 'task.queued':
@@ -82,6 +84,7 @@ export function evolveTask(
       return;
     case 'attempt.hindered':
       task.error = event.reason;
+      task.held = HINDERED;
       return;
     case 'check.finished':
       // The project's checks are told as well, and prove nothing about the task's own.

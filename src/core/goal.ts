@@ -19,6 +19,8 @@ export interface GateView {
   value: Json;
 }
 
+export const HINDERED = 'hindered';
+
 export interface TaskView {
   readonly spec: TaskSpec;
   /** 0 for a task of the plan, 1 for those that were added first, and so on. */
@@ -29,7 +31,10 @@ export interface TaskView {
   /** Needs that are neither done nor given up, and gates that are not open. */
   openNeeds: number;
   gates: GateView[];
-  /** What its job is put aside for (hold.ts): a pause, or a limit that is used up; null where it is not. */
+  /**
+   * What its job is put aside for (hold.ts): a pause, or a limit that is used up. `HINDERED` where its attempt waits
+   * for something to be put out of its way, which `error` names. Null where neither is so.
+   */
   held: string | null;
   /** Changes to it since it was planned; its job carries them. */
   edits: number;

@@ -2,12 +2,12 @@
  * What waits for a person, in one list (invariant 8). Each kind of waiting is a function that finds it in a goal; one
  * that needs more than the log is joined where it is known. Pure.
  */
-import { blockedBy, type GoalView } from '../core/goal.js';
+import { blockedBy, type GoalView, HINDERED } from '../core/goal.js';
 import type { UnlandedGoal } from './goal-queries.js';
 import { oneLine } from './one-line.js';
 
 export interface InboxItem {
-  readonly kind: 'approval' | 'landing' | 'failed' | 'no-agent';
+  readonly kind: 'approval' | 'landing' | 'failed' | 'hindered' | 'no-agent';
   /** What a person answers about: a task or a goal. */
   readonly id: string;
   readonly goal: string;
@@ -110,7 +110,25 @@ const failures: Find = (goal) => {
   });
 };
 
-const KINDS: readonly Find[] = [plans, approvals, failures];
+/** It goes on by itself once a person has put away what is in the way. */
+const hindered: Find = (goal) =>
+  [...goal.tasks.values()].flatMap(({ spec, held, error, activeAt }) =>
+    held === HINDERED
+      ? [
+          {
+            ...itemOf(goal),
+            kind: 'hindered' as const,
+            id: spec.id,
+            title: oneLine(spec.title ?? spec.name),
+            reason: `waits until this is gone: ${oneLine(error ?? '')}`,
+            since: activeAt,
+            deadline: null,
+          },
+        ]
+      : [],
+  );
+
+const KINDS: readonly Find[] = [plans, approvals, failures, hindered];
 
 const itemOf = ({ id, project }: GoalView): Pick<InboxItem, 'goal' | 'project'> => ({
   goal: id,

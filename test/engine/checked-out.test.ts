@@ -65,7 +65,7 @@ async function halfWay(): Promise<{
     repository,
     goOn: () => writeFileSync(go, ''),
     async told() {
-      await expect.poll(() => reasons().length, { timeout: 20_000 }).toBe(1);
+      await expect.poll(() => reasons().length, { timeout: 20_000 }).toBeGreaterThan(0);
       return reasons()[0]!;
     },
   };
@@ -138,7 +138,7 @@ it('a task’s branch: nothing is committed to it under them', async () => {
         timeout: 20_000,
       },
     )
-    .toBe(1);
+    .toBeGreaterThan(0);
   expect(git(repository, 'status', '--porcelain')).toBe('');
   git(repository, 'switch', '-q', '--detach');
   expect((await drover.goal('goal-1').done()).state).toBe('DONE');
