@@ -63,6 +63,31 @@ describe('a task of a goal that is done', () => {
     expect(bed.errors).toEqual([]);
   });
 
+  it('begins again in a fork that goes on without what was skipped', async () => {
+    const drover = await bed.start();
+    await drover.agent('work', async (task) => {
+      if (task.name === 'a') throw new Error('never');
+      return Object.values(await task.needs());
+    });
+    const [a, b] = diamond;
+    const goal = await drover.enqueue({
+      title: 'Skipped',
+      tasks: [{ ...a!, retry: { attempts: 1 } }, b!],
+    });
+    expect((await goal.done()).state).toBe('SETTLED');
+    await drover.skip('task-1');
+    expect((await goal.done()).state).toBe('DONE');
+    expect(await drover.rerun('task-2', { fork: true })).toMatchObject({ tasks: ['task-4'] });
+    const { state, tasks } = await drover.goal('goal-2').done();
+    expect(state).toBe('DONE');
+    expect(tasks).toMatchObject([
+      { state: 'CANCELLED', claims: 0 },
+      { state: 'DONE', result: [null] },
+    ]);
+    await agree(drover);
+    expect(bed.errors).toEqual([]);
+  });
+
   it('begins again in a fork that takes over what was finished', async () => {
     const drover = await bed.start();
     const runs: string[] = [];

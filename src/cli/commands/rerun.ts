@@ -11,7 +11,7 @@ export const rerunCommand = defineDroverCommand({
     ...CHANGE_ARGS,
     fork: {
       type: 'boolean',
-      description: 'In a new goal, which shares what was finished before it',
+      description: 'In a new goal, which shares what was finished or skipped before it',
     },
     'keep-steps': { type: 'boolean', description: 'Do not run finished steps again' },
     key: {

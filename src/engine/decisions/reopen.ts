@@ -31,7 +31,7 @@ export const rerunRule = defineRule({
     task: taskIdSchema,
     /** What changes about the task. */
     changes: askedChangesSchema.default({}),
-    /** A goal of its own that shares what was finished. */
+    /** A goal of its own that shares what was finished, and goes on without what was skipped. */
     fork: z.boolean().default(false),
     /** Finished steps do not run again. */
     keepSteps: z.boolean().default(false),
@@ -130,6 +130,10 @@ function forkOf(
   const specs = numberTasks(planned, numbers.task, goal.priority, expectIn(goal));
   const counterpart = new Map(kept.map(({ spec }, index) => [spec.id, specs[index]!.id]));
   const shared = kept.filter(({ spec, state }) => !again.has(spec.id) && state === 'DONE');
+  // Who went on without a task does so in the fork as well.
+  const skipped = kept.filter(
+    ({ spec, state, released }) => !again.has(spec.id) && state === 'CANCELLED' && released,
+  );
   const fork = goalId(numbers.goal);
   const envelope = { time: now, project: goal.project, goal: fork, by };
   const { title, priority, source, approve } = goal;
@@ -161,6 +165,11 @@ function forkOf(
           })),
         },
       },
+      ...skipped.map(({ spec }) => ({
+        ...envelope,
+        task: counterpart.get(spec.id)!,
+        event: { type: 'task.skipped', why: `as ${spec.id} of ${goal.id}` } as const,
+      })),
     ],
     decision: {
       goal: fork,
