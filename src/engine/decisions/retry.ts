@@ -27,7 +27,9 @@ export const retryRule = defineRule({
       throw new DroverError(
         'conflict',
         `${id} is ${task.state}; only a failed task can be retried.`,
-        `See \`drover status ${goal.id}\`.`,
+        task.state === 'DONE' || task.state === 'CANCELLED'
+          ? `Let it begin anew with \`drover rerun ${id}\`.`
+          : `See \`drover status ${goal.id}\`.`,
       );
     }
     if (isRefused(task) && !task.released) {
