@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { checkpoint, salvage } from '../../src/workspace/checkpoint.js';
+import { checkpoint, salvage, treeOfFiles } from '../../src/workspace/checkpoint.js';
 import { userGit, userRepository, writeFiles } from './repository.js';
 import { begun, opened } from './work.js';
 
@@ -65,6 +65,18 @@ describe('checkpoint', () => {
         `By the agent|${claim.start}`,
       ].join('\n'),
     );
+  });
+
+  test('is not disturbed by whoever looks at the same worktree', async () => {
+    const repository = await opened();
+    const { claim, worktree } = await begun(repository, 'task-1');
+    const names = Array.from({ length: 200 }, (_, index) => `${index}.txt`);
+    writeFiles(worktree.dir, Object.fromEntries(names.map((name) => [name, `${name}\n`])));
+    const looks = Array.from({ length: 6 }, () => treeOfFiles(repository, worktree, false));
+    const { head } = await checkpoint(repository, worktree, claim);
+    const tree = userGit(repository.dir, 'rev-parse', `${head}^{tree}`);
+    expect(new Set(await Promise.all(looks))).toEqual(new Set([tree]));
+    expect(userGit(repository.dir, 'ls-tree', '--name-only', head).split('\n')).toHaveLength(201);
   });
 
   test('names a nested repository that cannot be taken in', async () => {

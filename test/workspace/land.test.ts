@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { diffOf, historyOf } from '../../src/workspace/diff.js';
@@ -69,6 +69,24 @@ describe('landing a goal', () => {
     if (prepared.kind !== 'ready') throw new Error(prepared.kind);
     userGit(repository.dir, 'update-ref', 'refs/heads/main', prepared.landing.to);
     expect(userGit(repository.dir, 'status', '--porcelain')).toBe('D  b.txt');
+    expect(await landGoal(repository, prepared.landing)).toEqual({ kind: 'landed', stayed: [] });
+    expect(userGit(repository.dir, 'status', '--porcelain')).toBe('');
+  });
+
+  test('says that files stayed behind where somebody began to work there as the branch moved', async () => {
+    const repository = await opened();
+    await withTask(repository, 'task-1', { 'b.txt': 'b\n' });
+    const prepared = await prepareLanding(repository, HOW);
+    if (prepared.kind !== 'ready') throw new Error(prepared.kind);
+    userGit(repository.dir, 'update-ref', 'refs/heads/main', prepared.landing.to);
+    const lock = join(repository.dir, '.git', 'index.lock');
+    writeFileSync(lock, '');
+    const reason = expect.stringContaining(lock);
+    expect(await landGoal(repository, prepared.landing)).toMatchObject({
+      kind: 'landed',
+      stayed: [{ dir: repository.dir, reason }],
+    });
+    rmSync(lock);
     expect(await landGoal(repository, prepared.landing)).toEqual({ kind: 'landed', stayed: [] });
     expect(userGit(repository.dir, 'status', '--porcelain')).toBe('');
   });
