@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { formatDuration } from '../../src/cli/render/duration.js';
+import { wordsOf } from '../../src/cli/render/event-line.js';
 import { renderGraph } from '../../src/cli/render/graph.js';
 import { columnsOf, truncate } from '../../src/cli/render/text.js';
 import { cell, renderTable } from '../../src/cli/render/table.js';
@@ -190,6 +191,16 @@ describe('text', () => {
       'bbb  c     y',
     ]);
   });
+});
+
+describe('a gate that nobody opened by a request', () => {
+  it.each([
+    ['timer', 'time', 'its time has come'],
+    ['timer', 'board', 'goes on without its timer, by hand in Bull Board'],
+    ['signal', 'board', 'goes on without its signal, by hand in Bull Board'],
+  ] as const)('of kind %s, by %s: %s', (gate, via, text) =>
+    expect(wordsOf({ type: 'gate.opened', gate, via }, NOW).text).toBe(text),
+  );
 });
 
 describe('a duration', () => {

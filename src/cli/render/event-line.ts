@@ -150,7 +150,12 @@ export function wordsOf(event: Event, time: number): Words {
     case 'goal.signalled':
       return { text: `signal ‘${event.name}’: ${JSON.stringify(event.data)}` };
     case 'gate.opened':
-      return { text: `its ${event.gate} has ended${VIA[event.via]}` };
+      return {
+        text:
+          event.via === 'time'
+            ? 'its time has come'
+            : `goes on without its ${event.gate}, by hand${VIA[event.via]}`,
+      };
     case 'project.paused':
     case 'project.resumed':
       return { text: `the project ${event.type.slice('project.'.length)}${because(event.why)}` };
