@@ -71,19 +71,38 @@ const IDLE_TALK =
 /** Characters of what git and the other side said. */
 const LONGEST = 1_000;
 
-/** @returns an error that names the URL without the password that may be in it */
+/**
+ * The other side was not there: a name, a network, a server that is down. It may be there again by itself. Git, which a
+ * signal may end where the other side has closed the connection, says no more of it at times than the last two.
+ */
+const AWAY =
+  /Could not resolve host|unable to connect|Connection (?:refused|reset|closed|timed out)|Operation timed out|No route to host|Network is unreachable|hung up|early EOF|Empty reply|Broken pipe|returned error: 5\d\d|ended with status null|^fatal: Could not read from remote repository\.$/i;
+/** It said what it does not like, so it was there. */
+const ANSWERED = /^remote: |remote error: /m;
+/** Somebody has the branch checked out on the other side. */
+const IN_USE = /branch is currently checked out|deletion of the current branch/;
+
+/**
+ * @returns an error that names the URL without the password that may be in it: `hindered` where waiting may help,
+ *   `not-found` else
+ */
 export function unreachable(url: string, error: unknown): unknown {
   if (error instanceof DroverError) return error;
   const shown = withoutPassword(url);
-  const lines = messageOf(error).replaceAll(url, shown).split('\n');
-  const said = lines
+  const message = messageOf(error).replaceAll(url, shown);
+  const said = message
+    .split('\n')
     // A reference that the other side did not take: why stands at the end.
     .map((line) => line.replace(/^!\t\S*:/, '').trim())
     .filter((line) => line !== '' && !IDLE_TALK.test(line));
+  const isInUse = IN_USE.test(message);
+  const isAway = AWAY.test(said.join('; ')) && !ANSWERED.test(message);
   return new DroverError(
-    'not-found',
+    isAway || isInUse ? 'hindered' : 'not-found',
     `The repository ${shown} did not do what was asked: ${said.join('; ').slice(0, LONGEST)}`,
-    'See whether the address is right, it can be reached, and this user may read and push there.',
+    isInUse
+      ? 'Switch to another branch there, or use a bare repository.'
+      : 'See whether the address is right, it can be reached, and this user may read and push there.',
     { cause: error },
   );
 }

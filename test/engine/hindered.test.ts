@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it, type TestContext } from 'vitest';
 import type { Drover } from '../../src/index.js';
 import { inboxOf } from '../../src/projections/inbox.js';
+import { gitDaemon } from '../support/git-server.js';
 import { testBed } from '../support/redis.js';
 import { emptyDisk, fillDisk, smallDisks } from '../support/small-disk.js';
 
@@ -218,4 +219,28 @@ describe('whoever leads a merge train', () => {
     );
     expect(report.tasks[2]!.error).toContain('The check `test ! -e bad` ended with 1');
   });
+});
+
+it('a server that is away, and one where somebody has the branch checked out', async () => {
+  const here = await place();
+  let isUp = true;
+  const url = await gitDaemon(dirname(here.repository), () => isUp);
+  writeFileSync(join(here.data, 'projects', 'shop.yaml'), `repository: ${url}/shop\n`);
+  const run = `echo 1 > one; ${pause(here, 'work')}`;
+  const goal = await enqueue(here, [task(here, run, pause(here, 'check'))]);
+  await reached(here, 'work');
+  isUp = false;
+  goOn(here, 'work');
+  await hindered(here);
+  expect(told(here)[0]).toMatch(/^The repository git:.* did not do what was asked: fatal: /);
+  isUp = true;
+  await reached(here, 'check');
+  git(here.repository, 'checkout', '-q', 'autonomous/goal-1');
+  goOn(here, 'check');
+  const inUse = expect.stringMatching(/branch is currently checked out.* Switch to another branch/);
+  await expect.poll(() => told(here), { timeout: 20_000 }).toContainEqual(inUse);
+  git(here.repository, 'checkout', '-q', 'trunk');
+  expect(await goal.done()).toMatchObject({ state: 'DONE', tasks: [{ claims: 1, error: null }] });
+  expect(here.runs()).toBe(1);
+  expect(git(here.repository, 'show', 'autonomous/goal-1:one')).toBe('1');
 });

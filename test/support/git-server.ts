@@ -10,12 +10,17 @@ import { onTestFinished } from 'vitest';
  * `git daemon`, for reading and pushing, until the test is over. It gets each connection from a port that is open
  * already, so nobody else can have taken it.
  * @param root the repositories that are served lie below it
+ * @param isUp asked at each connection, which is closed at once where it is not
  * @returns the URL of `root`
  */
-export async function gitDaemon(root: string): Promise<string> {
+export async function gitDaemon(root: string, isUp = (): boolean => true): Promise<string> {
   const asked = ['daemon', '--inetd', '--export-all', '--enable=receive-pack'];
   const children = new Set<ReturnType<typeof spawn>>();
   const server = createServer((socket) => {
+    if (!isUp()) {
+      socket.destroy();
+      return;
+    }
     const child = spawn('git', [...asked, `--base-path=${root}`, root], {
       stdio: ['pipe', 'pipe', 'ignore'],
       env: { PATH: process.env['PATH'], GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' },
