@@ -44,7 +44,7 @@ const STATES = {
   blocked: 'open',
   closed: 'done',
   tombstone: 'dropped',
-  deferred: 'restart',
+  deferred: 'later',
   'in-progress': 'restart',
   hooked: 'restart',
 } as const;

@@ -65,7 +65,7 @@ export const stateWord = (text: string): string =>
 /** Reads a state; one that is not known counts as open, because work must not get lost. */
 export function readState(
   text: string | undefined,
-  known: Readonly<Record<string, Item['state'] | 'restart'>>,
+  known: Readonly<Record<string, Item['state'] | 'restart' | 'later'>>,
   where: string,
   name: string,
   findings: Finding[],
@@ -79,6 +79,15 @@ export function readState(
       where,
       message,
       done: 'It is imported as open, from its start.',
+    });
+    return 'open';
+  }
+  if (state === 'later') {
+    findings.push({
+      kind: 'state',
+      where,
+      message: `‘${name}’ is ${word}: it was put off`,
+      done: 'It is imported as open, and begins with the others.',
     });
     return 'open';
   }

@@ -48,7 +48,7 @@ const STATES = {
   canceled: 'dropped',
   'in-progress': 'restart',
   review: 'restart',
-  deferred: 'restart',
+  deferred: 'later',
 } as const;
 
 export function readTaskmaster(value: unknown, { fallbackTitle, tag }: ReadOptions): Draft {

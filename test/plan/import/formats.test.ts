@@ -96,6 +96,19 @@ test('Taskmaster: what contradicts itself is imported and told', () => {
   );
 });
 
+test('what was put off is told as such, and not as begun', () => {
+  const { findings, flow } = read({ tasks: [task(1, { status: 'deferred' })] });
+  expect(flow.tasks).toHaveLength(1);
+  expect(findings).toEqual([
+    {
+      kind: 'state',
+      where: 'tasks[0]',
+      message: '‘1’ is deferred: it was put off',
+      done: 'It is imported as open, and begins with the others.',
+    },
+  ]);
+});
+
 test('a circle is refused with its path', () => {
   const circle = {
     tasks: [
