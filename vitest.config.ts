@@ -1,7 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
 // Processes and real servers share the machine with the tests, so few run at once.
-const shared = { pool: 'forks', testTimeout: 30_000, hookTimeout: 30_000 } as const;
+// Limits are for what hangs: a machine that others keep busy takes many times as long as an idle one.
+const shared = {
+  pool: 'forks',
+  testTimeout: 120_000,
+  hookTimeout: 60_000,
+  expect: { poll: { timeout: 30_000 } },
+} as const;
 
 export default defineConfig({
   test: {
@@ -21,7 +27,6 @@ export default defineConfig({
           ...shared,
           name: 'crash',
           include: ['test/crash/**/*.test.ts'],
-          testTimeout: 120_000,
         },
       },
     ],

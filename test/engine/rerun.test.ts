@@ -88,6 +88,19 @@ describe('a task of a goal that is done', () => {
     expect(bed.errors).toEqual([]);
   });
 
+  it('begins again in a fork that knows the signals of its goal', async () => {
+    const drover = await bed.start();
+    await drover.agent('work', (task) => task.signals());
+    const waiting = { name: 'w', capability: 'work', wait: { signal: 'go' } };
+    const goal = await drover.enqueue({ title: 'Signalled', tasks: [waiting] });
+    await drover.signal('goal-1', 'go', { build: 7 });
+    await goal.done();
+    await drover.rerun('task-1', { fork: true });
+    const { tasks } = await drover.goal('goal-2').done();
+    expect(tasks).toMatchObject([{ state: 'DONE', result: { go: { build: 7 } } }]);
+    await agree(drover);
+  });
+
   it('begins again in a fork that takes over what was finished', async () => {
     const drover = await bed.start();
     const runs: string[] = [];

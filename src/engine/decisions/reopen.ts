@@ -31,7 +31,7 @@ export const rerunRule = defineRule({
     task: taskIdSchema,
     /** What changes about the task. */
     changes: askedChangesSchema.default({}),
-    /** A goal of its own that shares what was finished, and goes on without what was skipped. */
+    /** A goal of its own that shares what was finished and signalled, and goes on without what was skipped. */
     fork: z.boolean().default(false),
     /** Finished steps do not run again. */
     keepSteps: z.boolean().default(false),
@@ -169,6 +169,10 @@ function forkOf(
         ...envelope,
         task: counterpart.get(spec.id)!,
         event: { type: 'task.skipped', why: `as ${spec.id} of ${goal.id}` } as const,
+      })),
+      ...Object.entries(goal.signals).map(([name, data]) => ({
+        ...envelope,
+        event: { type: 'goal.signalled', name, data } as const,
       })),
     ],
     decision: {
