@@ -221,26 +221,32 @@ describe('whoever leads a merge train', () => {
   });
 });
 
-it('a server that is away, and one where somebody has the branch checked out', async () => {
-  const here = await place();
-  let isUp = true;
-  const url = await gitDaemon(dirname(here.repository), () => isUp);
-  writeFileSync(join(here.data, 'projects', 'shop.yaml'), `repository: ${url}/shop\n`);
-  const run = `echo 1 > one; ${pause(here, 'work')}`;
-  const goal = await enqueue(here, [task(here, run, pause(here, 'check'))]);
-  await reached(here, 'work');
-  isUp = false;
-  goOn(here, 'work');
-  await hindered(here);
-  expect(told(here)[0]).toMatch(/^The repository git:.* did not do what was asked: fatal: /);
-  isUp = true;
-  await reached(here, 'check');
-  git(here.repository, 'checkout', '-q', 'autonomous/goal-1');
-  goOn(here, 'check');
-  const inUse = expect.stringMatching(/branch is currently checked out.* Switch to another branch/);
-  await expect.poll(() => told(here), { timeout: 20_000 }).toContainEqual(inUse);
-  git(here.repository, 'checkout', '-q', 'trunk');
-  expect(await goal.done()).toMatchObject({ state: 'DONE', tasks: [{ claims: 1, error: null }] });
-  expect(here.runs()).toBe(1);
-  expect(git(here.repository, 'show', 'autonomous/goal-1:one')).toBe('1');
-});
+it(
+  'a server that is away, and one where somebody has the branch checked out',
+  { timeout: 90_000 },
+  async () => {
+    const here = await place();
+    let isUp = true;
+    const url = await gitDaemon(dirname(here.repository), () => isUp);
+    writeFileSync(join(here.data, 'projects', 'shop.yaml'), `repository: ${url}/shop\n`);
+    const run = `echo 1 > one; ${pause(here, 'work')}`;
+    const goal = await enqueue(here, [task(here, run, pause(here, 'check'))]);
+    await reached(here, 'work');
+    isUp = false;
+    goOn(here, 'work');
+    await hindered(here);
+    expect(told(here)[0]).toMatch(/^The repository git:.* did not do what was asked: fatal: /);
+    isUp = true;
+    await reached(here, 'check');
+    git(here.repository, 'checkout', '-q', 'autonomous/goal-1');
+    goOn(here, 'check');
+    const inUse = expect.stringMatching(
+      /branch is currently checked out.* Switch to another branch/,
+    );
+    await expect.poll(() => told(here), { timeout: 20_000 }).toContainEqual(inUse);
+    git(here.repository, 'checkout', '-q', 'trunk');
+    expect(await goal.done()).toMatchObject({ state: 'DONE', tasks: [{ claims: 1, error: null }] });
+    expect(here.runs()).toBe(1);
+    expect(git(here.repository, 'show', 'autonomous/goal-1:one')).toBe('1');
+  },
+);

@@ -1,5 +1,5 @@
 /** Goals in repositories with everything that git allows in them: merged, checked and landed as git itself does. */
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import {
   chmodSync,
   lstatSync,
@@ -11,8 +11,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import type { Drover } from '../../src/index.js';
+import { gitDaemon } from '../support/git-server.js';
 import { testBed } from '../support/redis.js';
 
 const bed = testBed();
@@ -99,7 +101,7 @@ const each = (command: string): string => `find odd -type f -exec sh -c '${comma
 
 it.each(['sha1', 'sha256'])(
   'names, links, modes, line ends and pointers of a %s repository come through as they are',
-  { timeout: 40_000 },
+  { timeout: 120_000 },
   async (format) => {
     const repository = repositoryOf(format);
     const drover = await engineFor(repository, 'check: ["! test -e ran"]\n');
@@ -157,44 +159,76 @@ it.each(['sha1', 'sha256'])(
   },
 );
 
-it('submodules are left as they are: filled by the set-up, not changed, and not in the way', async () => {
-  const inner = bed.folder('inner');
-  const repository = bed.folder('theirs');
-  for (const dir of [inner, repository]) {
-    git(dir, 'init', '-q', '-b', 'trunk');
-    writeFileSync(join(dir, 'file'), `${dir}\n`);
-    git(dir, 'add', '-A');
-    git(dir, 'commit', '-qm', 'First');
-  }
-  const byFile = ['-c', 'protocol.file.allow=always', 'submodule'];
-  git(repository, ...byFile, 'add', '-q', inner, 'lib');
-  git(repository, 'commit', '-qam', 'With a submodule');
-  const link = git(repository, 'ls-tree', 'trunk', 'lib');
-  // A person works in the submodule meanwhile.
-  writeFileSync(join(repository, 'lib', 'built'), 'not committed\n');
-  writeFileSync(join(repository, 'lib', 'file'), 'changed\n');
+it(
+  'submodules are left as they are: filled by the set-up, not changed, and not in the way',
+  { timeout: 120_000 },
+  async () => {
+    const inner = bed.folder('inner');
+    const repository = bed.folder('theirs');
+    for (const dir of [inner, repository]) {
+      git(dir, 'init', '-q', '-b', 'trunk');
+      writeFileSync(join(dir, 'file'), `${dir}\n`);
+      git(dir, 'add', '-A');
+      git(dir, 'commit', '-qm', 'First');
+    }
+    const byFile = ['-c', 'protocol.file.allow=always', 'submodule'];
+    git(repository, ...byFile, 'add', '-q', inner, 'lib');
+    git(repository, 'commit', '-qam', 'With a submodule');
+    const link = git(repository, 'ls-tree', 'trunk', 'lib');
+    // A person works in the submodule meanwhile.
+    writeFileSync(join(repository, 'lib', 'built'), 'not committed\n');
+    writeFileSync(join(repository, 'lib', 'file'), 'changed\n');
 
-  const fill = `git ${byFile.join(' ')} update --init -q`;
-  const settings = `setup: [${JSON.stringify(fill)}]\ncheck: ["cmp lib/file ${inner}/file"]\nland: auto\n`;
-  const drover = await engineFor(repository, settings);
-  const tasks = [shell('use', 'cp lib/file copy && mkdir empty')];
-  await (await drover.enqueue({ title: 'Use it', project: 'shop', tasks })).done();
-  await expect
-    .poll(() => drover.ledger.board.goal('goal-1'), { timeout: 30_000 })
-    .toMatchObject({ landed: expect.any(String), landingTrouble: null });
-  expect(git(repository, 'ls-tree', 'trunk', 'lib')).toBe(link);
-  expect(readFileSync(join(repository, 'copy'), 'utf8')).toBe(`${inner}\n`);
-  expect(readFileSync(join(repository, 'lib', 'file'), 'utf8')).toBe('changed\n');
-  expect(git(repository, 'status', '--porcelain')).toBe(' M lib\n');
+    const fill = `git ${byFile.join(' ')} update --init -q`;
+    const settings = `setup: [${JSON.stringify(fill)}]\ncheck: ["cmp lib/file ${inner}/file"]\nland: auto\n`;
+    const drover = await engineFor(repository, settings);
+    const tasks = [shell('use', 'cp lib/file copy && mkdir empty')];
+    await (await drover.enqueue({ title: 'Use it', project: 'shop', tasks })).done();
+    await expect
+      .poll(() => drover.ledger.board.goal('goal-1'), { timeout: 30_000 })
+      .toMatchObject({ landed: expect.any(String), landingTrouble: null });
+    expect(git(repository, 'ls-tree', 'trunk', 'lib')).toBe(link);
+    expect(readFileSync(join(repository, 'copy'), 'utf8')).toBe(`${inner}\n`);
+    expect(readFileSync(join(repository, 'lib', 'file'), 'utf8')).toBe('changed\n');
+    expect(git(repository, 'status', '--porcelain')).toBe(' M lib\n');
 
-  const moving = [
-    shell('move', 'cd lib && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m x'),
+    const moving = [
+      shell('move', 'cd lib && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m x'),
+    ];
+    const report = await (
+      await drover.enqueue({ title: 'Move it', project: 'shop', tasks: moving })
+    ).done();
+    expect(report.tasks[0]).toMatchObject({
+      state: 'FAILED',
+      error: expect.stringContaining('lib is a repository in the repository'),
+    });
+  },
+);
+
+it.each([
+  ['a shallow clone', ['--depth=1']],
+  ['a bare clone without files', ['--bare', '--filter=blob:none']],
+  ['what a server has', undefined],
+] as const)('a goal runs, is checked and lands in %s', { timeout: 120_000 }, async (_, how) => {
+  const root = bed.folder('served');
+  const origin = join(root, 'theirs.git');
+  git(root, 'clone', '-q', '--bare', repositoryOf('sha1'), origin);
+  git(origin, 'config', 'uploadpack.allowFilter', 'true');
+  const url = `${await gitDaemon(root)}/theirs.git`;
+  const clone = join(bed.folder('clone'), 'clone');
+  // Not synchronously: the server runs in this process.
+  if (how) await promisify(execFile)('git', ['clone', '-q', ...how, url, clone]);
+  const settings = 'check: [test -s ends.crlf]\nland: auto\n';
+  const drover = await engineFor(how ? clone : url, settings);
+  const tasks = [
+    shell('one', 'cat odd/-dash > one'),
+    shell('two', 'echo 2 > two'),
+    shell('both', 'cat one two > both', { needs: ['one', 'two'], check: { run: 'test -s both' } }),
   ];
-  const report = await (
-    await drover.enqueue({ title: 'Move it', project: 'shop', tasks: moving })
-  ).done();
-  expect(report.tasks[0]).toMatchObject({
-    state: 'FAILED',
-    error: expect.stringContaining('lib is a repository in the repository'),
-  });
+  const report = await (await drover.enqueue({ title: 'Both', project: 'shop', tasks })).done();
+  expect(report.tasks.map(({ error }) => error)).toEqual([null, null, null]);
+  await expect
+    .poll(() => drover.ledger.board.goal('goal-1'), { timeout: 60_000 })
+    .toMatchObject({ landed: expect.any(String), landingTrouble: null });
+  expect(git(how ? clone : origin, 'show', 'trunk:both')).toBe(`${LINES}2\n`);
 });

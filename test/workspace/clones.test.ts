@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { readGoalBranch } from '../../src/workspace/branches.js';
 import { checkpoint } from '../../src/workspace/checkpoint.js';
 import { landMerges } from '../../src/workspace/integrate.js';
@@ -13,6 +13,9 @@ import type { Repository } from '../../src/workspace/repository.js';
 import { gitDaemon, sshProgram } from '../support/git-server.js';
 import { temporaryFolder, userGit, userRepository, writeFiles } from './repository.js';
 import { begun, merged, opened } from './work.js';
+
+// Every step is some processes of git and of its server, which share the machine with other tests.
+vi.setConfig({ testTimeout: 120_000 });
 
 interface Served {
   readonly dir: string;
@@ -43,7 +46,7 @@ function writeHook(dir: string, name: string, script: string): void {
 }
 
 describe.each(KINDS)('two clones of what %s serves', (kind) => {
-  test('merge what many tasks do in both at once', { timeout: 120_000 }, async () => {
+  test('merge what many tasks do in both at once', async () => {
     const { dir, clone } = await servedBy(kind);
     const clones = await Promise.all([clone(), clone()]);
     const names = Array.from({ length: 6 }, (_, at) => at + 1);
