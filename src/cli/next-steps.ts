@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { readConfig } from '../config.js';
+import { shellWord } from '../core/shell-word.js';
 import type { GoalReport } from '../projections/report.js';
 import type { Globals } from './globals.js';
 import { runningSupervisor } from './presence.js';
@@ -59,5 +60,5 @@ function programName(): string {
 function shown(path: string): string {
   const short = relative('.', path);
   const chosen = short.startsWith('..') || short === '' ? path : short;
-  return /^[\w./-]+$/.test(chosen) ? chosen : `'${chosen.replaceAll("'", `'\\''`)}'`;
+  return /^[\w./-]+$/.test(chosen) ? chosen : shellWord(chosen);
 }

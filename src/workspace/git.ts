@@ -2,7 +2,7 @@
  * The only door to git.
  *
  * Kept here: a repository's own configuration starts no program of its choosing (hooks, fsmonitor, editor,
- * signing, credential helpers), nothing asks a terminal, and commands on one repository run one at a time:
+ * signing, credential helpers, ways to other machines), nothing asks a terminal, and commands on one repository run one at a time:
  * git's lock files make parallel ones fail.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
@@ -10,6 +10,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { simpleGit } from 'simple-git';
 import { DroverError, messageOf } from '../core/errors.js';
+import { shellWord } from '../core/shell-word.js';
 
 export interface Author {
   readonly name: string;
@@ -18,7 +19,7 @@ export interface Author {
 
 export const DROVER_AUTHOR: Author = { name: 'Drover', email: 'drover@localhost' };
 
-/** Variables to take `PATH`, `HOME` and those of `REACHING` from; no others are looked at. */
+/** Variables to take `PATH`, `HOME`, `GIT_SSH` and those of `REACHING` from; no others are looked at. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface GitOptions {
@@ -66,7 +67,6 @@ export interface Git {
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
 /** What the user has set up in the environment for reaching other machines. */
 const REACHING = [
-  'GIT_SSH',
   'GIT_SSH_COMMAND',
   'GIT_SSH_VARIANT',
   'SSH_AUTH_SOCK',
@@ -83,6 +83,8 @@ const HARDENED = [
   'core.fsmonitor=false',
   'core.editor=false',
   'credential.helper=',
+  // A remote of this kind is a command.
+  'protocol.ext.allow=never',
   'commit.gpgSign=false',
   'tag.gpgSign=false',
   // Both leave a process behind that outlives ours; the user's own commands tidy up.
@@ -98,6 +100,9 @@ const UNSAFE = {
   allowUnsafeFsMonitor: true,
   allowUnsafeEditor: true,
   allowUnsafeCredentialHelper: true,
+  allowUnsafeProtocolOverride: true,
+  allowUnsafeAskPass: true,
+  allowUnsafeGitProxy: true,
   // To take the filters of a repository back.
   allowUnsafeFilter: true,
   // The user's own, from the environment.
@@ -173,6 +178,10 @@ function childEnvironment(dir: string, environment: Environment): Record<string,
   });
   return {
     PATH: environment['PATH'] || DEFAULT_PATH,
+    // What stands here, git does not look up in a repository's configuration: `core.sshCommand` and the like.
+    GIT_SSH_COMMAND: environment['GIT_SSH'] ? shellWord(environment['GIT_SSH']) : 'ssh',
+    GIT_ASKPASS: '',
+    GIT_PROXY_COMMAND: '',
     ...Object.fromEntries(given),
     // The messages that `explain` reads are the untranslated ones.
     LC_ALL: 'C',

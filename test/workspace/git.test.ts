@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
@@ -42,6 +42,38 @@ describe('gitIn', () => {
       userGit(dir, '-c', 'commit.gpgSign=false', 'commit', '--allow-empty', '-m', 'x'),
     ).not.toThrow();
     expect(existsSync(join(dir, 'ran'))).toBe(true);
+  });
+
+  test('reaches other machines by no program that the repository configures', async () => {
+    const dir = temporaryFolder();
+    userGit(dir, 'init', '-b', 'main');
+    const program = join(dir, 'program');
+    writeFileSync(program, `#!/bin/sh\necho "$@" >> ${join(dir, 'ran')}\nexit 1\n`);
+    chmodSync(program, 0o755);
+    for (const key of ['core.sshCommand', 'core.askPass', 'core.gitProxy'])
+      userGit(dir, 'config', key, program);
+    userGit(dir, 'config', `url.ext::${program} .insteadOf`, 'trick:');
+    userGit(dir, 'config', 'protocol.ext.allow', 'always');
+    // Nobody listens on the port of this one.
+    const urls = ['ssh://127.0.0.1:1/x', 'git://127.0.0.1:1/x', 'trick:x'];
+    for (const url of urls) await expect(gitIn(dir).run(['ls-remote', url])).rejects.toThrow();
+    expect(existsSync(join(dir, 'ran'))).toBe(false);
+    // For others each of them runs it, so the test could tell.
+    for (const url of urls) expect(() => userGit(dir, 'ls-remote', url)).toThrow();
+    expect(readFileSync(join(dir, 'ran'), 'utf8').trim().split('\n')).toHaveLength(3);
+  });
+
+  test('reaches them by the program that the environment names', async () => {
+    const dir = temporaryFolder();
+    userGit(dir, 'init', '-b', 'main');
+    for (const name of ['GIT_SSH', 'GIT_SSH_COMMAND']) {
+      const program = join(dir, `it's ${name}`);
+      writeFileSync(program, `#!/bin/sh\ntouch '${join(dir, name)}'\nexit 1\n`, { mode: 0o755 });
+      const value = name === 'GIT_SSH' ? program : `"${program}"`;
+      const git = gitIn(dir, { environment: { [name]: value } });
+      await expect(git.run(['ls-remote', 'ssh://127.0.0.1:1/x'])).rejects.toThrow();
+      expect(existsSync(join(dir, name))).toBe(true);
+    }
   });
 
   test('waits for a lock that goes away', async () => {

@@ -1,4 +1,5 @@
 /** The steps of a GitHub job as one shell command. */
+import { shellWord } from '../../core/shell-word.js';
 import { oneLine } from './fields.js';
 import type { Finding, Item } from './item.js';
 
@@ -50,11 +51,13 @@ export class Script {
 
   addStep({ name, run, env, folder, isOptional }: Step, where: string): void {
     const lines = [...this.read(env, `${where}.env`)].map(([key, value, secret]) =>
-      secret === undefined ? `export ${key}=${quote(value ?? '')}` : `export ${key}="$${secret}"`,
+      secret === undefined
+        ? `export ${key}=${shellWord(value ?? '')}`
+        : `export ${key}="$${secret}"`,
     );
-    if (folder !== undefined) lines.push(`cd ${quote(this.replace(folder, where))}`);
+    if (folder !== undefined) lines.push(`cd ${shellWord(this.replace(folder, where))}`);
     // As GitHub runs it: in a bash of its own that ends at the first command that fails.
-    lines.push(`bash -e -c ${quote(this.replace(run.trimEnd(), `${where}.run`))}`);
+    lines.push(`bash -e -c ${shellWord(this.replace(run.trimEnd(), `${where}.run`))}`);
     const body = lines.length === 1 ? lines[0]! : `(\nset -e\n${lines.join('\n')}\n)`;
     const title = name === undefined ? '' : `# ${oneLine(name)}\n`;
     this.steps.push(`${title}${body}${isOptional ? ' || true' : ''}`);
@@ -113,5 +116,3 @@ export class Script {
     this.findings.push({ kind: 'unsupported', where, message, done });
   }
 }
-
-const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
