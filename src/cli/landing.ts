@@ -13,7 +13,10 @@ import { renderStat } from './render/diff.js';
 import { oneLine } from './render/text.js';
 
 export interface LandingShown extends LandingPreview {
+  /** Checks of tasks, passed when they were merged. */
   readonly checks: readonly { readonly task: string; readonly check: string }[];
+  /** Commands that passed on the branch as it is, the project's checks among them. */
+  readonly passed: readonly string[];
 }
 
 /** Undefined where the id is not a done goal that has work to land. */
@@ -22,7 +25,21 @@ export async function landingOf(id: string, globals: Globals): Promise<LandingSh
   if (goal?.state !== 'DONE' || !goal.merged || goal.landed !== null) return undefined;
   const place = projectsOf(globals);
   const [preview, line] = [await previewLanding(place, goal), await goalLine(place, goal)];
-  return { ...preview, checks: checksOf(line) };
+  return { ...preview, checks: checksOf(line), passed: passedOn(goal, globals) };
+}
+
+/** What the log says of the goal's last merge. */
+function passedOn({ id, tasks }: GoalView, globals: Globals): string[] {
+  return readLog(globals, (log) => {
+    const commits = new Set([...tasks.values()].map(({ commit }) => commit));
+    const passed = [...log.events({ goal: id, types: ['check.finished'] })].flatMap(({ event }) =>
+      event.type === 'check.finished' && event.passed && event.commit ? [event] : [],
+    );
+    const last = passed.findLast(({ commit }) => commits.has(commit!))?.commit;
+    return [
+      ...new Set(passed.filter(({ commit }) => commit === last).map(({ command }) => command)),
+    ];
+  });
 }
 
 const checksOf = ({ commits }: GoalLine): LandingShown['checks'] =>
@@ -32,7 +49,7 @@ const checksOf = ({ commits }: GoalLine): LandingShown['checks'] =>
 
 export function renderLanding(
   id: string,
-  { base, diff, obstacle, checks }: LandingShown,
+  { base, diff, obstacle, checks, passed }: LandingShown,
 ): string[] {
   if (!diff) return [`${id} cannot land in ${base} as things are: ${oneLine(obstacle ?? '')}`];
   return [
@@ -41,6 +58,9 @@ export function renderLanding(
     checks.length === 0
       ? 'No task had a check of its own.'
       : `Checks passed on what was merged: ${checks.map(({ task, check }) => `${task} (${oneLine(check)})`).join(', ')}`,
+    ...(passed.length === 0
+      ? []
+      : [`Passed on its last merge: ${passed.map((command) => oneLine(command)).join(', ')}`]),
   ];
 }
 
@@ -56,9 +76,15 @@ export function outcomeOf(
 function goalIn({ dataDir }: Globals, id: string): GoalView | undefined {
   // A supervisor elsewhere has the log.
   if (!isGoalId(id) || !existsSync(logFile(dataDir))) return undefined;
+  return readLog({ dataDir }, (log) =>
+    log.db.transaction(() => loadGoal(log.db, id), { behavior: 'deferred' }),
+  );
+}
+
+function readLog<T>({ dataDir }: Pick<Globals, 'dataDir'>, read: (log: Log) => T): T {
   const log = Log.read(dataDir);
   try {
-    return log.db.transaction(() => loadGoal(log.db, id), { behavior: 'deferred' });
+    return read(log);
   } finally {
     log.close();
   }

@@ -105,7 +105,7 @@ describe('a goal in somebody’s repository', () => {
   it('is seen, approved, landed and rolled back', { timeout: 180_000 }, async () => {
     const here = await place();
     const dir = repositoryIn(here, 'shop');
-    await here.drover(['project', 'add', dir]);
+    await here.drover(['project', 'add', dir, '--check', 'test -s readme']);
     const up = here.start(['up', '--port', '0']);
     await up.says(/Bull Board/);
     const flow = await here.flow(FLOW);
@@ -134,6 +134,7 @@ describe('a goal in somebody’s repository', () => {
     expect(dry).toMatchObject({
       base: 'trunk',
       checks: [{ task: 'task-1', check: 'test -s one' }],
+      passed: ['test -s readme'],
     });
     expect(await json(here, ['inbox'])).toMatchObject({ items: [{ kind: 'landing' }] });
     writeFileSync(join(dir, 'readme'), 'changed\n');
