@@ -1,10 +1,9 @@
 /** Supervisors that die while a schedule fires: every time it was due begins one goal, whenever they die. */
 import { expect, it } from 'vitest';
-import { Log } from '../../src/log/log.js';
 import { loadGoal } from '../../src/projections/board.js';
 import { listSchedules } from '../../src/projections/schedules.js';
 import { judge, PLANS } from './oracle.js';
-import { type CrashPlan, QUICK, type Scene, stage, until } from './support.js';
+import { type CrashPlan, QUICK, reading, type Scene, stage, until } from './support.js';
 
 const set = stage();
 const plan = PLANS.chain(1);
@@ -19,15 +18,6 @@ const schedule = {
   catchUp: 'all',
   goal: { title: 'Again', tasks: plan },
 };
-
-function reading<T>({ dataDir }: Scene, read: (log: Log) => T): T {
-  const log = Log.read(dataDir);
-  try {
-    return read(log);
-  } finally {
-    log.close();
-  }
-}
 
 const firings = (scene: Scene): { due: number | null; goal: string }[] =>
   reading(scene, (log) =>

@@ -11,7 +11,7 @@ import { goalIds } from '../../src/log/integrity.js';
 import { Log } from '../../src/log/log.js';
 import { loadGoal } from '../../src/projections/board.js';
 import { randomFrom, ROUNDS, SEED } from './random.js';
-import { type Child, PREFIX, QUICK, type Scene, stage, until } from './support.js';
+import { type Child, PREFIX, QUICK, reading, type Scene, stage, until } from './support.js';
 
 const set = stage();
 /** Milliseconds for a round, with room for a slow machine. */
@@ -108,14 +108,8 @@ it(
   },
 );
 
-function goalsOf({ dataDir }: Scene): Map<string, GoalView> {
-  const log = Log.read(dataDir);
-  try {
-    return new Map(goalIds(log.db).map((id) => [id, loadGoal(log.db, id)!]));
-  } finally {
-    log.close();
-  }
-}
+const goalsOf = (scene: Scene): Map<string, GoalView> =>
+  reading(scene, ({ db }) => new Map(goalIds(db).map((id) => [id, loadGoal(db, id)!])));
 
 /** Answers whatever still waits for people, until nothing is under way any more. */
 async function letGo(scene: Scene, supervisor: Child): Promise<void> {

@@ -7,11 +7,12 @@
 import { describe, expect, it } from 'vitest';
 import { audit } from '../../src/engine/audit/audit.js';
 import type { Event } from '../../src/core/events.js';
+import type { TaskView } from '../../src/core/goal.js';
 import type { PlannedTaskInput } from '../../src/core/plan.js';
 import type { TaskState } from '../../src/core/task-state.js';
 import { Log } from '../../src/log/log.js';
 import { loadGoal } from '../../src/projections/board.js';
-import { type CrashPlan, PREFIX, QUICK, type Scene, stage, until } from './support.js';
+import { type CrashPlan, PREFIX, QUICK, reading, type Scene, stage, until } from './support.js';
 
 const set = stage();
 
@@ -184,35 +185,18 @@ const points = (some: readonly Case[], always: readonly CrashPlan['point'][]) =>
   some.flatMap((one) => [...always, ...one.points].map((point) => ({ ...one, point })));
 const all = [...points(cases, commits), ...points(told, ['after:commit'])];
 
-const statesOf = (scene: Scene): Record<string, TaskState> => {
-  const log = Log.read(scene.dataDir);
-  try {
-    const tasks = [...(loadGoal(log.db, 'goal-1')?.tasks.values() ?? [])];
-    return Object.fromEntries(tasks.map(({ spec, state }) => [spec.name, state]));
-  } finally {
-    log.close();
-  }
-};
+const tasksOf = (scene: Scene): TaskView[] =>
+  reading(scene, ({ db }) => [...(loadGoal(db, 'goal-1')?.tasks.values() ?? [])]);
+
+const statesOf = (scene: Scene): Record<string, TaskState> =>
+  Object.fromEntries(tasksOf(scene).map(({ spec, state }) => [spec.name, state]));
+
+const heldOf = (scene: Scene): string[] =>
+  tasksOf(scene).flatMap(({ spec, held }) => (held === null ? [] : spec.name));
 
 /** How many events of a type the log has. */
-const countOf = (scene: Scene, type: Event['type']): number => {
-  const log = Log.read(scene.dataDir);
-  try {
-    return [...log.events({ types: [type] })].length;
-  } finally {
-    log.close();
-  }
-};
-
-const heldOf = (scene: Scene): string[] => {
-  const log = Log.read(scene.dataDir);
-  try {
-    const tasks = [...(loadGoal(log.db, 'goal-1')?.tasks.values() ?? [])];
-    return tasks.flatMap(({ spec, held }) => (held === null ? [] : spec.name));
-  } finally {
-    log.close();
-  }
-};
+const countOf = (scene: Scene, type: Event['type']): number =>
+  reading(scene, (log) => [...log.events({ types: [type] })].length);
 
 const holds = (states: Record<string, TaskState>, wanted: Readonly<Record<string, TaskState>>) =>
   Object.entries(wanted).every(([name, state]) => states[name] === state);
@@ -257,9 +241,8 @@ describe('the supervisor', () => {
 
 /** How often each task was finished: a crash may begin one again, and finish it only once. */
 function runsOf(scene: Scene): Record<string, number> {
-  const counts: Record<string, number> = {};
-  const log = Log.read(scene.dataDir);
-  try {
+  return reading(scene, (log) => {
+    const counts: Record<string, number> = {};
     const names = new Map<string, string>();
     for (const { event, task: id } of log.events()) {
       if (event.type === 'goal.planned' || event.type === 'plan.grown')
@@ -269,9 +252,7 @@ function runsOf(scene: Scene): Record<string, number> {
       counts[name] = (counts[name] ?? 0) + 1;
     }
     return counts;
-  } finally {
-    log.close();
-  }
+  });
 }
 
 function expectedRuns(plan: Case['plan'], runs: Case['runs'] = {}): Record<string, number> {

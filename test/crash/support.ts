@@ -13,6 +13,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterEach } from 'vitest';
+import { Log } from '../../src/log/log.js';
 
 const fixture = (name: string): string =>
   fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
@@ -316,4 +317,14 @@ export function stage(): (options?: { redis?: boolean }) => Promise<Scene> {
 /** Waits until it holds; the test's own timeout is the limit. */
 export async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await holds())) await delay(10);
+}
+
+/** What the scene's log says at this moment. */
+export function reading<T>({ dataDir }: Scene, read: (log: Log) => T): T {
+  const log = Log.read(dataDir);
+  try {
+    return read(log);
+  } finally {
+    log.close();
+  }
 }

@@ -113,8 +113,8 @@ describe('landing on a base branch', () => {
     });
   }
 
-  it('is checked anew where that moves while the checks run, and holds nothing else up', async () => {
-    // The first check on the moved branch waits until it may end.
+  /** A goal whose checks run on a base branch that has moved, until there is a file `go`. */
+  async function checking() {
     const go = join(bed.folder('go'), 'go');
     const here = place('', `if [ -e moved ]; then until [ -e ${go} ]; do sleep 0.05; done; fi;`);
     const drover = await start(here);
@@ -123,6 +123,11 @@ describe('landing on a base branch', () => {
     // An approval is answered before the checks have ended.
     await drover.approve('goal-1');
     await expect.poll(here.runs, { timeout: 20_000 }).toBe(2);
+    return { drover, here, go };
+  }
+
+  it('is checked anew where that moves while the checks run, and holds nothing else up', async () => {
+    const { drover, here, go } = await checking();
     expect(viewOf(drover).landed).toBeNull();
     commit(here.repository, 'again', 'x\n');
     writeFileSync(go, '');
@@ -135,13 +140,7 @@ describe('landing on a base branch', () => {
   });
 
   it('is checked by the next supervisor where one was stopped meanwhile', async () => {
-    const go = join(bed.folder('go'), 'go');
-    const here = place('', `if [ -e moved ]; then until [ -e ${go} ]; do sleep 0.05; done; fi;`);
-    const drover = await start(here);
-    await finished(drover);
-    commit(here.repository, 'moved', 'x\n');
-    await drover.approve('goal-1');
-    await expect.poll(here.runs, { timeout: 20_000 }).toBe(2);
+    const { drover, here, go } = await checking();
     await drover.close({ force: true });
     writeFileSync(go, '');
     const next = await start(here);
