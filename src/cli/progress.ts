@@ -1,6 +1,7 @@
 /** Shows a goal while somebody waits for it: the graph, drawn again and again, or a line for each change. */
 import { createLogUpdate } from 'log-update';
 import type { LoggedEvent } from '../core/events.js';
+import { GoalFold } from '../engine/history/goal-fold.js';
 import { print } from './output.js';
 import type { WatchedGoal } from './reading.js';
 import { progressLine } from './render/event-line.js';
@@ -55,11 +56,12 @@ function drawLive(goal: WatchedGoal): Progress {
 
 function printLines(goal: WatchedGoal): Progress {
   let nameOf = namesOf(goal.report());
+  const fold = new GoalFold();
   return {
     show(event) {
       // Tasks that joined later have names of their own.
       if (event.event.type === 'plan.grown') nameOf = namesOf(goal.report());
-      const line = progressLine(event, nameOf);
+      const line = progressLine(event, nameOf, fold.fold(event)?.move);
       if (line !== undefined) print(line);
     },
     say: print,

@@ -32,9 +32,9 @@ export const scheduleEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('schedule.resumed'), why }),
   z.object({ type: z.literal('schedule.removed'), why }),
   /** A goal began; it is created in the same transaction. */
-  z.object({ type: z.literal('schedule.fired'), due, goal: text }),
+  z.object({ type: z.literal('schedule.fired'), due, goal: text, why }),
   /** It begins when the goal before it has ended. */
-  z.object({ type: z.literal('schedule.queued'), due, behind: text }),
+  z.object({ type: z.literal('schedule.queued'), due, behind: text, why }),
   z.object({ type: z.literal('schedule.skipped'), due, reason: text }),
   /** Nobody was there when these were due; they are not made up for. */
   z.object({

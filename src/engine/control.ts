@@ -39,7 +39,7 @@ export interface Schedules {
    * Begins now, besides its times and also while it is paused; resolves with the goals that began.
    * @throws DroverError `conflict` where the goal before is open and the schedule would skip
    */
-  run(schedule: string): Promise<readonly string[]>;
+  run(schedule: string, why?: string): Promise<readonly string[]>;
 }
 
 /** Every request is refused with a DroverError (`not-found`, `conflict`, `bad-input`) where it cannot be met. */
@@ -113,8 +113,8 @@ export const controlBy = (ask: Ask): Control => ({
     async remove(schedule, why) {
       await ask('scheduleRemove', { schedule, why });
     },
-    async run(schedule) {
-      return (await ask('scheduleRun', { schedule })).created;
+    async run(schedule, why) {
+      return (await ask('scheduleRun', { schedule, why })).created;
     },
   },
   async cancel(id, why, { dependents } = {}) {

@@ -27,7 +27,12 @@ export class GoalHandle {
     const { db } = this.ledger.log;
     const durations = new Durations(db);
     const learned = (kind: Kind): Learned | undefined => durations.learned(kind);
-    return estimate(this.view(), { learned, pauses: listPauses(db), now: Date.now() });
+    return estimate(this.view(), {
+      learned,
+      pauses: listPauses(db),
+      supervised: true,
+      now: Date.now(),
+    });
   }
 
   /** Resolves when nothing of the goal runs or can run: it is done, settled or cancelled. */

@@ -19,6 +19,8 @@ export interface EstimateParts {
   readonly agents?: ReadonlyMap<string, number> | undefined;
   /** Projects and capabilities that are paused. */
   readonly pauses: readonly PausedPlace[];
+  /** False where no supervisor runs, so that nothing is handed on. */
+  readonly supervised: boolean;
   /** Epoch milliseconds. */
   readonly now: number;
 }
@@ -52,7 +54,7 @@ type Source = 'learned' | 'given' | 'unknown';
 
 export function estimate(
   goal: GoalView,
-  { learned, agents, pauses, now }: EstimateParts,
+  { learned, agents, pauses, supervised, now }: EstimateParts,
 ): Estimate {
   const known = new Map<string, { took: number; source: Source; runs: number }>();
   for (const [id, { spec }] of goal.tasks) {
@@ -76,7 +78,7 @@ export function estimate(
     (task) => !isFinal(task.state) && !task.released && !blocked.has(task.spec.id),
   );
   const slots = slotsOf(goal, rest, agents);
-  const obstacle = obstacleOf(goal, rest, slots, pauses);
+  const obstacle = obstacleOf(goal, rest, slots, { pauses, supervised });
   const basis = basisOf(rest, known, slots, obstacle);
   const isTold = rest.length === 0 || rest.some(({ spec }) => known.has(spec.id));
   const canEnd = goal.state === 'OPEN' && isTold && obstacle === undefined;
@@ -94,10 +96,11 @@ function obstacleOf(
   goal: GoalView,
   rest: readonly TaskView[],
   slots: ReadonlyMap<string, number>,
-  pauses: readonly PausedPlace[],
+  { pauses, supervised }: Pick<EstimateParts, 'pauses' | 'supervised'>,
 ): string | undefined {
   // What runs already is not held up.
   const ahead = rest.filter(({ state }) => state === 'BACKLOG' || state === 'PENDING');
+  if (!supervised && ahead.length > 0) return 'no supervisor runs';
   if (goal.paused && ahead.length > 0) return `${goal.id} is paused`;
   const needs = (capability: string): boolean =>
     ahead.some(({ spec }) => spec.capability === capability);

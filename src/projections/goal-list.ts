@@ -89,6 +89,18 @@ export function goalOfTask(db: Database, task: string): string | undefined {
   return db.select({ goal: tasks.goal }).from(tasks).where(eq(tasks.id, task)).get()?.goal;
 }
 
+/** What became of a task, as it stands now. */
+export function endOfTask(
+  db: Database,
+  task: string,
+): { readonly state: TaskState; readonly finishedAt: number | null } | undefined {
+  return db
+    .select({ state: tasks.state, finishedAt: tasks.finishedAt })
+    .from(tasks)
+    .where(eq(tasks.id, task))
+    .get();
+}
+
 function countTasks(db: Database, goal: string): Record<TaskState, number> {
   const rows = db
     .select({ state: tasks.state, tasks: count() })

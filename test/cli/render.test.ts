@@ -203,6 +203,16 @@ describe('a gate that nobody opened by a request', () => {
   );
 });
 
+describe('the end of a job', () => {
+  it.each([
+    ['ACTIVE', 'DONE', 'done'],
+    ['CANCELLED', 'CANCELLED', 'its job ended; it stays CANCELLED'],
+    ['ACTIVE', 'FAILED', 'failed: completed without its check'],
+  ] as const)('of a task that was %s and is %s: %s', (from, to, text) =>
+    expect(wordsOf({ type: 'task.completed', result: null }, NOW, { from, to }).text).toBe(text),
+  );
+});
+
 describe('a duration', () => {
   it.each([
     [0, '0 ms'],

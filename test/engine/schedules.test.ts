@@ -89,10 +89,12 @@ describe('a schedule', () => {
     });
     await drover.agent('developer', () => released);
     await drover.schedules.add({ ...often, cron: '0 0 1 1 *', overlap: 'queue' });
-    expect(await drover.schedules.run('often')).toEqual(['goal-1']);
+    expect(await drover.schedules.run('often', 'to see it')).toEqual(['goal-1']);
     expect(await drover.schedules.run('often')).toEqual([]);
     release();
     await untilDone(drover, 2);
     expect(listSchedules(drover.ledger.log.db)).toMatchObject([{ queued: [], lastGoal: 'goal-2' }]);
+    const [begun] = drover.ledger.log.events({ types: ['schedule.fired'] });
+    expect(begun?.event).toMatchObject({ goal: 'goal-1', why: 'to see it' });
   });
 });

@@ -25,15 +25,17 @@ interface About {
   after?: number;
   learned?: (kind: Kind) => Learned | undefined;
   pauses?: readonly PausedPlace[];
+  supervised?: boolean;
 }
 
 const ask = (
   { goal }: GoalMaker,
-  { agents, after = 0, learned = () => undefined, pauses = [] }: About = {},
+  { agents, after = 0, learned = () => undefined, pauses = [], supervised = true }: About = {},
 ): Estimate =>
   estimate(goal, {
     learned,
     pauses,
+    supervised,
     agents: agents === undefined ? undefined : new Map([['developer', agents]]),
     now: START + after * SECOND,
   });
@@ -45,6 +47,14 @@ test('the longest path, or the work shared among the agents, whichever is longer
   const { endsAt, basis } = ask(diamond(), { agents: 2, after: 5 });
   expect(endsAt).toBe(START + 5 * SECOND + 30 * SECOND);
   expect(basis).toMatchObject({ given: 5, slots: { developer: 2 }, text: '5 tasks as planned' });
+});
+
+test('without a supervisor no end can be told', () => {
+  expect(ask(diamond(), { agents: 2, supervised: false })).toMatchObject({
+    remaining: null,
+    endsAt: null,
+    basis: { text: 'no supervisor runs' },
+  });
 });
 
 test('what is done is done, what runs is under way, and what is late needs a little still', () => {

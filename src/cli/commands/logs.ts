@@ -1,6 +1,7 @@
 /** `drover logs`: events of the log, past and coming. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LoggedEvent } from '../../core/events.js';
+import { Moves } from '../../engine/history/goal-fold.js';
 import { Log } from '../../log/log.js';
 import { wholeNumber } from '../arguments.js';
 import { defineDroverCommand } from '../command.js';
@@ -45,9 +46,10 @@ export const logsCommand = defineDroverCommand({
     const log = Log.read(globals.dataDir);
     try {
       const filter: Filter = args.id === undefined ? {} : resolveId(log, args.id);
+      const moves = new Moves(log);
       const show = (event: LoggedEvent): void => {
         if (globals.json) printJsonLine(event);
-        else print(logLine(event));
+        else print(logLine(event, moves.of(event)));
       };
       const latest = tail ?? (args.id === undefined ? LATEST : undefined);
       const seen = await showPast(log, filter, latest, show);

@@ -76,7 +76,7 @@ async function showGoal(
   const report = reportOf(goal, pauses);
   const agents = await agentsFor([report], supervisor, globals);
   const waitingFor = absent([report], agents);
-  const estimated = estimatorFor(log, agents, pauses)(goal);
+  const estimated = estimatorFor(log, agents, pauses, supervisor !== undefined)(goal);
   if (globals.json) {
     const answer = { ...report, estimate: estimated, supervisor: supervisorJson(supervisor) };
     printJson({ ...answer, waitingFor, pauses });
@@ -102,7 +102,7 @@ async function showOverview(
   const recent = listGoals(log.db, { states: ['DONE', 'CANCELLED'], limit: RECENT });
   const agents = await agentsFor(reports, supervisor, globals);
   const waitingFor = absent(reports, agents);
-  const estimateOf = estimatorFor(log, agents, pauses);
+  const estimateOf = estimatorFor(log, agents, pauses, supervisor !== undefined);
   const estimates = new Map(views.map((view) => [view.id, estimateOf(view)]));
   const schedules = listSchedules(log.db).map(({ name, paused, lastGoal, remark }) => ({
     name,
@@ -264,8 +264,9 @@ function estimatorFor(
   log: Log,
   agents: ReadonlyMap<string, number> | undefined,
   pauses: readonly Pause[],
+  supervised: boolean,
 ): (goal: GoalView) => Estimate {
   const durations = new Durations(log.db);
   const learned = (kind: Kind): Learned | undefined => durations.learned(kind);
-  return (goal) => estimate(goal, { learned, agents, pauses, now: Date.now() });
+  return (goal) => estimate(goal, { learned, agents, pauses, supervised, now: Date.now() });
 }

@@ -1,6 +1,7 @@
 /** Events of the log in words. */
 import { type Event, type LoggedEvent, WORK_STEP } from '../../core/events.js';
 import { heldBy, holdText } from '../../core/hold.js';
+import type { Move } from '../../engine/history/goal-fold.js';
 import { formatDuration, formatDateTime, formatTime } from './duration.js';
 import { limitWords } from './limit-words.js';
 import { paint, type Style } from './paint.js';
@@ -11,8 +12,11 @@ export interface Words {
   readonly style?: Style;
 }
 
-/** What happened, without what it happened to. */
-export function wordsOf(event: Event, time: number): Words {
+/**
+ * What happened, without what it happened to.
+ * @param move what the end of a job came to for its task; taken to be what the event says unless given
+ */
+export function wordsOf(event: Event, time: number, move?: Move): Words {
   switch (event.type) {
     case 'goal.created':
       return { text: `goal: ${event.title}`, style: 'bold' };
@@ -173,9 +177,15 @@ export function wordsOf(event: Event, time: number): Words {
     case 'task.suspended':
       return { text: 'waits for the tasks that it added' };
     case 'task.completed':
-      return { text: 'done', style: 'green' };
+      if (move && isOver(move))
+        return { text: `its job ended; it stays ${move.to}`, style: 'gray' };
+      return move && move.to !== 'DONE'
+        ? { text: 'failed: completed without its check', style: 'red' }
+        : { text: 'done', style: 'green' };
     case 'task.failed':
-      return { text: `failed: ${event.reason}`, style: 'red' };
+      return move && isOver(move)
+        ? { text: `its job failed; it stays ${move.to}: ${event.reason}`, style: 'gray' }
+        : { text: `failed: ${event.reason}`, style: 'red' };
     case 'schedule.added':
       return { text: `schedule "${event.cron}" in ${event.tz}`, style: 'bold' };
     case 'schedule.paused':
@@ -185,9 +195,14 @@ export function wordsOf(event: Event, time: number): Words {
     case 'schedule.removed':
       return { text: `schedule removed${because(event.why)}`, style: 'yellow' };
     case 'schedule.fired':
-      return { text: `${event.goal} begins${dueAt(event.due)}`, style: 'cyan' };
+      return {
+        text: `${event.goal} begins${dueAt(event.due)}${because(event.why)}`,
+        style: 'cyan',
+      };
     case 'schedule.queued':
-      return { text: `what is due${dueAt(event.due)} waits for ${event.behind}` };
+      return {
+        text: `what is due${dueAt(event.due)} waits for ${event.behind}${because(event.why)}`,
+      };
     case 'schedule.skipped':
       return {
         text: `what was due${dueAt(event.due)} is skipped: ${event.reason}`,
@@ -204,6 +219,9 @@ export function wordsOf(event: Event, time: number): Words {
   }
 }
 
+/** Whether the task had ended before, so that the end of its job changed nothing. */
+const isOver = ({ from, to }: Move): boolean => from === to;
+
 const VIA = { person: '', board: ' in Bull Board', time: ' by its deadline' } as const;
 
 const dueAt = (due: number | null): string =>
@@ -219,8 +237,8 @@ const brief = (command: string): string => truncate(oneLine(command), 60);
 const because = (why: string | undefined): string => (why === undefined ? '' : `: ${why}`);
 
 /** A line of `drover logs`: sequence number, time, goal, task, claim, what happened, by whom. */
-export function logLine(entry: LoggedEvent): string {
-  const { text, style } = wordsOf(entry.event, entry.time);
+export function logLine(entry: LoggedEvent, move?: Move): string {
+  const { text, style } = wordsOf(entry.event, entry.time, move);
   const shown = oneLine(text);
   return [
     paint('gray', String(entry.seq).padStart(6)),
@@ -277,10 +295,11 @@ const TOLD: ReadonlySet<Event['type']> = new Set<Event['type']>([
 export function progressLine(
   entry: LoggedEvent,
   nameOf: (id: string) => string,
+  move?: Move,
 ): string | undefined {
   const { event, task, time } = entry;
   if (!TOLD.has(event.type)) return undefined;
-  const { text, style } = wordsOf(event, time);
+  const { text, style } = wordsOf(event, time, move);
   const shown = truncate(oneLine(text), LONGEST);
   const who = task === undefined ? entry.goal : `${task} ${nameOf(task)}`;
   return `${paint('gray', formatTime(time))}  ${who}: ${style ? paint(style, shown) : shown}`;

@@ -45,10 +45,10 @@ export function renderReplay(told: Replay, width?: number): string[] {
 }
 
 function eventRow(
-  { seq, time, after, task, claim, event }: HistoryEntry,
+  { seq, time, after, task, claim, event, move }: HistoryEntry,
   isOfTask: boolean,
 ): Cell[] {
-  const { text, style } = wordsOf(event, time);
+  const { text, style } = wordsOf(event, time, move);
   return [
     cell(String(seq), 'gray'),
     cell(formatTime(time), 'gray'),

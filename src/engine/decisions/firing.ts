@@ -3,7 +3,7 @@ import { DroverError } from '../../core/errors.js';
 import type { Event, NewEvent } from '../../core/events.js';
 import { scheduleSubject, type ScheduleView } from '../../core/schedule.js';
 import { enqueueRule } from './enqueue.js';
-import { eventOn, type Situation } from './rule.js';
+import { because, eventOn, type Situation } from './rule.js';
 
 /** Firings that wait at most; a schedule that is slower than its times would collect them for ever. */
 const QUEUED = 100;
@@ -20,6 +20,8 @@ export class Firing {
   constructor(
     private readonly schedule: ScheduleView,
     private readonly situation: Situation,
+    /** Of who asked for it now. */
+    private readonly why?: string,
   ) {
     const { lastGoal, queued } = schedule;
     const isOpen = lastGoal !== null && situation.goal(lastGoal).state === 'OPEN';
@@ -56,7 +58,7 @@ export class Firing {
       this.begin(due);
     } else if (overlap === 'queue' && this.queued.length < QUEUED) {
       this.queued.push(due);
-      this.record({ type: 'schedule.queued', due, behind });
+      this.record({ type: 'schedule.queued', due, behind, ...because(this.why) });
     } else {
       const reason = overlap === 'queue' ? `${QUEUED} wait already` : `${behind} was still open`;
       this.record({ type: 'schedule.skipped', due, reason });
@@ -79,7 +81,7 @@ export class Firing {
         .prepare({ ...request, ...key })
         .decideOn({ ...this.situation, next: () => this.next });
       const goal = decision.goal;
-      this.record({ type: 'schedule.fired', due, goal });
+      this.record({ type: 'schedule.fired', due, goal, ...because(this.why) });
       this.events.push(...events);
       for (const { event } of events) {
         if (event.type === 'goal.created') this.next.goal += 1;

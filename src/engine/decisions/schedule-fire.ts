@@ -10,7 +10,7 @@ import { DroverError } from '../../core/errors.js';
 import { nameSchema } from '../../core/plan.js';
 import { scheduleSubject, type ScheduleView } from '../../core/schedule.js';
 import { Firing } from './firing.js';
-import { defineRule, type Situation } from './rule.js';
+import { defineRule, type Situation, whySchema } from './rule.js';
 import type { ScheduleDecision } from './schedule-add.js';
 import { scheduleNamed } from './schedule-switch.js';
 
@@ -53,10 +53,10 @@ export const scheduleFireRule = defineRule({
 });
 
 export const scheduleRunRule = defineRule({
-  schema: z.strictObject({ schedule: nameSchema }),
-  decide({ schedule: name }, situation) {
+  schema: z.strictObject({ schedule: nameSchema, why: whySchema }),
+  decide({ schedule: name, why }, situation) {
     const schedule = scheduleNamed(name, situation);
-    const firing = new Firing(schedule, situation);
+    const firing = new Firing(schedule, situation, why);
     if (schedule.overlap === 'skip' && firing.running !== null) {
       throw new DroverError(
         'conflict',

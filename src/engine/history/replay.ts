@@ -1,12 +1,12 @@
 /** History: a goal's or a task's events told again, and the state they had led to at any moment. */
 import { DroverError } from '../../core/errors.js';
 import type { LoggedEvent } from '../../core/events.js';
-import { evolve } from '../../core/evolve.js';
-import { createGoal, type GoalView } from '../../core/goal.js';
+import type { GoalView } from '../../core/goal.js';
 import type { Log } from '../../log/log.js';
 import { goalOfTask } from '../../projections/goal-list.js';
 import { type GoalReport, reportOf } from '../../projections/report.js';
 import { noGoal, noTask } from '../decisions/rule.js';
+import { GoalFold, type Move } from './goal-fold.js';
 import { type TaskHistory, TaskHistories } from './task-history.js';
 
 export interface ReplayTarget {
@@ -24,9 +24,11 @@ export interface Moment {
   readonly time?: number | undefined;
 }
 
-/** An event with the milliseconds since the goal was created. */
 export interface HistoryEntry extends LoggedEvent {
+  /** Milliseconds since the goal was created. */
   readonly after: number;
+  /** The states of the event's task before it and after it; undefined where it has none. */
+  readonly move: Move | undefined;
 }
 
 export interface Replay {
@@ -63,18 +65,20 @@ export function replayEvents(
 ): Replay {
   const until = at.seq ?? Number.POSITIVE_INFINITY;
   const untilTime = at.time ?? Number.POSITIVE_INFINITY;
+  const fold = new GoalFold();
   let goal: GoalView | undefined;
   let last: LoggedEvent | undefined;
   const history: HistoryEntry[] = [];
   const histories = new TaskHistories();
   for (const entry of events) {
     if (entry.seq > until || entry.time > untilTime) break;
-    if (entry.event.type === 'goal.created') goal = createGoal({ ...entry, event: entry.event });
-    if (!goal) break;
-    histories.follow(goal, entry, evolve(goal, entry));
+    const folded = fold.fold(entry);
+    if (!folded) break;
+    ({ goal } = folded);
+    histories.follow(goal, entry, folded.touched);
     last = entry;
     if (task !== undefined && entry.task !== task) continue;
-    history.push({ ...entry, after: entry.time - goal.createdAt });
+    history.push({ ...entry, after: entry.time - goal.createdAt, move: folded.move });
   }
   if (!goal || !last) throw tooEarly(id, at);
   if (task !== undefined && !goal.tasks.has(task)) throw tooEarly(task, at);

@@ -11,11 +11,11 @@ const why = WHY;
 export const runCommand = defineDroverCommand({
   name: 'run',
   description: 'Begin now, besides the times, by the same rule for what is still open',
-  args: { schedule },
+  args: { schedule, why },
   examples: [{ run: 'drover schedule run nightly', what: 'Runs the flow once more, now.' }],
-  run: ({ args: { schedule: name }, globals }) =>
+  run: ({ args: { schedule: name, why: reason }, globals }) =>
     ask(globals, async (desk) => {
-      const goals = await desk.schedules.run(name);
+      const goals = await desk.schedules.run(name, reason);
       const text =
         goals.length > 0 ? `${goals.join(', ')} begins.` : 'It waits for the goal before.';
       return [{ schedule: name, goals }, text];
