@@ -62,7 +62,7 @@ export class Reconciler {
   /** Everything that is not finished. */
   async reconcileAll(): Promise<void> {
     const { recording, steering } = this.parts;
-    await steering.followEngine(listPauses(recording.log.db));
+    await steering.followEngine(() => listPauses(recording.log.db), recording.watched());
     for (const { id } of recording.board.inState('OPEN', 'SETTLED')) this.owed.add(id);
     // A goal may be done because the rest of it was cancelled, of which Redis has not heard.
     const done = listGoals(recording.log.db, { states: ['DONE'], evicted: false });

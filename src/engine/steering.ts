@@ -19,6 +19,7 @@ import { announceAgain, announceWithdrawn } from '../queues/notices.js';
 import type { Limits } from '../queues/limits.js';
 import { setPaused, setPausedProjects } from '../queues/pauses.js';
 import type { Pause } from '../projections/pauses.js';
+import type { Turns } from './turns.js';
 
 export interface SteeringParts {
   readonly client: RedisClient;
@@ -27,6 +28,7 @@ export interface SteeringParts {
   readonly gates: Gates;
   readonly order: FairOrder;
   readonly limits: Limits;
+  readonly turns: Turns;
 }
 
 /** A job that is not to run any more. */
@@ -131,16 +133,26 @@ export class Steering {
     await limits.sweep();
   }
 
-  async followCapability(capability: string, pauses: readonly Pause[]): Promise<void> {
-    await this.parts.jobs.setPaused(capability, isPaused(pauses, 'capability', capability));
+  async followCapability(capability: string, pauses: () => readonly Pause[]): Promise<void> {
+    await this.parts.turns.take(turnOf(capability), () =>
+      this.parts.jobs.setPaused(capability, isPaused(pauses(), 'capability', capability)),
+    );
   }
 
-  /** Restores what a Redis that lost something forgot about pauses. */
-  async followEngine(pauses: readonly Pause[]): Promise<void> {
-    await this.followProjects(pauses);
-    for (const { kind, name } of pauses) {
-      if (kind === 'capability') await this.parts.jobs.setPaused(name, true);
-    }
+  /** Whether somebody else paused a capability, or let it go on: in Bull Board, or by BullMQ itself. */
+  switchedByOthers(capability: string): Promise<boolean | undefined> {
+    const { turns, jobs } = this.parts;
+    // Not while Drover does it.
+    return turns.take(turnOf(capability), () => jobs.switchedByOthers(capability));
+  }
+
+  /** Lets Redis follow the log about what is paused: it may have lost something, or not heard of it yet. */
+  async followEngine(
+    pauses: () => readonly Pause[],
+    capabilities: Iterable<string>,
+  ): Promise<void> {
+    await this.followProjects(pauses());
+    for (const capability of capabilities) await this.followCapability(capability, pauses);
   }
 
   /** Finds a place for a task whose priority has changed. */
@@ -191,6 +203,8 @@ function passesOn(goal: GoalView, { spec, released }: TaskView): boolean {
     goal.dependents.get(spec.id)!.every((id) => goal.tasks.get(id)!.state === 'CANCELLED')
   );
 }
+
+const turnOf = (capability: string): string => `capability ${capability}`;
 
 const isUnfinished = (state: JobState): boolean =>
   state !== 'completed' && state !== 'failed' && state !== 'missing';

@@ -80,7 +80,7 @@ export class Supervisor {
       turns,
       order,
       limits,
-      steering: new Steering({ client, prefix, jobs, gates, order, limits }),
+      steering: new Steering({ client, prefix, jobs, gates, order, limits, turns }),
       landings: new Landings({ recording, projects, turns, shell, onError }),
       onError,
     };
@@ -121,6 +121,9 @@ export class Supervisor {
       onError,
     });
     recording.onGap = (queue) => this.outcomes(queue);
+    recording.onSwitched = (queue) => {
+      this.followSwitch(queue).catch((error: unknown) => onError(asError(error)));
+    };
     this.unsubscribe = recording.onCommit((changes) => this.follow(changes));
   }
 
@@ -139,6 +142,7 @@ export class Supervisor {
     await keepStreams(client, prefix, capabilities);
     await this.watch(capabilities);
     await recording.catchUp();
+    for (const capability of capabilities) await this.followSwitch(capability);
     await this.parts.limits.set(readLimits(recording.log));
     // Cancels whose effects were lost with the process that recorded them, or that nobody was there to have.
     await this.retention.sweep(Date.now());
@@ -250,6 +254,12 @@ export class Supervisor {
     await this.request('gate', held, 'gates');
     const task = this.options.recording.board.goal(held.goal)?.tasks.get(held.task);
     return task?.gates.find(({ kind }) => kind === held.gate)?.value ?? null;
+  }
+
+  /** A capability that somebody paused elsewhere is as paused as one that Drover was asked to pause. */
+  private async followSwitch(capability: string): Promise<void> {
+    const paused = await this.parts.steering.switchedByOthers(capability);
+    if (paused !== undefined) await this.request('switched', { capability, paused }, 'queue');
   }
 
   /** Effects of what was recorded, by whomever. */

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { type Json, jsonSchema, type TaskSpec } from '../core/plan.js';
 import { type Finish, finisher } from './complete.js';
 import type { JobOptions } from './flows.js';
-import { jobKey, journalKey } from './keys.js';
+import { jobKey, journalKey, metaKey } from './keys.js';
 import { defineScript } from './script.js';
 
 /** BullMQ's word for where a job is; `missing` where Redis does not hold it. */
@@ -23,6 +23,9 @@ export interface JobRef {
   readonly queue: string;
   readonly id: string;
 }
+
+/** Field of a queue's own hash: whether Drover last paused it (1) or let it go on (0). */
+const OWN_PAUSE = 'droverPaused';
 
 const floorSchema = z.object({ floor: z.int() });
 
@@ -269,6 +272,16 @@ export class Jobs {
     const held = await this.queue(queue).isPaused();
     if (paused && !held) await this.queue(queue).pause();
     if (!paused && held) await this.queue(queue).resume();
+    // Behind it: whoever is killed in between leaves what looks like somebody else's doing, and agrees with the log.
+    await this.client.hset(metaKey(this.prefix, queue), OWN_PAUSE, Number(paused));
+  }
+
+  /** Whether somebody else has paused a queue (true) or let it go on (false); undefined where it is as Drover left it. */
+  async switchedByOthers(queue: string): Promise<boolean | undefined> {
+    const meta = metaKey(this.prefix, queue);
+    const [paused, own] = await this.client.hmget(meta, 'paused', OWN_PAUSE);
+    const isPaused = paused === '1';
+    return isPaused === (own === '1') ? undefined : isPaused;
   }
 
   /** Workers on a queue, whoever runs them. */

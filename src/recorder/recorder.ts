@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../core/errors.js';
 import type { NewEvent } from '../core/events.js';
 import { NOTHING_READ, type StreamEntry, type Streams } from '../queues/streams.js';
-import { type Locate, translate } from './translate.js';
+import { isSwitch, type Locate, translate } from './translate.js';
 
 export interface RecorderOptions {
   readonly streams: Streams;
@@ -24,6 +24,8 @@ export interface RecorderOptions {
   readonly onGap: (queue: string, cursor: string) => Promise<readonly NewEvent[]>;
   /** Records those of the outcomes that the log still lacks. */
   readonly adopt: (queue: string, cursor: string, outcomes: readonly NewEvent[]) => void;
+  /** A queue was paused or resumed, by whomever. */
+  readonly onSwitched: (queue: string) => void;
   /** Recording stands still for this reason; null when it goes on. */
   readonly onTrouble: (reason: string | null) => void;
 }
@@ -143,7 +145,9 @@ export class Recorder {
   private record(entries: readonly StreamEntry[]): void {
     const moved = new Map<string, string>();
     const events: NewEvent[] = [];
+    const switched = new Set<string>();
     for (const read of entries) {
+      if (isSwitch(read)) switched.add(read.queue);
       const event = translate(read, this.options.locate);
       if (event) events.push(event);
       // They come in the order in which they were written: the last one of each stream stays.
@@ -151,6 +155,7 @@ export class Recorder {
     }
     this.options.commit(events, moved);
     for (const [queue, entry] of moved) this.cursors.set(queue, entry);
+    for (const queue of switched) this.options.onSwitched(queue);
   }
 
   private async housekeep(): Promise<void> {

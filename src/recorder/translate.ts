@@ -21,6 +21,10 @@ export function translate(
   return { time, ...place, ...meant, origin: { queue, entry } };
 }
 
+/** Whether a queue was paused or resumed; who did it, BullMQ does not say. */
+export const isSwitch = ({ fields }: StreamEntry): boolean =>
+  fields['event'] === 'paused' || fields['event'] === 'resumed';
+
 function queueEvent(fields: Readonly<Record<string, string>>): { event: Event } | undefined {
   const { event: kind, prev } = fields;
   switch (kind) {

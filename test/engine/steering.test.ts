@@ -1,6 +1,9 @@
 /** People pause, cancel, skip, retry, edit and add while goals run. */
+import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import type { Drover } from '../../src/engine/drover.js';
+import { listPauses } from '../../src/projections/pauses.js';
+import { askOffline } from '../../src/engine/offline.js';
 import { testBed } from '../support/redis.js';
 import { agree, eventsOf, stateOf } from './steering-support.js';
 
@@ -9,7 +12,7 @@ const bed = testBed();
 /** Holds tasks until they are let go, by name; the others end at once. */
 async function holding(drover: Drover, held: readonly string[]) {
   const release = new Map<string, () => void>();
-  const aborted = new Map<string, number>();
+  const aborted = new Set<string>();
   const runs: string[] = [];
   await drover.agent('work', async (task) => {
     runs.push(task.name);
@@ -17,7 +20,7 @@ async function holding(drover: Drover, held: readonly string[]) {
     await new Promise<void>((resolve) => {
       release.set(task.name, resolve);
       task.signal.addEventListener('abort', () => {
-        aborted.set(task.name, Date.now());
+        aborted.add(task.name);
         resolve();
       });
     });
@@ -89,16 +92,86 @@ describe('pausing', () => {
   });
 });
 
+describe('a queue that somebody paused by BullMQ itself', () => {
+  const queueOf = (drover: Drover): Queue =>
+    new Queue('work', { connection: drover.connection.client, prefix: drover.prefix });
+  const workPaused = (drover: Drover): boolean =>
+    listPauses(drover.ledger.log.db).some(
+      ({ kind, name }) => kind === 'capability' && name === 'work',
+    );
+
+  it('is a paused capability, and goes on the same ways', async () => {
+    const drover = await bed.start();
+    await drover.agent('work', () => null);
+    const queue = queueOf(drover);
+    await (await drover.enqueue({ title: 'Before', tasks: chain })).done();
+    await queue.pause();
+    await expect.poll(() => workPaused(drover)).toBe(true);
+    await expect(drover.pause({ capability: 'work' })).rejects.toMatchObject({ code: 'conflict' });
+    const goal = await drover.enqueue({ title: 'Paused', tasks: chain });
+    expect(goal.estimate().basis.text).toBe('capability work is paused');
+    await drover.resume({ capability: 'work' });
+    expect((await goal.done()).state).toBe('DONE');
+    await drover.pause({ capability: 'work' });
+    await queue.resume();
+    await expect.poll(() => workPaused(drover)).toBe(false);
+    await queue.close();
+    expect(
+      eventsOf(drover, 'capability.paused', 'capability.resumed').map(({ by, event }) => [
+        event.type,
+        by,
+      ]),
+    ).toEqual([
+      ['capability.paused', 'queue'],
+      ['capability.resumed', expect.not.stringMatching('queue')],
+      ['capability.paused', expect.not.stringMatching('queue')],
+      ['capability.resumed', 'queue'],
+    ]);
+    await agree(drover);
+  });
+
+  it('while no supervisor ran is one too', async () => {
+    const dataDir = bed.folder();
+    const prefix = `elsewhere${process.pid}`;
+    const first = await bed.start({ dataDir, prefix });
+    await first.enqueue({ title: 'Later', tasks: chain });
+    const client = first.connection.client.duplicate();
+    await first.close();
+    const queue = new Queue('work', { connection: client, prefix });
+    await queue.pause();
+    await queue.close();
+    client.disconnect();
+    const second = await bed.start({ dataDir, prefix });
+    expect(workPaused(second)).toBe(true);
+    await second.resume({ capability: 'work' });
+    await second.agent('work', () => null);
+    expect((await second.goal('goal-1').done()).state).toBe('DONE');
+  });
+
+  it('goes on where Redis had not heard of it before the supervisor ended', async () => {
+    const dataDir = bed.folder();
+    const prefix = `killed${process.pid}`;
+    const first = await bed.start({ dataDir, prefix });
+    await first.enqueue({ title: 'Later', tasks: chain });
+    await first.pause({ capability: 'work' });
+    await first.close();
+    // All that is done before it reaches Redis.
+    await askOffline(dataDir)('resume', { capability: 'work' });
+    const second = await bed.start({ dataDir, prefix });
+    await second.agent('work', () => null);
+    expect((await second.goal('goal-1').done()).state).toBe('DONE');
+    expect(workPaused(second)).toBe(false);
+  });
+});
+
 describe('cancelling a task', () => {
-  it('aborts it within a second and gives up what builds on it', async () => {
+  it('aborts it and gives up what builds on it', async () => {
     const drover = await bed.start();
     const { release, aborted, runs } = await holding(drover, ['b', 'other']);
     const goal = await drover.enqueue({ title: 'Cancel', tasks: chain });
     await expect.poll(() => release.size).toBe(2);
-    const before = Date.now();
     await drover.cancel('task-2', 'wrong way');
     await expect.poll(() => aborted.has('b')).toBe(true);
-    expect(aborted.get('b')! - before).toBeLessThan(1_000);
     await expect
       .poll(() => goal.report().counts)
       .toMatchObject({ DONE: 1, CANCELLED: 2, ACTIVE: 1 });

@@ -19,7 +19,7 @@ import { cancelRule } from './cancel.js';
 import { cancelTaskRule, skipRule } from './cancel-task.js';
 import { editRule } from './edit.js';
 import { gateRule } from './gate.js';
-import { pauseRule, resumeRule } from './pause.js';
+import { pauseRule, resumeRule, switchedRule } from './pause.js';
 import { rerunRule } from './reopen.js';
 import { signalRule } from './signal.js';
 import { enqueueRule } from './enqueue.js';
@@ -45,6 +45,7 @@ const RULES = {
   edit: editRule,
   pause: pauseRule,
   resume: resumeRule,
+  switched: switchedRule,
   approve: approveRule,
   reject: rejectRule,
   gate: gateRule,

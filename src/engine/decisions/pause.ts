@@ -37,6 +37,21 @@ export const resumeRule = defineRule({
   decide: (scope, situation) => change(scope, false, situation),
 });
 
+/** Somebody has paused a capability's queue itself, as Bull Board does, or let it go on. */
+export const switchedRule = defineRule({
+  schema: z.strictObject({ capability: capabilitySchema, paused: z.boolean() }),
+  decide({ capability, paused }, situation) {
+    const decision: PauseDecision = { goal: '', capability };
+    if (situation.isPaused('capability', capability) === paused) return { events: [], decision };
+    const event = {
+      type: `capability.${paused ? 'paused' : 'resumed'}`,
+      capability,
+      why: 'in Bull Board, or by another program',
+    } as const;
+    return { events: [engineEvent('', event, situation)], decision };
+  },
+});
+
 function change(scope: Scope, paused: boolean, situation: Situation): Decided<PauseDecision> {
   const why = because(scope.why);
   const verb = paused ? 'paused' : 'resumed';

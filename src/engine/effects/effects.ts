@@ -27,6 +27,7 @@ export const EFFECTS: { readonly [N in RequestName]: Effect<DecisionOn<N>> } = {
   edit: editEffect,
   pause: pauseEffect,
   resume: pauseEffect,
+  switched: pauseEffect,
   approve: approveEffect,
   reject: approveEffect,
   gate: steerEffect,

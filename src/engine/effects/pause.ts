@@ -8,13 +8,12 @@ export async function pauseEffect(
   { goal, project, capability }: DecisionOn<'pause'>,
 ): Promise<void> {
   const { board, log } = recording;
-  const pauses = listPauses(log.db);
   if (capability !== undefined) {
-    await steering.followCapability(capability, pauses);
+    await steering.followCapability(capability, () => listPauses(log.db));
     return;
   }
   if (project !== undefined) {
-    await steering.followProjects(pauses);
+    await steering.followProjects(listPauses(log.db));
     return;
   }
   const view = board.goal(goal)!;

@@ -62,6 +62,8 @@ export interface RecordingCalls {
 export interface RecordingListener {
   committed(changes: readonly ChangedGoal[]): void;
   trouble(about: 'log' | 'files', reason: string | null): void;
+  /** A queue was paused or resumed, by whomever. */
+  switched(queue: string): void;
   error(message: string): void;
   /** Entries of a stream were cut: what have the jobs of open tasks come to? */
   gap(queue: string): Promise<readonly NewEvent[]>;
@@ -116,6 +118,7 @@ class Recording implements RecordingCalls {
         commit: (events, cursors) => this.ledger.commit(events, { cursors }),
         onGap: (queue) => main.gap(queue),
         adopt: (queue, cursor, outcomes) => this.adopt(queue, cursor, outcomes),
+        onSwitched: (queue) => void main.switched.asEvent(queue),
         onTrouble: (reason) => void main.trouble.asEvent('log', reason),
       });
       this.ledger.onCommit(({ events, changed }) => {

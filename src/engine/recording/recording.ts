@@ -84,6 +84,7 @@ export class Recording implements Records {
     const listener: RecordingListener = {
       committed: (changes) => recording?.notify(changes),
       trouble: onTrouble,
+      switched: (queue) => recording?.onSwitched(queue),
       error: (message) => onError(new Error(message)),
       gap: async (queue) => recording?.onGap(queue) ?? [],
     };
@@ -115,6 +116,9 @@ export class Recording implements Records {
       throw error;
     }
   }
+
+  /** A queue was paused or resumed, by whomever; set by the supervisor. */
+  onSwitched: (queue: string) => void = () => undefined;
 
   /** Looks at the jobs where entries of a stream were cut; set by the supervisor. */
   onGap: (queue: string) => Promise<readonly NewEvent[]> = async () => [];
