@@ -6,7 +6,7 @@
  * Invariants kept here: 1 (the stored rows equal the fold at every commit: both come from `evolve`), 3 (rows
  * change in the transaction of their events; `reset` forgets what a rolled back one did in memory).
  */
-import { asc, eq, getTableColumns, inArray, type SQL, sql } from 'drizzle-orm';
+import { asc, eq, getTableColumns, type SQL, sql } from 'drizzle-orm';
 import type { NewEvent } from '../core/events.js';
 import { evolve } from '../core/evolve.js';
 import { createGoal, type GoalView, type TaskView } from '../core/goal.js';
@@ -15,6 +15,7 @@ import { type GoalState, TASK_STATES, type TaskState } from '../core/task-state.
 import type { Database } from '../log/database.js';
 import { goals, tasks } from '../log/schema.js';
 import { prepareChange, prepareRead } from '../log/statement.js';
+import { goalOfTask } from './goal-list.js';
 import { foldPause } from './pauses.js';
 
 type TaskRow = typeof tasks.$inferInsert;
@@ -36,7 +37,8 @@ export interface Folded {
 
 export class Board {
   private readonly goals = new Map<string, GoalView>();
-  private readonly goalOfTask = new Map<string, string>();
+  /** The goals that tasks belong to, of what is held. */
+  private readonly homes = new Map<string, string>();
   /** Goals with changes that are not stored yet. */
   private readonly dirty = new Map<string, Changes>();
   /** Goals whose changes are stored and not yet committed. */
@@ -89,21 +91,8 @@ export class Board {
 
   /** The goal that a task belongs to. */
   goalOf(task: string): GoalView | undefined {
-    const known = this.goalOfTask.get(task);
-    if (known !== undefined) return this.goal(known);
-    const row = this.db.select({ goal: tasks.goal }).from(tasks).where(eq(tasks.id, task)).get();
-    return row && this.goal(row.goal);
-  }
-
-  /** Goals in these states, oldest first. */
-  inState(...states: GoalState[]): GoalView[] {
-    const rows = this.db
-      .select({ id: goals.id })
-      .from(goals)
-      .where(inArray(goals.state, states))
-      .orderBy(asc(goals.number))
-      .all();
-    return rows.map((row) => this.goal(row.id)!);
+    const goal = this.homes.get(task) ?? goalOfTask(this.db, task);
+    return goal === undefined ? undefined : this.goal(goal);
   }
 
   fold(entry: NewEvent): Folded | undefined {
@@ -119,7 +108,7 @@ export class Board {
     const touched = evolve(goal, entry);
     const changes = this.dirty.get(goal.id) ?? { goal, tasks: new Set(), specs: false };
     for (const task of touched) {
-      this.goalOfTask.set(task, goal.id);
+      this.homes.set(task, goal.id);
       changes.tasks.add(task);
     }
     if (CHANGES_SPECS.has(entry.event.type)) changes.specs = true;
@@ -149,7 +138,7 @@ export class Board {
     for (const goal of this.stored) {
       if (isOpen(goal)) continue;
       this.goals.delete(goal.id);
-      for (const task of goal.tasks.keys()) this.goalOfTask.delete(task);
+      for (const task of goal.tasks.keys()) this.homes.delete(task);
     }
     this.stored.clear();
   }
@@ -157,14 +146,14 @@ export class Board {
   /** After a rollback: forgets everything in memory; the rows tell what is true. */
   reset(): void {
     this.goals.clear();
-    this.goalOfTask.clear();
+    this.homes.clear();
     this.dirty.clear();
     this.stored.clear();
   }
 
   private hold(goal: GoalView): void {
     this.goals.set(goal.id, goal);
-    for (const task of goal.tasks.keys()) this.goalOfTask.set(task, goal.id);
+    for (const task of goal.tasks.keys()) this.homes.set(task, goal.id);
   }
 }
 

@@ -3,9 +3,10 @@ import { asc, eq, inArray, sql } from 'drizzle-orm';
 import type { GoalView } from '../core/goal.js';
 import type { GoalState } from '../core/task-state.js';
 import type { Database } from '../log/database.js';
-import { goals, tasks } from '../log/schema.js';
+import { goals } from '../log/schema.js';
 import { prepareRead } from '../log/statement.js';
 import { loadGoal } from './board.js';
+import { goalOfTask } from './goal-list.js';
 
 export class GoalReader {
   private readonly load;
@@ -33,8 +34,8 @@ export class GoalReader {
 
   /** The goal that a task belongs to. */
   goalOf(task: string): GoalView | undefined {
-    const row = this.db.select({ goal: tasks.goal }).from(tasks).where(eq(tasks.id, task)).get();
-    return row && this.goal(row.goal);
+    const goal = goalOfTask(this.db, task);
+    return goal === undefined ? undefined : this.goal(goal);
   }
 
   /** Goals in these states, oldest first. */

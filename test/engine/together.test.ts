@@ -8,6 +8,7 @@ import type { Request } from '../../src/engine/decisions/decide.js';
 import { type Commit, Ledger } from '../../src/engine/recording/ledger.js';
 import { Log } from '../../src/log/log.js';
 import { loadGoal } from '../../src/projections/board.js';
+import { GoalReader } from '../../src/projections/goal-reader.js';
 
 const root = mkdtempSync(join(tmpdir(), 'drover-together-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -80,6 +81,9 @@ describe('requests of one turn', () => {
     expect([...ledger.log.events({ types: ['goal.created'] })].map(({ seq }) => seq)).toEqual([
       1, 3,
     ]);
-    expect(ledger.board.inState('OPEN').map(({ title }) => title)).toEqual(['One', 'Two']);
+    expect(new GoalReader(ledger.log.db).inState('OPEN').map(({ title }) => title)).toEqual([
+      'One',
+      'Two',
+    ]);
   });
 });
