@@ -116,6 +116,8 @@ export class Supervisor {
         await this.reconciler.reconcileOwed();
         await this.retention.sweep(Date.now());
         await this.parts.limits.sweep();
+        // "Pause all" of Bull Board is meant for work: without these nobody could even ask to go on.
+        await this.parts.jobs.resume(ENGINE_QUEUES);
       },
       onTrouble,
       onError,

@@ -284,6 +284,16 @@ export class Jobs {
     return isPaused === (own === '1') ? undefined : isPaused;
   }
 
+  /** Lets those of the queues go on that somebody has paused. */
+  async resume(queues: readonly string[]): Promise<void> {
+    const pipeline = this.client.pipeline();
+    for (const queue of queues) pipeline.hget(metaKey(this.prefix, queue), 'paused');
+    const replies = (await pipeline.exec()) ?? [];
+    for (const [index, [, paused]] of replies.entries()) {
+      if (paused === '1') await this.queue(queues[index]!).resume();
+    }
+  }
+
   /** Workers on a queue, whoever runs them. */
   async workers(queue: string): Promise<number> {
     return this.queue(queue).getWorkersCount();

@@ -1,6 +1,7 @@
 /** People pause, cancel, skip, retry, edit and add while goals run. */
 import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
+import { ENGINE_QUEUES } from '../../src/core/ids.js';
 import type { Drover } from '../../src/engine/drover.js';
 import { listPauses } from '../../src/projections/pauses.js';
 import { askOffline } from '../../src/engine/offline.js';
@@ -128,6 +129,21 @@ describe('a queue that somebody paused by BullMQ itself', () => {
       ['capability.resumed', 'queue'],
     ]);
     await agree(drover);
+  });
+
+  it('goes on by itself where the engine needs it', async () => {
+    const drover = await bed.start();
+    await drover.agent('work', () => null);
+    const queues = ENGINE_QUEUES.map(
+      (name) => new Queue(name, { connection: drover.connection.client, prefix: drover.prefix }),
+    );
+    for (const queue of queues) await queue.pause();
+    const goal = await drover.enqueue({ title: 'All paused', tasks: chain });
+    expect((await goal.done()).state).toBe('DONE');
+    for (const queue of queues) {
+      await expect.poll(() => queue.isPaused()).toBe(false);
+      await queue.close();
+    }
   });
 
   it('while no supervisor ran is one too', async () => {
