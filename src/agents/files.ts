@@ -1,4 +1,6 @@
 /** What the loop asks of whoever keeps the projects' repositories: a task's files, and their way into the goal's branch. */
+import { DroverError } from '../core/errors.js';
+import type { AgentEvent } from '../core/events.js';
 import type { Json } from '../core/plan.js';
 import type { CheckResult } from './loop.js';
 import type { SandboxSettings } from './sandbox.js';
@@ -45,13 +47,30 @@ export type Integration =
   /** Another claim holds the task by now. */
   | { readonly kind: 'stale' };
 
+/** Settings and hooks by which a repository's git runs programs, and that were changed during an attempt. */
+export type OutsideChanges = NonNullable<(AgentEvent & { type: 'attempt.failed' })['outside']>;
+
+/** An attempt has changed what is none of its business; a person has to see to programs that git would run. */
+export class ChangedOutside extends DroverError {
+  constructor(
+    message: string,
+    readonly changes: OutsideChanges,
+  ) {
+    // What a further attempt would find so already is final.
+    super(changes.length > 0 ? 'bad-input' : 'conflict', message);
+  }
+}
+
 /** One claim's files. Nothing is touched before `open`, so tasks without files cost nothing. */
 export interface Files {
   /** True once somebody asked for the workspace. */
   readonly opened: boolean;
   /** The task's workspace; created at the first call. `resume` starts from what an earlier claim committed. */
   open(resume: boolean): Promise<Workspace>;
-  /** Commits what is there to the task's branch. Null where the task has changed nothing since its base. */
+  /**
+   * Commits what is there to the task's branch. Null where the task has changed nothing since its base.
+   * @throws ChangedOutside where more than that branch was changed
+   */
   commit(message: string): Promise<Work | null>;
   /** Runs the task's check in the workspace as it is, for a task that has nothing to merge. */
   check(): Promise<CheckResult>;

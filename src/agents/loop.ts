@@ -12,7 +12,7 @@ import { type Json, jsonSchema } from '../core/plan.js';
 import { type Claim, Held, type Opened, Renumbered } from '../queues/claim.js';
 import type { Outcome } from '../queues/worker.js';
 import { asJson, Context, Declined, type Grow, type TaskContext } from './context.js';
-import type { Files, Work } from './files.js';
+import { ChangedOutside, type Files, type Work } from './files.js';
 import { PatientFiles } from './patience.js';
 import { storeResult } from './results.js';
 
@@ -256,10 +256,18 @@ async function failed(claim: Claim, context: Context, error: Error): Promise<Out
   const final = isFinal(claim, error);
   // A worker takes jobs one after the other under one token, so BullMQ might count this for the claim after it.
   if (error instanceof DroverError && error.code === 'stale-claim') return { kind: 'lost' };
+  const outside = error instanceof ChangedOutside && error.changes.length > 0;
   // BullMQ refuses a claim that was lost meanwhile, whatever becomes of this announcement.
   await context
     .write([
-      { event: { type: 'attempt.failed', error: error.message, final } },
+      {
+        event: {
+          type: 'attempt.failed',
+          error: error.message,
+          final,
+          ...(outside && { outside: error.changes }),
+        },
+      },
       { log: error.message },
     ])
     .catch(() => undefined);

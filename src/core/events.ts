@@ -87,7 +87,15 @@ export const agentEventSchema = z.discriminatedUnion('type', [
     branch: text,
     together: z.array(text),
   }),
-  z.object({ type: z.literal('attempt.failed'), error: text, final: z.boolean() }),
+  z.object({
+    type: z.literal('attempt.failed'),
+    error: text,
+    final: z.boolean(),
+    /** What its repository's git would run otherwise since; a null value is gone. */
+    outside: z
+      .array(z.object({ kind: z.enum(['setting', 'hook']), name: text, value: text.nullable() }))
+      .optional(),
+  }),
   /** Something that is nobody's fault is in the way of its files; the attempt goes on when it is gone. */
   z.object({ type: z.literal('attempt.hindered'), reason: text }),
   /** Put aside without using an attempt: until what is paused goes on, or a slot of this limit is free. */

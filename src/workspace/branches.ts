@@ -4,7 +4,7 @@ import { DroverError } from '../core/errors.js';
 import { isGoalId, isTaskId } from '../core/ids.js';
 import { commitTree } from './commits.js';
 import type { Author } from './git.js';
-import { moveRefs, readRef, readRefs } from './refs.js';
+import { moveRefs, noteOfMove, readRef, readRefs } from './refs.js';
 import type { Repository } from './repository.js';
 import { emptyTree } from './trees.js';
 
@@ -13,6 +13,8 @@ export const taskBranch = (task: string): string => `autonomous/${checkedTask(ta
 export const branchRef = (branch: string): string => `refs/heads/${branch}`;
 /** The commit of the base branch that a goal started from. */
 export const goalStartRef = (goal: string): string => `refs/drover/goals/${checkedGoal(goal)}`;
+/** Where Drover itself moved the goal's branch last. */
+export const goalTipRef = (goal: string): string => noteOfMove(branchRef(goalBranch(goal)));
 /** Which claim may write a task's branch and merge it. */
 export const claimRef = (task: string): string => `refs/drover/claims/${checkedTask(task)}`;
 /** Unmerged work of a claim that is over. */
@@ -26,6 +28,8 @@ export interface GoalBranch {
   readonly start: string;
   /** Where it is now. */
   readonly tip: string;
+  /** Where Drover moved it last. */
+  readonly noted?: string | undefined;
 }
 
 /**
@@ -68,7 +72,7 @@ export async function readGoalBranch(
   for (let tries = 0; ; tries += 1) {
     const refs = await readRefs(repository, refsOf(goal));
     // Git moves the references of a transaction one after the other: for a moment only one of them is there.
-    const isHalf = refs.size === 1;
+    const isHalf = refs.has(goalStartRef(goal)) !== refs.has(branchRef(goalBranch(goal)));
     if (!isHalf || tries >= TRIES) return goalBranchIn(repository, goal, refs);
     await sleep(PAUSE);
   }
@@ -92,7 +96,11 @@ export const noGoalBranch = (project: string, goal: string): DroverError =>
 const TRIES = 40;
 const PAUSE = 50;
 
-const refsOf = (goal: string): string[] => [goalStartRef(goal), branchRef(goalBranch(goal))];
+const refsOf = (goal: string): string[] => [
+  goalStartRef(goal),
+  branchRef(goalBranch(goal)),
+  goalTipRef(goal),
+];
 
 function goalBranchIn(
   repository: Repository,
@@ -102,13 +110,14 @@ function goalBranchIn(
   const branch = goalBranch(goal);
   const start = refs.get(goalStartRef(goal));
   const tip = refs.get(branchRef(branch));
-  if (start !== undefined && tip !== undefined) return { goal, branch, start, tip };
+  const noted = refs.get(goalTipRef(goal));
+  if (start !== undefined && tip !== undefined) return { goal, branch, start, tip, noted };
   if (tip === undefined && start === undefined) return undefined;
   throw tip === undefined
     ? new DroverError(
         'conflict',
         `The branch ${branch} of project ${repository.name} is gone, but ${goal} has started.`,
-        `Put it back with \`git branch ${branch} COMMIT\` (\`git reflog\` may know the commit), or let the goal start anew with \`git update-ref -d ${goalStartRef(goal)}\`.`,
+        `Put it back with \`git branch ${branch} ${goalTipRef(goal)}\`, or let the goal start anew with \`git update-ref -d ${goalStartRef(goal)}\`.`,
       )
     : new DroverError(
         'conflict',
@@ -134,6 +143,9 @@ function checkedTask(task: string): string {
   throw new DroverError('bad-input', `${JSON.stringify(task)} is no task.`, 'Tasks are task-1, …');
 }
 
+/** What somebody else had moved a branch to that Drover moved back. */
+export const putBackRef = (branch: string, commit: string): string =>
+  `refs/drover/put-back/${branch.replace(/^autonomous\//, '')}.${commit.slice(0, 12)}`;
 /** A goal's branch as it was before its rollback of that number. */
 export const rolledBackRef = (goal: string, number: number): string =>
   `refs/drover/rolled-back/${checkedGoal(goal)}.${number}`;

@@ -35,25 +35,26 @@ export async function assertNotInUse(
 }
 
 /** The branches that people have checked out, and where. Read from git's own files, because every merge asks. */
-export async function refsInUse({
-  kind,
-  gitDir,
-}: Repository): Promise<ReadonlyMap<string, string>> {
+export async function refsInUse(repository: Repository): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
-  const look = async (adminDir: string, dir: string): Promise<void> => {
+  for (const adminDir of await peoplesAdminDirs(repository)) {
+    const { gitDir } = repository;
+    const dir = dirname(adminDir === gitDir ? gitDir : await textIn(adminDir, 'gitdir'));
     const head = await textIn(adminDir, 'HEAD');
     const ref = head.startsWith('ref: ') ? head.slice('ref: '.length) : '';
     if (ref.startsWith(HEADS) && existsSync(dir)) found.set(ref, dir);
-  };
-  if (kind === 'checkout') await look(gitDir, dirname(gitDir));
-  const worktrees = join(gitDir, 'worktrees');
-  for (const name of await readdir(worktrees).catch(() => [])) {
-    // Those of tasks go with their claims, whatever an agent checks out in them.
-    if (name.startsWith('drover-')) continue;
-    const adminDir = join(worktrees, name);
-    await look(adminDir, dirname(await textIn(adminDir, 'gitdir')));
   }
   return found;
+}
+
+/** Git's folders of the working trees that are not Drover's: those of tasks go with their claims. */
+export async function peoplesAdminDirs({ kind, gitDir }: Repository): Promise<string[]> {
+  const worktrees = join(gitDir, 'worktrees');
+  const names = await readdir(worktrees).catch(() => []);
+  const linked = names
+    .filter((name) => !name.startsWith('drover-'))
+    .map((name) => join(worktrees, name));
+  return kind === 'checkout' ? [gitDir, ...linked] : linked;
 }
 
 const textIn = async (dir: string, file: string): Promise<string> =>

@@ -14,8 +14,8 @@ import type { Repository } from './repository.js';
 export interface RefMove {
   /** In full, such as `refs/heads/main`. */
   readonly ref: string;
-  /** The object that it must name now; null where it must not exist. */
-  readonly from: string | null;
+  /** The object that it must name now; null where it must not exist, undefined where that does not matter. */
+  readonly from: string | null | undefined;
   /** The object that it is to name; null to remove it, the same as `from` only to make sure of it. */
   readonly to: string | null;
 }
@@ -78,7 +78,21 @@ export async function moveRefs(
   moves: readonly RefMove[],
   reason = 'drover',
 ): Promise<MoveResult> {
-  return isRemote(repository) ? pushMoves(repository, moves) : moveHere(repository, moves, reason);
+  const all = [...moves, ...notesOf(moves)];
+  return isRemote(repository) ? pushMoves(repository, all) : moveHere(repository, all, reason);
+}
+
+const GOAL_BRANCH = /^refs\/heads\/autonomous\/(goal-\d+)$/;
+/** The reference that notes where Drover itself moved a goal's branch last. @param ref the branch's */
+export const noteOfMove = (ref: string): string => ref.replace(GOAL_BRANCH, 'refs/drover/tips/$1');
+
+/** Part of the same transaction, so whoever finds the branch elsewhere knows that it was not Drover. */
+function notesOf(moves: readonly RefMove[]): RefMove[] {
+  const named = new Set(moves.map(({ ref }) => ref));
+  return moves
+    .filter(({ ref, from, to }) => GOAL_BRANCH.test(ref) && from !== to)
+    .map(({ ref, to }) => ({ ref: noteOfMove(ref), from: undefined, to }))
+    .filter(({ ref }) => !named.has(ref));
 }
 
 /** Branches that Drover moves by itself; a base branch moves where a person or the project's settings say so. */
@@ -98,7 +112,8 @@ async function moveHere(
   const none = '0'.repeat(format === 'sha256' ? 64 : 40);
   const lines = moves.map(({ ref, from, to }) => {
     if (from === to) return `verify ${ref} ${from ?? none}`;
-    return to === null ? `delete ${ref} ${from ?? none}` : `update ${ref} ${to} ${from ?? none}`;
+    const expected = from === undefined ? '' : ` ${from ?? none}`;
+    return to === null ? `delete ${ref}${expected}` : `update ${ref} ${to}${expected}`;
   });
   const input = `${['start', ...lines, 'prepare', 'commit'].join('\n')}\n`;
   try {

@@ -69,8 +69,12 @@ export async function pushMoves(
   { url, dir, environment }: RemoteRepository,
   moves: readonly RefMove[],
 ): Promise<'moved' | 'lost-race'> {
-  const leases = moves.map(({ ref, from }) => `--force-with-lease=${ref}:${from ?? ''}`);
-  const specs = moves.map(({ ref, to }) => `${to ?? ''}:${ref}`);
+  const leases = moves
+    .filter(({ from }) => from !== undefined)
+    .map(({ ref, from }) => `--force-with-lease=${ref}:${from ?? ''}`);
+  const specs = moves.map(
+    ({ ref, from, to }) => `${from === undefined ? '+' : ''}${to ?? ''}:${ref}`,
+  );
   try {
     const args = ['push', '--atomic', '--porcelain', '--no-verify', '--no-signed', ...leases];
     await networkGit(dir, environment).run([...args, '--', url, ...specs]);

@@ -62,7 +62,7 @@ describe.each(KINDS)('two clones of what %s serves', (kind) => {
       'a.txt',
     ]);
     expect(userGit(dir, 'for-each-ref', '--format=%(refname)')).toBe(
-      'refs/drover/goals/goal-1\nrefs/heads/autonomous/goal-1\nrefs/heads/main',
+      'refs/drover/goals/goal-1\nrefs/drover/tips/goal-1\nrefs/heads/autonomous/goal-1\nrefs/heads/main',
     );
   });
 

@@ -37,7 +37,7 @@ describe.each([
     const shown = repository.url === undefined ? repository.dir : repository.url.slice(7);
     expect(userGit(shown, 'ls-tree', '--name-only', 'autonomous/goal-1')).toBe('a.txt\nb.txt');
     expect(userGit(shown, 'for-each-ref', '--format=%(refname)')).toBe(
-      'refs/drover/goals/goal-1\nrefs/heads/autonomous/goal-1\nrefs/heads/main',
+      'refs/drover/goals/goal-1\nrefs/drover/tips/goal-1\nrefs/heads/autonomous/goal-1\nrefs/heads/main',
     );
     await expect(beginClaim(repository, { ...claim, owner: 'you' })).rejects.toMatchObject({
       code: 'stale-claim',

@@ -32,6 +32,7 @@ import { compareRows } from './rows.js';
 import { auditState, type StateAudit, type StateParts } from './state.js';
 import type { Disagreement, Witness } from './disagreement.js';
 import { auditPauses } from './pauses.js';
+import { auditPrograms } from './programs.js';
 import { auditSchedules } from './schedules.js';
 
 export interface AuditParts {
@@ -113,7 +114,7 @@ export async function audit(parts: AuditParts): Promise<AuditReport> {
   if (repositories) {
     heard.push('git');
     const told = await auditBranches({ log, projects: repositories, running, patience });
-    disagreements.push(...told.found);
+    disagreements.push(...told.found, ...(await auditPrograms(log, repositories)));
     notes.push(...told.notes);
   }
   return {

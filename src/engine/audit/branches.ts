@@ -21,6 +21,7 @@ import {
   goalBranch,
   readGoalBranch,
 } from '../../workspace/branches.js';
+import { isMovedByPeople } from '../../workspace/goal-moves.js';
 import { type Merge, mergesOf } from '../../workspace/merges.js';
 import { readRef, refsBelow } from '../../workspace/refs.js';
 import type { Repository } from '../../workspace/repository.js';
@@ -53,6 +54,8 @@ export interface GoalEvidence {
   readonly branch: GoalBranch | undefined;
   /** Newest first. */
   readonly merges: readonly Merge[];
+  /** Whether something moved the branch that is neither Drover nor a person in a checkout of it. */
+  readonly isMovedByOthers: boolean;
   /** The tasks that a claim holds. */
   readonly held: ReadonlySet<string>;
   /** Whether the base branch has the commit that landed; undefined where none did. */
@@ -133,9 +136,11 @@ async function readEvidence(
   const claims = await refsBelow(repository, 'refs/drover/claims/');
   const held = new Set([...goal.tasks.keys()].filter((task) => claims.has(claimRef(task))));
   const wantsState = settings.commitState && merges.length > 0;
+  const isElsewhere = branch?.noted !== undefined && branch.noted !== branch.tip;
   return {
     branch,
     merges,
+    isMovedByOthers: isElsewhere && !(await isMovedByPeople(repository, branch)),
     held,
     hasLanded: goal.landed === null ? undefined : await isInBase(repository, goal.landed),
     state: wantsState ? await fileIn(repository, branch!.tip, STATE_FILE) : null,
@@ -154,7 +159,7 @@ async function isInBase(repository: Repository, commit: string): Promise<boolean
 
 /** Pure. */
 export function compareBranch({ goal, told }: ToldGoal, evidence: GoalEvidence): BranchAudit {
-  const { branch, merges, held, hasLanded, state } = evidence;
+  const { branch, merges, isMovedByOthers, held, hasLanded, state } = evidence;
   const found: Disagreement[] = [];
   const notes: string[] = [];
   const { id } = goal;
@@ -180,6 +185,12 @@ export function compareBranch({ goal, told }: ToldGoal, evidence: GoalEvidence):
   if (goal.rollback !== null)
     notes.push(`${name} is to go back to ${goal.rollback.slice(0, 12)}; that is not done yet.`);
 
+  if (isMovedByOthers) {
+    const { noted, tip } = branch;
+    const back = `git update-ref ${branchRef(name)} ${noted} ${tip}`;
+    const text = `Something other than Drover moved ${name}. It is put back before anything is merged or landed; \`${back}\` does so now.`;
+    differ(null, 'branch', [noted!, tip], text);
+  }
   for (const { commit, spec } of goal.tasks.values()) {
     if (commit === null) continue;
     const there = merges.filter((merge) => merge.commit === commit);

@@ -18,6 +18,7 @@ import { createWorktree } from '../../workspace/worktree.js';
 import type { Worktree } from '../../workspace/worktree-record.js';
 import { removeWorktree } from '../../workspace/prune.js';
 import type { GoalTrain } from './goal-train.js';
+import { lookOutside, type Outside, requireUntouched } from './outside-changes.js';
 import type { OpenProject, Projects } from './projects.js';
 
 export interface ClaimFilesParts {
@@ -31,6 +32,7 @@ interface Opened {
   readonly claim: Claim;
   readonly worktree: Worktree;
   readonly workspace: Workspace;
+  readonly outside: Outside;
 }
 
 export class ClaimFiles implements Files {
@@ -64,7 +66,8 @@ export class ClaimFiles implements Files {
   }
 
   async commit(message: string): Promise<Work | null> {
-    const { project, worktree, claim } = await this.working!;
+    const { project, worktree, claim, outside } = await this.working!;
+    await requireUntouched(project.repository, claim, worktree, outside);
     const { author } = project.settings;
     const made = await checkpoint(project.repository, worktree, claim, { message, author });
     return made.hasWork ? { start: claim.start, head: made.head } : null;
@@ -172,7 +175,9 @@ export class ClaimFiles implements Files {
       earlier: earlier.map(({ commit }) => commit),
       sandbox: settings.sandbox,
     };
-    return { project, claim, worktree, workspace };
+    // Set-up is the project's, and may do what it likes: git-lfs and husky write settings and hooks.
+    const outside = await lookOutside(repository, worktree);
+    return { project, claim, worktree, workspace, outside };
   }
 
   private get purpose(): Purpose {

@@ -10,6 +10,7 @@ import { DroverError } from '../../core/errors.js';
 import { STATE_FILE } from '../../projections/state-file.js';
 import { withMergedTask } from '../../projections/state-merge.js';
 import { branchRef, claimRef, openGoalBranch } from '../../workspace/branches.js';
+import { putBackText, putGoalBack } from '../../workspace/goal-moves.js';
 import { assertNotInUse } from '../../workspace/in-use.js';
 import { commitMerge, landMerges } from '../../workspace/integrate.js';
 import { mergeWork } from '../../workspace/merge.js';
@@ -36,7 +37,8 @@ export class GoalTrack implements Track<Car, string, readonly Checked[]> {
   ) {}
 
   readonly tip = async (): Promise<string> => {
-    const { tip, branch } = await this.branch();
+    const { tip, branch, noted } = await this.branch();
+    if (noted !== undefined && noted !== tip) await this.requireOwnMoves();
     // Asked when it moves as well; checks that come to nothing need not run.
     await assertNotInUse(this.project.repository, [branchRef(branch)]);
     return tip;
@@ -100,6 +102,12 @@ export class GoalTrack implements Track<Car, string, readonly Checked[]> {
       return stale.length > 0 ? stale : 'lost-race';
     }
   };
+
+  /** Nobody of the train has to be at fault: it is told, and the next try finds the branch where it belongs. */
+  private async requireOwnMoves(): Promise<void> {
+    const back = await putGoalBack(this.project.repository, this.leader.claim.goal);
+    if (back) throw new DroverError('hindered', putBackText(back));
+  }
 
   private branch() {
     const { repository, settings } = this.project;

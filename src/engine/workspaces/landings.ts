@@ -15,6 +15,7 @@ import { STATE_FILE } from '../../projections/state-file.js';
 import { withLandedGoal } from '../../projections/state-merge.js';
 import { branchRef, goalBranch } from '../../workspace/branches.js';
 import type { Blocked } from '../../workspace/checkouts.js';
+import { putBackText, putGoalBack } from '../../workspace/goal-moves.js';
 import {
   bringUpToDate,
   landGoal,
@@ -24,6 +25,7 @@ import {
 } from '../../workspace/land.js';
 import { pushBranch } from '../../workspace/push.js';
 import { readRef } from '../../workspace/refs.js';
+import type { Repository } from '../../workspace/repository.js';
 import { rollBack } from '../../workspace/rollback.js';
 import { fileIn, type TreeFile } from '../../workspace/trees.js';
 import type { Recording } from '../recording/recording.js';
@@ -119,6 +121,7 @@ export class Landings {
 
   private async rollBack(goal: GoalView, commit: string): Promise<void> {
     const { repository } = await this.parts.projects.open(goal.project);
+    await putGoalBack(repository, goal.id);
     const { tip, kept } = await rollBack(repository, goal.id, commit);
     await this.record(goal, { type: 'branch.moved', commit: tip, ...(kept && { kept: kept.ref }) });
   }
@@ -139,6 +142,7 @@ export class Landings {
 
   private async push(goal: GoalView, { repository }: OpenProject, pattern: string): Promise<void> {
     const branch = pattern.replaceAll('{goal}', goal.id);
+    await requireOwnMoves(repository, goal);
     const commit = await readRef(repository, branchRef(goalBranch(goal.id)));
     await pushBranch(repository, commit!, branch);
     await this.record(goal, { type: 'goal.pushed', branch, commit: commit! });
@@ -189,6 +193,7 @@ export class Landings {
     checked: PreparedLanding | undefined,
   ): Promise<Tried> {
     const { repository, settings } = project;
+    await requireOwnMoves(repository, goal);
     const prepared: Prepared = checked
       ? { kind: 'ready', landing: checked }
       : await prepareLanding(repository, {
@@ -252,6 +257,12 @@ export class Landings {
   private async record({ project, id }: GoalView, event: Event): Promise<void> {
     await this.parts.recording.commit([{ time: Date.now(), project, goal: id, event }]);
   }
+}
+
+/** What got onto the branch past its merges neither lands nor is pushed; whoever approves hears of it. */
+async function requireOwnMoves(repository: Repository, { id }: GoalView): Promise<void> {
+  const back = await putGoalBack(repository, id);
+  if (back) throw new DroverError('conflict', putBackText(back), `Approve ${id} again.`);
 }
 
 /** What was in the way has to be seen to by a person, whose approval takes the trouble away. */

@@ -1,0 +1,81 @@
+/**
+ * Moves of a goal's branch that Drover did not make.
+ *
+ * Invariants kept here: 4 and 7 (what gets onto a goal's branch past its merges was not checked, and what leaves it was
+ * merged). A person who commits in a checkout of the branch may do so: git then writes the same line into the
+ * records of the branch and of that checkout's HEAD. Whatever else moved it is taken back, in one transaction that names
+ * where the branch is and where Drover had moved it last, and stays reachable (invariant 8).
+ */
+import { DroverError } from '../core/errors.js';
+import { branchRef, type GoalBranch, goalTipRef, putBackRef, readGoalBranch } from './branches.js';
+import { peoplesAdminDirs } from './in-use.js';
+import { readReflog } from './reflog.js';
+import { moveRefs, readRef } from './refs.js';
+import type { Repository } from './repository.js';
+
+/** A branch that was moved back. */
+export interface PutBack {
+  readonly branch: string;
+  /** Where it was found. */
+  readonly found: string;
+  /** Where it is again; null where there is none again. */
+  readonly to: string | null;
+  /** The reference that keeps what was found. */
+  readonly kept: string;
+}
+
+const TRIES = 20;
+
+/** Puts the goal's branch back where Drover moved it last. Undefined where it is there, or people moved it. */
+export async function putGoalBack(
+  repository: Repository,
+  goal: string,
+): Promise<PutBack | undefined> {
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const found = await readGoalBranch(repository, goal);
+    if (!found || found.noted === undefined || found.tip === found.noted) return undefined;
+    const { branch, tip, noted } = found;
+    const [ref, note] = [branchRef(branch), goalTipRef(goal)];
+    if (await isMovedByPeople(repository, found)) {
+      const moves = [
+        { ref, from: tip, to: tip },
+        { ref: note, from: noted, to: tip },
+      ];
+      if ((await moveRefs(repository, moves)) === 'moved') return undefined;
+      continue;
+    }
+    const kept = putBackRef(branch, tip);
+    const there = await readRef(repository, kept);
+    const moves = [
+      { ref, from: tip, to: noted },
+      { ref: note, from: noted, to: noted },
+      { ref: kept, from: there ?? null, to: tip },
+    ];
+    const moved = await moveRefs(repository, moves, `drover: put ${goal} back`);
+    if (moved === 'moved') return { branch, found: tip, to: noted, kept };
+  }
+  throw new DroverError(
+    'hindered',
+    `The branch of ${goal} moved ${TRIES} times while it was looked at.`,
+    'See to it that only Drover moves what is below autonomous/.',
+  );
+}
+
+/** Whether each move since Drover's last one was made in a checkout that is no task's. */
+export async function isMovedByPeople(
+  repository: Repository,
+  { branch, tip, noted }: GoalBranch,
+): Promise<boolean> {
+  const moves = await readReflog(repository.gitDir, branchRef(branch));
+  const since = moves.slice(moves.findLastIndex(({ to }) => to === noted) + 1);
+  if (since.at(-1)?.to !== tip) return false;
+  const dirs = await peoplesAdminDirs(repository);
+  const theirs = (await Promise.all(dirs.map((dir) => readReflog(dir, 'HEAD')))).flat();
+  const lines = new Set(theirs.map(({ line }) => line));
+  return since.every(({ line }) => lines.has(line));
+}
+
+export const putBackText = ({ branch, found, to, kept }: PutBack): string => {
+  const where = to === null ? 'removed again' : `moved back to ${to.slice(0, 12)}`;
+  return `The branch ${branch} was moved to ${found.slice(0, 12)} by something other than Drover, and has been ${where}; ${kept} keeps what was there.`;
+};
