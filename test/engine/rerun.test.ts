@@ -88,6 +88,30 @@ describe('a task of a goal that is done', () => {
     expect(bed.errors).toEqual([]);
   });
 
+  it('begins again in a fork in which what was cancelled stays so, unless its goal was', async () => {
+    const drover = await bed.start();
+    await drover.agent('work', () => null);
+    const tasks = [
+      { name: 'a', capability: 'work' },
+      { name: 'unwanted', capability: 'nobody' },
+      { name: 'behind', capability: 'work', needs: ['unwanted'] },
+    ];
+    const goal = await drover.enqueue({ title: 'Given up', tasks });
+    await drover.cancel('task-2');
+    expect((await goal.done()).state).toBe('DONE');
+    await drover.rerun('task-1', { fork: true });
+    const fork = await drover.goal('goal-2').done();
+    expect(fork.tasks.map(({ state }) => state)).toEqual(['DONE', 'CANCELLED', 'CANCELLED']);
+    const other = await drover.enqueue({ title: 'Given up as a whole', tasks });
+    await drover.cancel(other.id);
+    await drover.rerun('task-7', { fork: true });
+    const whole = drover.goal('goal-4');
+    await expect.poll(() => whole.report().tasks[0]!.state).toBe('DONE');
+    expect(whole.report().tasks.map(({ state }) => state)).toEqual(['DONE', 'PENDING', 'BACKLOG']);
+    await agree(drover);
+    expect(bed.errors).toEqual([]);
+  });
+
   it('begins again in a fork that knows the signals of its goal', async () => {
     const drover = await bed.start();
     await drover.agent('work', (task) => task.signals());

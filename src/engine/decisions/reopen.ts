@@ -31,7 +31,7 @@ export const rerunRule = defineRule({
     task: taskIdSchema,
     /** What changes about the task. */
     changes: askedChangesSchema.default({}),
-    /** A goal of its own that shares what was finished and signalled, and goes on without what was skipped. */
+    /** A goal of its own that shares what was finished and signalled, and in which what was given up stays so. */
     fork: z.boolean().default(false),
     /** Finished steps do not run again. */
     keepSteps: z.boolean().default(false),
@@ -130,10 +130,11 @@ function forkOf(
   const specs = numberTasks(planned, numbers.task, goal.priority, expectIn(goal));
   const counterpart = new Map(kept.map(({ spec }, index) => [spec.id, specs[index]!.id]));
   const shared = kept.filter(({ spec, state }) => !again.has(spec.id) && state === 'DONE');
-  // Who went on without a task does so in the fork as well.
-  const skipped = kept.filter(
-    ({ spec, state, released }) => !again.has(spec.id) && state === 'CANCELLED' && released,
-  );
+  // What was given up is given up in the fork as well, and who went on without it does so there too.
+  const givenUp = kept.filter(({ spec, state }) => !again.has(spec.id) && state === 'CANCELLED');
+  const skipped = givenUp.filter(({ released }) => released);
+  // Of a goal that was cancelled as a whole everything begins that is not done.
+  const cancelled = goal.state === 'CANCELLED' ? [] : givenUp.filter(({ released }) => !released);
   const fork = goalId(numbers.goal);
   const envelope = { time: now, project: goal.project, goal: fork, by };
   const { title, priority, source, approve } = goal;
@@ -169,6 +170,14 @@ function forkOf(
         ...envelope,
         task: counterpart.get(spec.id)!,
         event: { type: 'task.skipped', why: `as ${spec.id} of ${goal.id}` } as const,
+      })),
+      ...cancelled.map(({ spec }) => ({
+        ...envelope,
+        event: {
+          type: 'tasks.cancelled' as const,
+          tasks: [counterpart.get(spec.id)!],
+          why: `as ${spec.id} of ${goal.id}`,
+        },
       })),
       ...Object.entries(goal.signals).map(([name, data]) => ({
         ...envelope,
