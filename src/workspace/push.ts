@@ -5,30 +5,46 @@ import { networkGit, unreachable } from './remote.js';
 import type { Repository } from './repository.js';
 
 /**
- * Pushes to the repository's URL, or to where the remote `origin` of a repository on this machine pushes. Nothing
- * there is overwritten.
+ * Pushes to the repository's URL, or to where the remote `origin` of a repository on this machine pushes. Nothing of
+ * anybody else's is overwritten.
+ * @param pushedBefore what Drover itself pushed there last; where just that is there, it is replaced
  * @throws DroverError `not-found` (no remote, not reachable), `conflict` (the branch there has other commits)
  */
 export async function pushBranch(
   repository: Repository,
   commit: string,
   branch: string,
+  pushedBefore?: string,
 ): Promise<void> {
   const url = repository.url ?? (await originOf(repository));
   const { dir, environment } = repository;
   const git = networkGit(dir, environment);
-  try {
-    const args = ['push', '--porcelain', '--no-verify', '--no-signed', '--'];
-    await git.run([...args, url, `${commit}:${branchRef(branch)}`]);
-  } catch (error) {
-    if (!/\[rejected\]/.test(messageOf(error))) throw unreachable(url, error);
-    throw new DroverError(
-      'conflict',
-      `The branch ${branch} there has commits that are not in what was to be pushed.`,
-      'Remove or rename that branch, or set another one as `push`.',
-      { cause: error },
-    );
-  }
+  const ref = branchRef(branch);
+  const push = async (...lease: string[]): Promise<'pushed' | Rejected> => {
+    const args = ['push', '--porcelain', '--no-verify', '--no-signed', ...lease, '--'];
+    try {
+      await git.run([...args, url, `${commit}:${ref}`]);
+      return 'pushed';
+    } catch (error) {
+      if (!/\[rejected\]/.test(messageOf(error))) throw unreachable(url, error);
+      return { cause: error };
+    }
+  };
+  let result = await push();
+  if (result !== 'pushed' && pushedBefore !== undefined)
+    result = await push(`--force-with-lease=${ref}:${pushedBefore}`);
+  if (result === 'pushed') return;
+  throw new DroverError(
+    'conflict',
+    `The branch ${branch} there has commits that are not in what was to be pushed.`,
+    'Remove or rename that branch, or set another one as `push`.',
+    result,
+  );
+}
+
+/** It has other commits there. */
+interface Rejected {
+  readonly cause: unknown;
 }
 
 async function originOf({ git, dir }: Repository): Promise<string> {

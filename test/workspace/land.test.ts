@@ -168,9 +168,15 @@ describe('landing a goal', () => {
     await pushBranch(repository, commit, 'drover/goal-1');
     expect(userGit(other, 'rev-parse', 'drover/goal-1')).toBe(commit);
     const unrelated = userGit(repository.dir, 'commit-tree', 'HEAD^{tree}', '-m', 'Other');
-    await expect(pushBranch(repository, unrelated, 'drover/goal-1')).rejects.toMatchObject({
-      code: 'conflict',
-    });
+    const conflict = { code: 'conflict' };
+    const push = (what: string, before?: string) =>
+      pushBranch(repository, what, 'drover/goal-1', before);
+    await expect(push(unrelated)).rejects.toMatchObject(conflict);
+    // Only what was pushed there before is replaced.
+    await expect(push(unrelated, unrelated)).rejects.toMatchObject(conflict);
+    await push(unrelated, commit);
+    expect(userGit(other, 'rev-parse', 'drover/goal-1')).toBe(unrelated);
+    await expect(push(commit, commit)).rejects.toMatchObject(conflict);
   });
 });
 

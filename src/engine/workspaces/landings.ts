@@ -144,8 +144,18 @@ export class Landings {
     const branch = pattern.replaceAll('{goal}', goal.id);
     await requireOwnMoves(repository, goal);
     const commit = await readRef(repository, branchRef(goalBranch(goal.id)));
-    await pushBranch(repository, commit!, branch);
+    await pushBranch(repository, commit!, branch, this.lastPushed(goal, branch));
     await this.record(goal, { type: 'goal.pushed', branch, commit: commit! });
+  }
+
+  /** What Drover pushed to that branch last; after a rollback another commit takes its place. */
+  private lastPushed({ id }: GoalView, branch: string): string | undefined {
+    const pushes = this.parts.recording.log.events({ goal: id, types: ['goal.pushed'] });
+    return [...pushes]
+      .flatMap(({ event }) =>
+        event.type === 'goal.pushed' && event.branch === branch ? [event.commit] : [],
+      )
+      .at(-1);
   }
 
   private async land(id: string): Promise<void> {
