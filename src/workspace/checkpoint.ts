@@ -14,6 +14,7 @@ import { branchRef, claimRef, keptRef, taskBranch } from './branches.js';
 import { type Claim, readClaim, staleClaim } from './claims.js';
 import { commitTree, isWithin, readCommit, treeOf } from './commits.js';
 import type { Author } from './git.js';
+import { nestedGit, type NestedGit, nestedRefusals } from './nested-git.js';
 import { moveRefs, readRefs } from './refs.js';
 import type { Repository } from './repository.js';
 import { filesOf, makeAdminDir } from './worktree.js';
@@ -24,6 +25,8 @@ export interface Checkpoint {
   readonly head: string;
   /** Whether there is any work since the start. */
   readonly hasWork: boolean;
+  /** Git's folders of others in it; looked for only to leave them out. */
+  readonly nested: readonly NestedGit[];
 }
 
 export interface CheckpointOptions {
@@ -32,12 +35,14 @@ export interface CheckpointOptions {
   readonly author?: Author | undefined;
   /** Whether the commits that were made in it will do where the folder is gone. */
   readonly mayBeGone?: boolean;
+  /** Whether to take in what there is around repositories in it, and their files, in place of refusing it all. */
+  readonly leavesOutNested?: boolean;
 }
 
 /**
  * Commits the work onto the task's branch.
  * @throws DroverError `stale-claim` where the claim does not hold its task any more; `bad-input` where git cannot
- *   take in what is there, `not-found` where the folder is gone
+ *   take in what is there, `conflict` where a repository in it is why, `not-found` where the folder is gone
  */
 export async function checkpoint(
   repository: Repository,
@@ -77,7 +82,7 @@ export async function salvage(
   for (let tries = 0; ; tries += 1) {
     const before = (await readRefs(repository, [ref])).get(ref);
     const message = `Keep what claim ${claim} of ${task} left`;
-    const options = { author, message, mayBeGone: true };
+    const options = { author, message, mayBeGone: true, leavesOutNested: true };
     const made = await snapshot(repository, worktree, before, options, true);
     if (made.head === before) return { ...made, ref };
     if (made.head === start) return made;
@@ -92,7 +97,7 @@ async function snapshot(
   repository: Repository,
   worktree: Worktree,
   before: string | undefined,
-  { message, author, mayBeGone = false }: CheckpointOptions,
+  { message, author, mayBeGone = false, leavesOutNested = false }: CheckpointOptions,
   isLenient = false,
 ): Promise<Checkpoint> {
   const { start, task, claim } = worktree.record;
@@ -101,28 +106,36 @@ async function snapshot(
   // Its files are what counts, and git needs a place for their index.
   if (!existsSync(join(worktree.adminDir, 'HEAD'))) await makeAdminDir(repository, worktree);
   const parents = await parentsOf(repository, worktree, before);
+  const nested =
+    leavesOutNested && !isGone ? await nestedGit(repository, worktree, worktree.record.start) : [];
   const tree = isGone
     ? await treeOf(repository, parents[0]!)
-    : await treeOfFiles(repository, worktree, isLenient);
+    : await treeOfFiles(repository, worktree, { isLenient, nested });
   const hasWork = tree !== (await treeOf(repository, start));
   if (parents.length === 1 && tree === (await treeOf(repository, parents[0]!)))
-    return { head: parents[0]!, hasWork };
+    return { head: parents[0]!, hasWork, nested };
   const text = message ?? `Work on ${task}, claim ${claim}`;
   return {
     head: await commitTree(repository, { tree, parents, message: `${text}\n`, author }),
     hasWork,
+    nested,
   };
 }
 
-/**
- * The tree of the files that are there now; only objects are added.
- * @param isLenient whether to leave out what git cannot take in
- */
+export interface TreeOptions {
+  /** Whether to leave out what git cannot take in. */
+  readonly isLenient?: boolean;
+  /** Git's folders to leave out; the files beside them are taken in. */
+  readonly nested?: readonly NestedGit[];
+}
+
+/** The tree of the files that are there now; only objects are added. */
 export async function treeOfFiles(
-  { objects, gitDir }: Repository,
+  repository: Repository,
   worktree: Worktree,
-  isLenient: boolean,
+  { isLenient = false, nested = [] }: TreeOptions = {},
 ): Promise<string> {
+  const { objects, gitDir } = repository;
   const { adminDir, record } = worktree;
   // Its own: somebody may look at the same worktree at this moment, and take what is in a shared one for the work.
   const index = join(adminDir, `drover-index-${randomUUID()}`);
@@ -130,15 +143,17 @@ export async function treeOfFiles(
   const ignored = `${index}.ignored`;
   const add = ['-c', `core.excludesFile=${ignored}`, 'add', '--all'];
   const shared = await readFile(join(gitDir, 'info', 'exclude'), 'utf8').catch(() => '');
-  const links = record.links.map((path) => `/${path.replaceAll(/[*?[\]\\! #]/g, String.raw`\$&`)}`);
+  const out = nested.map((each) => each.repository ?? each.path);
+  const patterns = [...record.links, ...out].map((path) => `/${patternOf(path)}`);
   const attempt = async (): Promise<string> => {
     await (isLenient
       ? objects.ask([...add, '--ignore-errors'], { variables })
       : objects.run(add, { variables }));
+    for (const each of nested) await addFilesOf(repository, worktree, each, variables);
     return (await objects.run(['write-tree'], { variables })).trim();
   };
   try {
-    await writeFile(ignored, `${shared}\n${links.join('\n')}\n`);
+    await writeFile(ignored, `${shared}\n${patterns.join('\n')}\n`);
     // A copy knows which files have not changed, so they are not read again.
     if (existsSync(join(adminDir, 'index'))) {
       await copyFile(join(adminDir, 'index'), index);
@@ -149,10 +164,32 @@ export async function treeOfFiles(
     await objects.run(['read-tree', record.start], { variables });
     return await attempt();
   } catch (error) {
-    throw explain(worktree, objects.explain(error));
+    throw await explain(repository, worktree, objects.explain(error));
   } finally {
     for (const file of [index, `${index}.lock`, ignored]) await rm(file, { force: true });
   }
+}
+
+const patternOf = (path: string): string => path.replaceAll(/[*?[\]\\! #]/g, String.raw`\$&`);
+
+/** Git takes in no file that lies in a repository of its own, unless it is named. */
+async function addFilesOf(
+  { objects }: Repository,
+  { dir }: Worktree,
+  { repository: path }: NestedGit,
+  variables: Record<string, string>,
+): Promise<void> {
+  if (path === undefined) return;
+  const inside = {
+    GIT_WORK_TREE: join(dir, path),
+    GIT_INDEX_FILE: `${variables['GIT_INDEX_FILE']}.none`,
+  };
+  const list = ['ls-files', '-z', '--others', '--exclude-standard'];
+  const listed = await objects.run(list, { variables: inside });
+  // Repositories inside this one end with a slash, and have their own turn.
+  const names = listed.split('\0').filter((name) => name !== '' && !name.endsWith('/'));
+  const input = names.map((name) => `${path}/${name}\0`).join('');
+  await objects.run(['update-index', '--add', '-z', '--stdin'], { variables, input });
 }
 
 const gone = ({ dir }: Worktree): DroverError =>
@@ -162,15 +199,41 @@ const gone = ({ dir }: Worktree): DroverError =>
     'See whether the task itself does; the next attempt gets another one.',
   );
 
-function explain({ dir }: Worktree, error: unknown): unknown {
+async function explain(
+  repository: Repository,
+  worktree: Worktree,
+  error: unknown,
+): Promise<unknown> {
   if (error instanceof DroverError) return error;
+  const nested = await nestedGit(repository, worktree, worktree.record.start);
+  if (nested.length > 0) return nestedError(nested, error);
   const said = messageOf(error).trim().split('\n').at(-1);
   return new DroverError(
     'bad-input',
-    `What is in the worktree ${dir} cannot be committed: ${said}`,
-    'Remove the file or the nested repository that git names, or leave it out with .gitignore.',
+    `What is in the worktree ${worktree.dir} cannot be committed: ${said}`,
+    'Remove the file that git names, or leave it out with .gitignore.',
     { cause: error },
   );
+}
+
+/** The next attempt may do without. */
+function nestedError(nested: readonly NestedGit[], cause?: unknown): DroverError {
+  const parts = nestedRefusals(nested).map(
+    ({ path, problem, remedy }) => `${path} ${problem}. ${remedy}`,
+  );
+  return new DroverError('conflict', `The work cannot be taken. ${parts.join(' ')}`, undefined, {
+    cause,
+  });
+}
+
+/** @param head what was committed of the worktree. @throws DroverError `conflict`, which names git's folders in it */
+export async function requireNoNestedGit(
+  repository: Repository,
+  worktree: Worktree,
+  head: string,
+): Promise<void> {
+  const nested = await nestedGit(repository, worktree, head);
+  if (nested.length > 0) throw nestedError(nested);
 }
 
 /** What the commit comes after: the checkpoint before it, and commits that were made in the worktree since. */

@@ -65,7 +65,8 @@ export function pathRefusal(path: string): Refusal | undefined {
   return undefined;
 }
 
-function isGitFolder(part: string): boolean {
+/** Whether some system takes the name for git's own folder. */
+export function isGitFolder(part: string): boolean {
   const plain = part.replace(INVISIBLE, '').toLowerCase();
   // NTFS leaves out dots and spaces at the end, and what follows a colon names a stream of the same folder.
   const onNtfs = plain.replace(/:.*$/s, '').replace(/[. ]+$/, '');

@@ -16,6 +16,7 @@ import { headOf, treeOfFiles } from './checkpoint.js';
 import { readClaim } from './claims.js';
 import { treeOf } from './commits.js';
 import { mergesOf } from './merges.js';
+import { nestedGit } from './nested-git.js';
 import { QUARANTINED } from './quarantine.js';
 import { readRefs } from './refs.js';
 import type { Repository } from './repository.js';
@@ -24,7 +25,8 @@ import { placeOf, readRecord, type Worktree, type WorktreeRecord } from './workt
 /**
  * `in-use`: its claim holds the task. Safe to remove are `merged` (its work is in the goal's branch), `kept` (a
  * reference keeps all of it), `clean` (nobody changed anything) and `check` (a checked tree). Not safe are
- * `unmerged` (committed work), `dirty` (work that is not committed) and `corrupted` (cannot be told).
+ * `unmerged` (committed work), `dirty` (work that is not committed, or cannot be) and `corrupted` (cannot be told). A `.git` folder in the work that holds
+ * no objects is no work.
  */
 export type WorktreeState =
   | 'in-use'
@@ -123,7 +125,11 @@ async function lookAt(
   if (pointer.trim() !== `gitdir: ${adminDir}`)
     return corrupted('Its .git file is gone or damaged.');
 
-  const tree = await treeOfFiles(repository, { dir, adminDir, record }, false);
+  const nested = await nestedGit(repository, { dir, adminDir, record }, start);
+  const more = nested.filter(({ hasObjects }) => hasObjects).map(({ path }) => path);
+  if (more.length > 0)
+    return { state: 'dirty', reason: `No reference keeps what is in ${more.join(', ')}.` };
+  const tree = await treeOfFiles(repository, { dir, adminDir, record }, { nested });
   const head = await headOf(repository, adminDir);
   if (head === undefined) return corrupted('Its HEAD names no commit.');
   const isIn = async (commit: string | undefined): Promise<boolean> =>

@@ -10,7 +10,7 @@ import { type Purpose, runCheck, runSetup, type Shell } from '../../agents/shell
 import type { Json } from '../../core/plan.js';
 import type { Claim as JobClaim } from '../../queues/claim.js';
 import { openGoalBranch, taskBranch } from '../../workspace/branches.js';
-import { checkpoint } from '../../workspace/checkpoint.js';
+import { checkpoint, requireNoNestedGit } from '../../workspace/checkpoint.js';
 import { beginClaim, type Claim, endClaim, isHeldBy } from '../../workspace/claims.js';
 import { carryOver, earlierWork } from '../../workspace/earlier-work.js';
 import { settleLeftovers } from '../../workspace/leftovers.js';
@@ -70,6 +70,7 @@ export class ClaimFiles implements Files {
     await requireUntouched(project.repository, claim, worktree, outside);
     const { author } = project.settings;
     const made = await checkpoint(project.repository, worktree, claim, { message, author });
+    await requireNoNestedGit(project.repository, worktree, made.head);
     return made.hasWork ? { start: claim.start, head: made.head } : null;
   }
 
@@ -118,15 +119,19 @@ export class ClaimFiles implements Files {
     const opened = await this.working?.catch(() => undefined);
     const { project, claim } = await this.begun;
     const { repository, settings } = project;
+    let hasMore = false;
     if (!this.merged && opened) {
       const message = `Keep what claim ${claim.claim} of ${claim.task} left`;
-      const options = { message, author: settings.author, mayBeGone: true };
-      await checkpoint(repository, opened.worktree, claim, options);
+      const { author } = settings;
+      const options = { message, author, mayBeGone: true, leavesOutNested: true };
+      const { nested } = await checkpoint(repository, opened.worktree, claim, options);
+      hasMore = nested.some(({ hasObjects }) => hasObjects);
     }
     // Its own merge has ended it; one that an earlier claim made has not.
     const isOver = this.merged && (claim.claim === 1 || !(await isHeldBy(repository, claim)));
     if (!isOver) await endClaim(repository, claim);
-    if (opened) await removeWorktree(opened.worktree);
+    // What a commit cannot hold, such as the history of a clone, stays where it is.
+    if (opened && !hasMore) await removeWorktree(opened.worktree);
     if (claim.claim > 1) await settleLeftovers(repository, claim, settings.author);
   }
 
