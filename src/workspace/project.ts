@@ -52,6 +52,9 @@ export async function openProject(
   return { name, dir, git, isTracked: true };
 }
 
+/** Where the folders of `openAside` are in a data directory. */
+export const asideDirOf = (dataDir: string): string => join(dataDir, 'state');
+
 /**
  * The folder in which STATE.yaml and task pages of a registered project are kept up to date: its repository is
  * somebody's, and gets STATE.yaml with each merge and landing only.

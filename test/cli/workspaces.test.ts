@@ -137,6 +137,11 @@ describe('a goal in somebody’s repository', () => {
       passed: ['test -s readme'],
     });
     expect(await json(here, ['inbox'])).toMatchObject({ items: [{ kind: 'landing' }] });
+    // Its STATE.yaml is kept up to date outside its repository.
+    expect(await json(here, ['audit', '--wait', '30000'])).toMatchObject({
+      agrees: true,
+      notes: [],
+    });
     writeFileSync(join(dir, 'readme'), 'changed\n');
     const refused = await here.drover(['approve', 'goal-1']);
     expect(refused.out).toMatch(

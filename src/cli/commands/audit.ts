@@ -1,5 +1,5 @@
 /** `drover audit`: whether the log, its projections, BullMQ, STATE.yaml and git tell the same. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfig } from '../../config.js';
 import { DroverError } from '../../core/errors.js';
@@ -9,6 +9,8 @@ import type { Disagreement, Witness } from '../../engine/audit/disagreement.js';
 import { Projects } from '../../engine/workspaces/projects.js';
 import { Log } from '../../log/log.js';
 import { STATE_FILE } from '../../projections/state-file.js';
+import { asideDirOf } from '../../workspace/project.js';
+import { registrationFile } from '../../workspace/registration.js';
 import { connect, type Connection } from '../../queues/connection.js';
 import { redisSocketOf } from '../../queues/redis-process.js';
 import { wholeNumber } from '../arguments.js';
@@ -60,7 +62,7 @@ export const auditCommand = defineDroverCommand({
         const report = await audit({
           log,
           redis: connection && { client: connection.client, prefix },
-          readState: (project) => readState(globals.projectsDir, project),
+          readState: (project) => readState(globals, project),
           projects: new Projects({
             projectsDir: globals.projectsDir,
             dataDir: globals.dataDir,
@@ -96,11 +98,13 @@ async function reach(
   }
 }
 
-function readState(projectsDir: string, project: string): string | undefined {
+function readState({ projectsDir, dataDir }: Globals, project: string): string | undefined {
   // A log from elsewhere may hold any name; none of them is a path.
   if (!isName(project)) return undefined;
+  const isRegistered = existsSync(registrationFile(projectsDir, project));
+  const parent = isRegistered ? asideDirOf(dataDir) : projectsDir;
   try {
-    return readFileSync(join(projectsDir, project, STATE_FILE), 'utf8');
+    return readFileSync(join(parent, project, STATE_FILE), 'utf8');
   } catch {
     return undefined;
   }

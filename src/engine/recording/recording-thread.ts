@@ -5,7 +5,6 @@
  *
  * Invariants kept here: 6 (the only place in a running supervisor where the log is open for writing).
  */
-import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createBirpc } from 'birpc';
 import { type Answer, answered } from '../../core/answer.js';
@@ -28,6 +27,7 @@ import { Decisions } from '../decisions/together.js';
 import type { Decision } from '../decisions/rule.js';
 import { Ledger } from './ledger.js';
 import type { Environment } from '../../workspace/git.js';
+import { asideDirOf } from '../../workspace/project.js';
 import { announce } from './notify.js';
 import { StateWriter } from '../state/state-writer.js';
 
@@ -138,7 +138,7 @@ class Recording implements RecordingCalls {
       this.stateWriter = new StateWriter({
         ledger: this.ledger,
         projectsDir,
-        asideDir: join(dataDir, 'state'),
+        asideDir: asideDirOf(dataDir),
         environment,
         onTrouble: (reason) => void main.trouble.asEvent('files', reason),
       });
