@@ -11,20 +11,20 @@ export const WHY = {
   description: 'Reason, for the log',
 } as const;
 
-/** @param work returns the answer for programs, and a line for people */
+/** @param work returns the answer for programs, a line for people, and the exit status where it is not `done` */
 export async function ask(
   globals: Globals,
-  work: (desk: Desk) => Promise<readonly [answer: object, text: string]>,
+  work: (desk: Desk) => Promise<readonly [answer: object, text: string, exit?: ExitCode]>,
 ): Promise<ExitCode> {
   const desk = await openDesk(globals);
   try {
-    const [answer, text] = await work(desk);
+    const [answer, text, exit = EXIT.done] = await work(desk);
     if (globals.json) printJson({ ...answer, live: desk.live });
     else {
       print(text);
       if (!desk.live) print(OFFLINE_NOTE);
     }
-    return EXIT.done;
+    return exit;
   } finally {
     await desk.close();
   }

@@ -19,7 +19,10 @@ export const EXIT_CODES: readonly [ExitCode, string][] = [
   [EXIT.done, 'Done: the goal, or what the command was asked for.'],
   [EXIT.unexpected, 'An unexpected error.'],
   [EXIT.badInput, 'Bad input: options, a flow file, an id that does not exist.'],
-  [EXIT.settled, 'The goal is settled: tasks have failed, and nothing is left that can run.'],
+  [
+    EXIT.settled,
+    'The goal is settled: tasks have failed, and nothing is left that can run. Or it did not land.',
+  ],
   [EXIT.cancelled, 'The goal was cancelled.'],
   [EXIT.unreachable, 'Something it needs cannot be reached or used: Redis, supervisor, log.'],
   [EXIT.disagreement, 'What `audit` compared does not agree.'],

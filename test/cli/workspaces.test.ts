@@ -144,6 +144,7 @@ describe('a goal in somebody’s repository', () => {
     });
     writeFileSync(join(dir, 'readme'), 'changed\n');
     const refused = await here.drover(['approve', 'goal-1']);
+    expect(refused.code).toBe(3);
     expect(refused.out).toMatch(
       /one +\+1 +-0[^]*did not land: trunk is checked out, and its files/,
     );

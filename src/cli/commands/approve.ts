@@ -46,7 +46,8 @@ export const approveCommand = defineDroverCommand({
       if (!landing) return [{ approved: target }, `${target} is approved.`];
       const { landed, trouble } = outcomeOf(target, globals);
       const answer = { approved: target, landed, trouble, ...plainLanding(target, landing) };
-      return [answer, landedText(target, landing.base, landed, trouble)];
+      const text = landedText(target, landing.base, landed, trouble);
+      return [answer, text, trouble === null ? EXIT.done : EXIT.settled];
     });
   },
 });
