@@ -136,6 +136,13 @@ describe('a goal in somebody’s repository', () => {
       checks: [{ task: 'task-1', check: 'test -s one' }],
       passed: ['test -s readme'],
     });
+    const paths = ({ files }: Record<string, unknown>): string[] =>
+      (files as { path: string }[]).map(({ path }) => path);
+    expect(paths(dry)).toEqual(['STATE.yaml', 'one', 'three', 'two']);
+    // The same goes there where somebody has committed meanwhile.
+    git(dir, 'commit', '-q', '--allow-empty', '-m', 'theirs');
+    expect(paths(await json(here, ['approve', 'goal-1', '--dry-run']))).toEqual(paths(dry));
+    git(dir, 'reset', '-q', '--hard', 'HEAD~1');
     expect(await json(here, ['inbox'])).toMatchObject({ items: [{ kind: 'landing' }] });
     // Its STATE.yaml is kept up to date outside its repository.
     expect(await json(here, ['audit', '--wait', '30000'])).toMatchObject({

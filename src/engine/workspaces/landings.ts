@@ -11,8 +11,6 @@ import { asError, DroverError, messageOf } from '../../core/errors.js';
 import type { Event } from '../../core/events.js';
 import type { GoalView } from '../../core/goal.js';
 import { goalsToLand } from '../../projections/goal-queries.js';
-import { STATE_FILE } from '../../projections/state-file.js';
-import { withLandedGoal } from '../../projections/state-merge.js';
 import { branchRef, goalBranch } from '../../workspace/branches.js';
 import type { Blocked } from '../../workspace/checkouts.js';
 import { putBackText, putGoalBack } from '../../workspace/goal-moves.js';
@@ -27,10 +25,10 @@ import { pushBranch } from '../../workspace/push.js';
 import { readRef } from '../../workspace/refs.js';
 import type { Repository } from '../../workspace/repository.js';
 import { rollBack } from '../../workspace/rollback.js';
-import { fileIn, type TreeFile } from '../../workspace/trees.js';
 import type { Recording } from '../recording/recording.js';
 import type { Turns } from '../turns.js';
 import { LandingChecks } from './landing-checks.js';
+import { landingFiles } from './landing-files.js';
 import type { OpenProject, Projects } from './projects.js';
 import { refusalText } from './refusal-text.js';
 
@@ -210,7 +208,7 @@ export class Landings {
           goal: goal.id,
           merge: settings.merge,
           subject: `Land ${goal.id}: ${goal.title}`,
-          files: await stateFile(goal, project),
+          files: await landingFiles(goal.id, project),
           author: settings.author,
         });
     switch (prepared.kind) {
@@ -285,19 +283,3 @@ function dirtyText({ id }: GoalView, base: string, blocked: readonly Blocked[]):
 
 const blockedText = ({ dir, reason, files }: Blocked): string =>
   files.length === 0 ? `In ${dir}: ${reason}` : `In ${dir}: ${reason} (${files.join(', ')})`;
-
-/** In a repository of its own Drover commits STATE.yaml itself, and leaves it to that. */
-async function stateFile(
-  goal: GoalView,
-  { repository, settings, isOwn }: OpenProject,
-): Promise<TreeFile[]> {
-  if (isOwn || !settings.commitState) return [];
-  const base = await readRef(repository, branchRef(repository.base));
-  const tip = await readRef(repository, branchRef(goalBranch(goal.id)));
-  const content = withLandedGoal(
-    base && (await fileIn(repository, base, STATE_FILE)),
-    tip && (await fileIn(repository, tip, STATE_FILE)),
-    goal.id,
-  );
-  return content === undefined ? [] : [{ path: STATE_FILE, content }];
-}

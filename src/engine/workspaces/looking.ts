@@ -9,6 +9,7 @@ import { type GoalLine, lineOf } from '../../workspace/line.js';
 import { type Pruned, pruneWorktrees } from '../../workspace/prune.js';
 import { type MergedKept, mergedKept } from '../../workspace/prune-kept.js';
 import { emptyTree } from '../../workspace/trees.js';
+import { landingFiles } from './landing-files.js';
 import { openExisting, type Place } from './registering.js';
 import { refusalText } from './refusal-text.js';
 
@@ -97,13 +98,15 @@ export interface LandingPreview {
 
 /** What would land now. Adds objects to the repository, and nothing that names them. */
 export async function previewLanding(place: Place, goal: GoalView): Promise<LandingPreview> {
-  const { repository, settings } = await openExisting(place, goal.project);
+  const project = await openExisting(place, goal.project);
+  const { repository, settings } = project;
   const { base } = repository;
   const prepared = await prepareLanding(repository, {
     goal: goal.id,
     // Where only a fast-forward is wanted, the goal is brought up to date first: the same files in the end.
     merge: 'merge-commit',
     subject: `Land ${goal.id}`,
+    files: await landingFiles(goal.id, project),
     author: settings.author,
   });
   switch (prepared.kind) {
