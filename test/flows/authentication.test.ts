@@ -20,14 +20,6 @@ interface Failure {
   readonly output: string;
 }
 
-/** In place of what the flow says. */
-interface Hurry {
-  /** Seconds that an account stays locked. */
-  readonly lock: string;
-  /** Milliseconds before a retry. */
-  readonly backoff: number;
-}
-
 async function shell(folder: string, command: string, env: Record<string, string>) {
   const child = spawn('/bin/sh', ['-c', command], {
     cwd: folder,
@@ -40,16 +32,11 @@ async function shell(folder: string, command: string, env: Record<string, string
 }
 
 /** Tries a task as often as its policy allows; returns the attempts that failed. */
-async function attempts(
-  task: PlannedTask,
-  folder: string,
-  hurry: Hurry | undefined,
-): Promise<Failure[]> {
+async function attempts(task: PlannedTask, folder: string): Promise<Failure[]> {
   const failures: Failure[] = [];
   for (let attempt = 1; attempt <= task.retry.attempts; attempt += 1) {
-    if (attempt > 1) await sleep(hurry?.backoff ?? task.retry.backoff.delay);
-    const lock = hurry && { AUTH_LOCK_SECONDS: hurry.lock };
-    const env = { ...task.env, ...lock, DROVER_TASK: task.name, DROVER_ATTEMPT: String(attempt) };
+    if (attempt > 1) await sleep(task.retry.backoff.delay);
+    const env = { ...task.env, DROVER_TASK: task.name, DROVER_ATTEMPT: String(attempt) };
     let result = await shell(folder, task.run ?? 'false', env);
     if (result.status === 0) result = await shell(folder, task.check?.run ?? 'false', env);
     if (result.status === 0) return failures;
@@ -59,18 +46,14 @@ async function attempts(
 }
 
 /** Runs each task as soon as its needs are done. */
-async function runAll(
-  tasks: readonly PlannedTask[],
-  folder: string,
-  hurry?: Hurry,
-): Promise<Failure[]> {
+async function runAll(tasks: readonly PlannedTask[], folder: string): Promise<Failure[]> {
   const started = new Map<string, Promise<Failure[]>>();
   const start = (name: string): Promise<Failure[]> => {
     const known = started.get(name);
     if (known) return known;
     const task = tasks.find((one) => one.name === name);
     if (!task) throw new Error(`no task ${name}`);
-    const run = Promise.all(task.needs.map(start)).then(() => attempts(task, folder, hurry));
+    const run = Promise.all(task.needs.map(start)).then(() => attempts(task, folder));
     started.set(name, run);
     return run;
   };
@@ -106,9 +89,8 @@ describe('flows/authentication.yaml', () => {
   });
 
   test('builds a module whose tests pass, also when it is built again in the same place', async () => {
-    // With a lock of one second in place of eight; whether the first attempt meets it is then a matter of chance.
     const tasks = parsed.flow.tasks.filter(({ name }) => name !== 'suite');
-    const again = await runAll(tasks, folder, { lock: '1', backoff: 1_000 });
+    const again = await runAll(tasks, folder);
     expect(again.filter(({ task }) => task !== 'acceptance')).toEqual([]);
 
     const { status, output } = await shell(folder, 'node --test --test-reporter=tap', {});
