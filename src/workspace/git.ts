@@ -212,18 +212,19 @@ const lockFileIn = (error: unknown): string | undefined =>
 const UNWRITTEN =
   /No space left on device|Disk quota exceeded|ENOSPC|EDQUOT|couldn't write '[^']+\.lock'|unable to write new index file/;
 
+export const lockedBy = (lock: string, dir: string, cause?: ErrorOptions): DroverError =>
+  new DroverError(
+    'hindered',
+    `Another git command holds the repository in ${dir}: ${lock} is there.`,
+    `Wait for it to end. If none is running any more, remove ${lock}.`,
+    cause,
+  );
+
 function explain(error: unknown, dir: string, timeout: number): unknown {
   const message = messageOf(error);
   const cause = { cause: error };
   const lock = lockFileIn(error);
-  if (lock !== undefined) {
-    return new DroverError(
-      'hindered',
-      `Another git command holds the repository in ${dir}: ${lock} is there.`,
-      `Wait for it to end. If none is running any more, remove ${lock}.`,
-      cause,
-    );
-  }
+  if (lock !== undefined) return lockedBy(lock, dir, cause);
   if (/spawn git ENOENT/.test(message)) {
     return new DroverError(
       'not-found',

@@ -165,6 +165,26 @@ describe('a lock that a dead process left', () => {
     expect(git(here.repository, 'show', 'autonomous/goal-1:one')).toBe('1');
   });
 
+  it.each(['packed-refs', 'refs/heads/autonomous/goal-1'])(
+    'on %s: checks that would come to nothing do not run',
+    async (name) => {
+      const here = await place();
+      const checks = join(here.signs, 'checks');
+      const run = `echo 1 > one; ${pause(here, 'work')}`;
+      const goal = await enqueue(here, [task(here, run, `echo >> ${checks}`)]);
+      await reached(here, 'work');
+      const lock = join(here.repository, '.git', `${name}.lock`);
+      mkdirSync(dirname(lock), { recursive: true });
+      writeFileSync(lock, '');
+      goOn(here, 'work');
+      await hindered(here);
+      expect(told(here)[0]).toContain(`remove ${lock}`);
+      expect(existsSync(checks)).toBe(false);
+      rmSync(lock);
+      expect(await goal.done()).toMatchObject({ state: 'DONE', tasks: [{ claims: 1 }] });
+    },
+  );
+
   it('on the index of a checkout: tasks go on, and a landing waits for a person', async () => {
     const here = await place();
     const lock = join(here.repository, '.git', 'index.lock');

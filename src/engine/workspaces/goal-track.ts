@@ -9,12 +9,13 @@ import type { Purpose, Shell } from '../../agents/shell.js';
 import { DroverError } from '../../core/errors.js';
 import { STATE_FILE } from '../../projections/state-file.js';
 import { withMergedTask } from '../../projections/state-merge.js';
-import { branchRef, claimRef, openGoalBranch } from '../../workspace/branches.js';
+import { branchRef, claimRef, goalTipRef, openGoalBranch } from '../../workspace/branches.js';
 import { putBackText, putGoalBack } from '../../workspace/goal-moves.js';
 import { assertNotInUse } from '../../workspace/in-use.js';
 import { commitMerge, landMerges } from '../../workspace/integrate.js';
 import { mergeWork } from '../../workspace/merge.js';
 import { mergesOf } from '../../workspace/merges.js';
+import { assertNotLocked } from '../../workspace/ref-locks.js';
 import { readRefs } from '../../workspace/refs.js';
 import type { Inspection, Track, Wagon } from '../../workspace/train.js';
 import { fileIn } from '../../workspace/trees.js';
@@ -37,10 +38,11 @@ export class GoalTrack implements Track<Car, string, readonly Checked[]> {
   ) {}
 
   readonly tip = async (): Promise<string> => {
-    const { tip, branch, noted } = await this.branch();
+    const { goal, tip, branch, noted } = await this.branch();
     if (noted !== undefined && noted !== tip) await this.requireOwnMoves();
     // Asked when it moves as well; checks that come to nothing need not run.
     await assertNotInUse(this.project.repository, [branchRef(branch)]);
+    await assertNotLocked(this.project.repository, [branchRef(branch), goalTipRef(goal)]);
     return tip;
   };
 
