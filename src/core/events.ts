@@ -216,6 +216,8 @@ const supervisorEventSchema = z.discriminatedUnion('type', [
   }),
   /** The goal's branch could not be merged into its base; a person has to see to it and approve again. */
   z.object({ type: z.literal('landing.refused'), reason: text }),
+  /** Something that passes is in the way of a landing that is wanted: it is tried again until it is gone. */
+  z.object({ type: z.literal('landing.hindered'), reason: text }),
   /** The goal's branch goes back to `commit`, without the merges of these tasks; they are reopened with it. */
   z.object({
     type: z.literal('goal.rolled-back'),

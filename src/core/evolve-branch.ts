@@ -14,6 +14,12 @@ export function evolveBranch(goal: GoalView, event: Event, touched: Set<string>)
       return true;
     case 'goal.landed':
       goal.landed = event.commit;
+      goal.landingTrouble = null;
+      return true;
+    case 'landing.hindered':
+      // Where nobody is asked it counts as approved from here on: so it differs from what waits for a person.
+      goal.approved = true;
+      goal.landingTrouble = event.reason;
       return true;
     case 'landing.refused':
       // Tried again when a person says so: what is in the way is hardly gone by itself.

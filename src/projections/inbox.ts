@@ -40,13 +40,16 @@ export function landingsOf(
     .filter(
       ({ project, approved, trouble }) => trouble !== null || !(approved || landsAlone(project)),
     )
-    .map(({ id, project, title, finishedAt, trouble }) => ({
+    .map(({ id, project, title, finishedAt, approved, trouble }) => ({
       kind: 'landing',
       id,
       goal: id,
       project,
       title: oneLine(title),
-      reason: trouble === null ? 'is done and waits to land' : `did not land: ${oneLine(trouble)}`,
+      reason:
+        trouble === null
+          ? 'is done and waits to land'
+          : `${approved ? 'cannot land yet' : 'did not land'}: ${oneLine(trouble)}`,
       since: finishedAt,
       deadline: null,
     }));

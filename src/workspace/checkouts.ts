@@ -11,7 +11,7 @@ import { existsSync } from 'node:fs';
 import { lstat, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../core/errors.js';
+import { DroverError, messageOf } from '../core/errors.js';
 import { branchRef } from './branches.js';
 import { type Change, changesBetween } from './changes.js';
 import { type Git, gitIn, LOCK_BACKOFF } from './git.js';
@@ -49,7 +49,10 @@ export async function checkoutsOf({ git }: Repository, branch: string): Promise<
   });
 }
 
-/** Undefined where the checkout can follow. Changes nothing. */
+/**
+ * Undefined where the checkout can follow. Changes nothing.
+ * @throws DroverError `hindered` where another git command holds its index
+ */
 export async function blockerOf(
   repository: Repository,
   dir: string,
@@ -65,8 +68,10 @@ export async function blockerOf(
   if (busy) return blocked(`It is in the middle of ${busy}.`);
   const lock = await lockIn(git);
   if (lock) {
-    return blocked(
-      `Another git command works there, or left ${lock} behind: remove that if none is running.`,
+    throw new DroverError(
+      'hindered',
+      `Another git command works in ${dir}, or left ${lock} behind.`,
+      'Remove that if none is running.',
     );
   }
   const isOwn = step.isOwn ?? (() => false);

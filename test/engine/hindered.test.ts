@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import { describe, expect, it, type TestContext } from 'vitest';
 import type { Drover } from '../../src/index.js';
-import { inboxOf } from '../../src/projections/inbox.js';
+import { unlandedGoals } from '../../src/projections/goal-queries.js';
+import { inboxOf, landingsOf } from '../../src/projections/inbox.js';
 import { gitDaemon } from '../support/git-server.js';
 import { testBed } from '../support/redis.js';
 import { emptyDisk, fillDisk, smallDisks } from '../support/small-disk.js';
@@ -185,7 +186,7 @@ describe('a lock that a dead process left', () => {
     },
   );
 
-  it('on the index of a checkout: tasks go on, and a landing waits for a person', async () => {
+  it('on the index of a checkout: tasks go on, and the landing does when it is removed', async () => {
     const here = await place();
     const lock = join(here.repository, '.git', 'index.lock');
     writeFileSync(lock, '');
@@ -194,10 +195,15 @@ describe('a lock that a dead process left', () => {
     const before = git(here.repository, 'rev-parse', 'trunk');
     await here.drover.approve('goal-1');
     const view = () => here.drover.ledger.board.goal('goal-1')!;
-    expect(view().landingTrouble).toContain(`left ${lock} behind: remove that`);
+    expect(view()).toMatchObject({ approved: true, landed: null });
+    expect(view().landingTrouble).toContain(`left ${lock} behind. Remove that`);
+    expect(landingsOf(unlandedGoals(here.drover.ledger.log.db), () => false)).toMatchObject([
+      { id: 'goal-1', reason: expect.stringContaining('cannot land yet: Another git command') },
+    ]);
     expect(git(here.repository, 'rev-parse', 'trunk')).toBe(before);
     rmSync(lock);
-    await here.drover.approve('goal-1');
+    await expect.poll(() => view().landed, { timeout: 30_000 }).not.toBe(null);
+    expect(view().landingTrouble).toBe(null);
     expect(view().landed).toBe(git(here.repository, 'rev-parse', 'trunk'));
     expect(git(here.repository, 'status', '--porcelain')).toBe('');
     expect(readFileSync(join(here.repository, 'one'), 'utf8')).toBe('1\n');

@@ -89,6 +89,8 @@ export function wordsOf(event: Event, time: number, move?: Move): Words {
       return { text: `pushed to ${event.branch} as ${event.commit.slice(0, 10)}` };
     case 'landing.refused':
       return { text: `could not land: ${event.reason}`, style: 'yellow' };
+    case 'landing.hindered':
+      return { text: `cannot land yet: ${event.reason}`, style: 'yellow' };
     case 'goal.rolled-back':
       return {
         text: `rolled back to ${event.commit.slice(0, 10)}${because(event.why)}`,
@@ -269,6 +271,7 @@ const TOLD: ReadonlySet<Event['type']> = new Set<Event['type']>([
   'task.merged',
   'goal.landed',
   'landing.refused',
+  'landing.hindered',
   'goal.rolled-back',
   'attempt.failed',
   'attempt.hindered',

@@ -43,6 +43,9 @@ export interface LandingsParts {
 
 /** How often a lost race is run again; each time somebody else has committed to one of the branches. */
 const TRIES = 10;
+/** Milliseconds to the second try of a landing that something hinders, and between later ones at most. */
+const FIRST_PAUSE = 250;
+const LONGEST_PAUSE = 10_000;
 
 /** What came of a try to land: it is decided, the branches have moved, or a tree has to be checked first. */
 type Tried = 'over' | 'again' | { readonly unproven: PreparedLanding };
@@ -51,6 +54,8 @@ export class Landings {
   private readonly running = new Set<Promise<void>>();
   /** Who waits for a goal to be settled, each to be let go by calling it. */
   private readonly callers = new Map<string, Set<() => void>>();
+  /** When what was in the way is looked for again, and milliseconds between the last two looks. */
+  private readonly later = new Map<string, { pause: number; timer: NodeJS.Timeout }>();
   private readonly checks: LandingChecks;
   private closing = false;
 
@@ -80,6 +85,7 @@ export class Landings {
   async close(): Promise<void> {
     this.closing = true;
     this.checks.stop();
+    for (const { timer } of this.later.values()) clearTimeout(timer);
     await Promise.all(this.running);
   }
 
@@ -133,9 +139,25 @@ export class Landings {
       await this.land(goal.id);
     } catch (error) {
       if (!(error instanceof DroverError)) throw error;
-      const remedy = error.remedy === undefined ? '' : ` ${error.remedy}`;
-      await this.record(goal, { type: 'landing.refused', reason: `${error.message}${remedy}` });
+      const reason = [error.message, error.remedy].filter(Boolean).join(' ');
+      // It may have been approved since.
+      const { approved } = this.parts.recording.board.goal(goal.id)!;
+      const mayLand = approved || project.settings.land === 'auto';
+      if (error.code === 'hindered' && mayLand) return this.tryLater(goal, reason);
+      await this.record(goal, { type: 'landing.refused', reason });
     }
+    this.later.delete(goal.id);
+  }
+
+  private async tryLater({ id }: GoalView, why: string): Promise<void> {
+    const goal = this.parts.recording.board.goal(id)!;
+    const reason = `${why} It is tried again by itself.`;
+    if (goal.landingTrouble !== reason)
+      await this.record(goal, { type: 'landing.hindered', reason });
+    if (this.closing) return;
+    const pause = Math.min(2 * (this.later.get(id)?.pause ?? FIRST_PAUSE / 2), LONGEST_PAUSE);
+    const timer = setTimeout(() => void this.settle(id), pause);
+    this.later.set(id, { pause, timer });
   }
 
   private async push(goal: GoalView, { repository }: OpenProject, pattern: string): Promise<void> {
@@ -274,8 +296,11 @@ async function requireOwnMoves(repository: Repository, { id }: GoalView): Promis
 }
 
 /** What was in the way has to be seen to by a person, whose approval takes the trouble away. */
-const isToLand = ({ state, merged, landed, landingTrouble, rollback }: GoalView): boolean =>
-  state === 'DONE' && merged && landed === null && landingTrouble === null && rollback === null;
+const isToLand = (goal: GoalView): boolean => {
+  const { state, merged, landed, landingTrouble, approved, rollback } = goal;
+  const isOpen = state === 'DONE' && merged && landed === null && rollback === null;
+  return isOpen && (landingTrouble === null || approved);
+};
 
 function dirtyText({ id }: GoalView, base: string, blocked: readonly Blocked[]): string {
   return `${base} is checked out, and its files cannot follow. ${blocked.map(blockedText).join(' ')} Then approve ${id} again.`;
