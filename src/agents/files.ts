@@ -76,6 +76,9 @@ export interface Files {
   check(): Promise<CheckResult>;
   /** Merges the work once the project's checks and the task's pass on the merged tree. */
   integrate(work: Work, result: Json): Promise<Integration>;
-  /** Removes the workspace; what is not merged is committed and kept, for the next attempt to see. */
+  /**
+   * Removes the workspace; what is not merged is committed and kept, for the next attempt to see.
+   * @throws ChangedOutside after that, as `commit` does
+   */
   close(): Promise<void>;
 }

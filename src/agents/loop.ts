@@ -127,13 +127,14 @@ export async function runAttempt(
       await context.flush();
       return { kind: 'done', result: stored };
     } catch (error) {
-      await keep(files, signal.aborted ? signal.reason : error);
+      const cause = asError(signal.aborted ? signal.reason : error);
+      const why = await keep(files, cause);
       await context.flush();
       if (context.suspended) return { kind: 'suspended' };
       const put = putBack(signal);
       if (put) return put;
       if (error instanceof Declined) return await decline(context, opened, agent, error.message);
-      return await failed(claim, context, signal.aborted ? asError(signal.reason) : asError(error));
+      return await failed(claim, context, why);
     }
   } catch (error) {
     const put = putBack(signal);
@@ -232,11 +233,20 @@ export function failureOf({ command, exitCode, output }: CheckResult): string {
   return `check \`${command}\` ${how}: ${lastLines(output)}`;
 }
 
-/** Keeps what a failed attempt leaves, for the next one to see. A claim that was lost touches nothing any more. */
-async function keep(files: Files, error: unknown): Promise<void> {
-  if (!files.opened || (error instanceof DroverError && error.code === 'stale-claim')) return;
-  // Where that fails too, the worktree itself is kept, and `drover worktrees` says why.
-  await files.close().catch(() => undefined);
+/**
+ * Keeps what a failed attempt leaves, for the next one to see. A claim that was lost touches nothing any more.
+ * @returns why it failed, with what it has changed besides
+ */
+async function keep(files: Files, error: Error): Promise<Error> {
+  if (!files.opened || (error instanceof DroverError && error.code === 'stale-claim')) return error;
+  try {
+    await files.close();
+  } catch (changed) {
+    if (changed instanceof ChangedOutside && !(error instanceof ChangedOutside))
+      return new ChangedOutside(`${error.message} ${changed.message}`, changed.changes);
+    // Where that fails otherwise, the worktree itself is kept, and `drover worktrees` says why.
+  }
+  return error;
 }
 
 async function decline(

@@ -217,6 +217,21 @@ describe('a task writes what git would run', () => {
     expect(await hear(here)).toMatchObject({ agrees: true });
   });
 
+  it('at an attempt that fails by itself: the next one does not find it there as if it belonged', async () => {
+    const here = await place();
+    const evil = 'git config core.hooksPath /tmp/evil; echo it broke >&2; exit 1';
+    await (await enqueue(here, first(here, evil))).done();
+    const all = failures(here);
+    expect(all).toHaveLength(1);
+    expect(all[0]).toMatchObject({ final: true, outside: [{ name: 'core.hookspath' }] });
+    expect(all[0]!.error).toMatch(/it broke[^]*While claim 1 of task-1 ran[^]*core\.hookspath/);
+    // A person who lets it run again has seen to it.
+    git(here.repository, 'config', '--unset', 'core.hooksPath');
+    await here.drover.retry('task-1');
+    expect((await here.drover.goal('goal-1').done()).state).toBe('DONE');
+    expect(await hear(here)).toMatchObject({ agrees: true });
+  });
+
   it('a hook, through its worktree’s git folder', async () => {
     const here = await place();
     const hooks = '"$(git rev-parse --git-common-dir)/hooks/post-checkout"';

@@ -4,7 +4,13 @@
  * Invariants kept here: 4 (work that an earlier claim finished is merged, not made again), 5 (git itself refuses
  * the commits and merges of a claim that lost its task: see workspace/claims.ts), 8 (what is not merged is kept).
  */
-import type { Files, Integration, Work, Workspace } from '../../agents/files.js';
+import {
+  ChangedOutside,
+  type Files,
+  type Integration,
+  type Work,
+  type Workspace,
+} from '../../agents/files.js';
 import type { CheckResult, FilesContext } from '../../agents/loop.js';
 import { type Purpose, runCheck, runSetup, type Shell } from '../../agents/shell.js';
 import type { Json } from '../../core/plan.js';
@@ -120,7 +126,12 @@ export class ClaimFiles implements Files {
     const { project, claim } = await this.begun;
     const { repository, settings } = project;
     let hasMore = false;
+    let changed: unknown;
     if (!this.merged && opened) {
+      // An attempt that fails by itself may leave for the next one what would be no change any more then.
+      changed = await requireUntouched(repository, claim, opened.worktree, opened.outside).catch(
+        (error: unknown) => error,
+      );
       const message = `Keep what claim ${claim.claim} of ${claim.task} left`;
       const { author } = settings;
       const options = { message, author, mayBeGone: true, leavesOutNested: true };
@@ -133,6 +144,7 @@ export class ClaimFiles implements Files {
     // What a commit cannot hold, such as the history of a clone, stays where it is.
     if (opened && !hasMore) await removeWorktree(opened.worktree);
     if (claim.claim > 1) await settleLeftovers(repository, claim, settings.author);
+    if (changed instanceof ChangedOutside) throw changed;
   }
 
   private async begin(): Promise<{ project: OpenProject; claim: Claim }> {
