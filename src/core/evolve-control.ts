@@ -5,7 +5,14 @@
 import type { NewEvent } from './events.js';
 import { finish, release, reopen, setState } from './evolve-task.js';
 import { gatesOf, reach } from './gates.js';
-import { answerOf, type GateView, type GoalView, isRefused, type TaskView } from './goal.js';
+import {
+  answerOf,
+  type GateView,
+  type GoalView,
+  isDenied,
+  isRefused,
+  type TaskView,
+} from './goal.js';
 import type { GateKind } from './ids.js';
 import type { Json } from './plan.js';
 import { isFinal } from './task-state.js';
@@ -138,7 +145,7 @@ function gatesAgain(goal: GoalView, task: TaskView): GateView[] {
   const refused = isRefused(task);
   return gatesOf(goal, task.spec, task.batch).map((gate) => {
     const before = task.gates.find(({ kind }) => kind === gate.kind);
-    if (before && gate.kind === 'plan' && before.open && !refused) return before;
+    if (before && gate.kind === 'plan' && before.open && !isDenied(before)) return before;
     return before && refused && answerOf(before.value) ? { ...gate, value: before.value } : gate;
   });
 }

@@ -156,9 +156,11 @@ export const isReached = ({ openNeeds, gates }: TaskView): boolean =>
  * same, and may fail for reasons of its own.
  */
 export const isRefused = ({ state, assignedAt, gates }: TaskView): boolean =>
-  state === 'FAILED' &&
-  assignedAt === null &&
-  gates.some(({ open, value }) => open && answerOf(value)?.approved === false);
+  state === 'FAILED' && assignedAt === null && gates.some((gate) => isDenied(gate));
+
+/** Whether somebody, or a deadline, said no. */
+export const isDenied = ({ open, value }: GateView): boolean =>
+  open && answerOf(value)?.approved === false;
 
 /** What somebody answered who was asked, where a gate's value says it. */
 export function answerOf(value: Json): { approved: boolean; note: string | null } | undefined {

@@ -98,6 +98,7 @@ function readValue(
   }
   const written = flowSchema.safeParse(file.value, { reportInput: true });
   addIssues(written.error?.issues ?? [], [], file, problems);
+  if (isAddition) refuseOfGoal(file.value, file, problems);
   const references = readParameters(file, parameters, problems);
   const title = readTitle(file, references, problems);
   const sources = readTasks(references, file, problems);
@@ -120,6 +121,26 @@ function readValue(
     ...(approve !== undefined && { approve }),
     tasks,
   };
+}
+
+/** What a goal under way has already, and would silently keep. */
+function refuseOfGoal(
+  value: Readonly<Record<string, unknown>>,
+  file: LocatedValue,
+  problems: ProblemList,
+): void {
+  for (const key of ['approve', 'priority', 'project']) {
+    if (value[key] === undefined) continue;
+    const remedy =
+      key === 'project'
+        ? 'Remove it: the tasks join the project of their goal.'
+        : `Write ${quote(key)} at each task that is to have it.`;
+    problems.add(
+      file.offsetOf([key], true),
+      `${quote(key)} is said of a goal that is under way`,
+      remedy,
+    );
+  }
 }
 
 function readParameters(

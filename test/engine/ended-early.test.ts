@@ -56,7 +56,7 @@ describe('a goal of which all was refused before it was submitted', () => {
     const drover = await bed.start({ dataDir });
     await drover.agent('work', () => null);
     await agree(drover);
-    expect(await drover.retry('task-1')).toMatchObject({ asked: true });
+    expect(await drover.retry('task-1')).toMatchObject({ asked: 'goal-1' });
     await drover.approve('goal-1');
     expect((await drover.goal('goal-1').done()).state).toBe('DONE');
     await agree(drover);

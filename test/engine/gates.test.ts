@@ -90,7 +90,7 @@ describe('a task that asks for approval', () => {
     const goal = await drover.enqueue({ title: 'Again', tasks: [...plan, last] });
     await drover.reject('task-2', 'mind the cache', { end: true });
     expect((await goal.done()).state).toBe('SETTLED');
-    expect(await drover.retry('task-2', 'it minds')).toMatchObject({ asked: true });
+    expect(await drover.retry('task-2', 'it minds')).toMatchObject({ asked: 'task-2' });
     await expect.poll(() => stateOf(goal, 'deploy')).toBe('BACKLOG');
     expect(goal.report().tasks[1]).toMatchObject({ gates: [{ kind: 'approval' }] });
     await expect.poll(() => inbox(drover)[0]).toMatchObject({ kind: 'approval', id: 'task-2' });
@@ -108,13 +108,26 @@ describe('a task that asks for approval', () => {
   it('as a plan that was refused is asked about again', async () => {
     const drover = await bed.start();
     await telling(drover);
-    const goal = await drover.enqueue({ title: 'Plan', approve: 'before', tasks: [plan[0]!] });
+    const own = { name: 'own', capability: 'work', approve: 'before' } as const;
+    const goal = await drover.enqueue({
+      title: 'Plan',
+      approve: 'before',
+      tasks: [plan[0]!, { ...plan[0]!, name: 'second' }, own],
+    });
     await drover.reject('goal-1', 'too dear', { end: true });
     await goal.done();
-    expect(await drover.retry('task-1')).toMatchObject({ asked: true });
+    // As a whole, whichever of its tasks is named.
+    expect(await drover.retry('task-2')).toMatchObject({ asked: 'goal-1' });
     await expect.poll(() => inbox(drover)[0]).toMatchObject({ kind: 'approval', id: 'goal-1' });
     await drover.approve('goal-1', 'cheaper now');
-    const { tasks } = await goal.done();
+    await expect.poll(() => stateOf(goal, 'second')).toBe('DONE');
+    // What was approved is not asked again with a task that was refused by itself.
+    await drover.reject('task-3', 'not this one', { end: true });
+    await goal.done();
+    expect(await drover.retry('task-3')).toMatchObject({ asked: 'task-3' });
+    await drover.approve('task-3');
+    const { state, tasks } = await goal.done();
+    expect(state).toBe('DONE');
     expect(tasks[0]!.result).toMatchObject({ note: 'cheaper now' });
     await agree(drover);
   });

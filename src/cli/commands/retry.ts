@@ -19,9 +19,10 @@ export const retryCommand = defineDroverCommand({
     ask(globals, async (desk) => {
       const { task, why } = args;
       const { asked } = await desk.retry(task, why, { fromScratch: args['from-scratch'] });
-      const text = asked
-        ? `${task} was refused before it began, and is asked about again: \`drover approve ${task}\`.`
-        : `${task} is tried again.`;
+      const text =
+        asked === null
+          ? `${task} is tried again.`
+          : `${task} was refused before it began, and is asked about again: \`drover approve ${asked}\`.`;
       return [{ retried: task, asked }, text];
     }),
 });

@@ -4,9 +4,24 @@
  */
 import { z } from 'zod';
 import { DroverError } from '../../core/errors.js';
-import { isRefused } from '../../core/goal.js';
+import { isDenied, isRefused, type TaskView } from '../../core/goal.js';
 import { reopenEvents, withDescendants } from './reopen.js';
-import { because, defineRule, eventOn, taskIdSchema, whySchema } from './rule.js';
+import {
+  because,
+  type Decided,
+  type Decision,
+  defineRule,
+  eventOn,
+  taskIdSchema,
+  whySchema,
+} from './rule.js';
+
+export interface RetryDecision extends Decision {
+  readonly task: string;
+  readonly fromScratch: boolean;
+  /** The task or goal whose approval it waits for again; null where it is tried at once. */
+  readonly asked: string | null;
+}
 
 export const retryRule = defineRule({
   schema: z.strictObject({
@@ -15,7 +30,7 @@ export const retryRule = defineRule({
     fromScratch: z.boolean().default(false),
     why: whySchema,
   }),
-  decide({ task: id, fromScratch, why }, situation) {
+  decide({ task: id, fromScratch, why }, situation): Decided<RetryDecision> {
     const { goal, task } = situation.task(id);
     if (goal.state === 'CANCELLED') {
       throw new DroverError(
@@ -33,9 +48,14 @@ export const retryRule = defineRule({
       );
     }
     if (isRefused(task) && !task.released) {
+      const ofPlan = isRefusedPlan(task);
+      // The plan was refused as a whole, and is asked about as a whole.
+      const refused = ofPlan
+        ? [...goal.tasks.values()].filter(isRefusedPlan).map(({ spec }) => spec.id)
+        : [id];
       return {
-        events: reopenEvents(goal, withDescendants(goal, [id]), { why }, situation),
-        decision: { goal: goal.id, task: id, fromScratch, asked: true },
+        events: reopenEvents(goal, withDescendants(goal, refused), { why }, situation),
+        decision: { goal: goal.id, task: id, fromScratch, asked: ofPlan ? goal.id : id },
       };
     }
     if (task.openNeeds > 0 || isRefused(task)) {
@@ -52,7 +72,10 @@ export const retryRule = defineRule({
     } as const;
     return {
       events: [eventOn(goal, situation, event, id)],
-      decision: { goal: goal.id, task: id, fromScratch, asked: false },
+      decision: { goal: goal.id, task: id, fromScratch, asked: null },
     };
   },
 });
+
+const isRefusedPlan = (task: TaskView): boolean =>
+  isRefused(task) && task.gates.some((gate) => gate.kind === 'plan' && isDenied(gate));

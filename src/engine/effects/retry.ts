@@ -7,7 +7,7 @@ export async function retryEffect(
   parts: EffectParts,
   decision: DecisionOn<'retry'>,
 ): Promise<void> {
-  if (decision.asked) {
+  if (decision.asked !== null) {
     await steerEffect(parts, decision);
     return;
   }
