@@ -25,3 +25,12 @@ export const limitSchema = z.discriminatedUnion('scope', [
   }),
 ]);
 export type Limit = z.infer<typeof limitSchema>;
+
+const [ofCapability, ofProject] = limitSchema.options;
+
+/** The same as somebody asks for it: what is not named stays as it is. */
+export const askedLimitSchema = z.discriminatedUnion('scope', [
+  ofCapability.partial({ concurrency: true, rate: true }),
+  ofProject.partial({ concurrency: true }),
+]);
+export type AskedLimit = z.infer<typeof askedLimitSchema>;

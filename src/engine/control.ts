@@ -1,6 +1,6 @@
 /** What people and programs ask of goals and tasks, the same for whoever hands it in and wherever. */
 import { isGoalId } from '../core/ids.js';
-import type { Limit } from '../core/limits.js';
+import type { AskedLimit, Limit } from '../core/limits.js';
 import type { Json, PlannedTaskInput } from '../core/plan.js';
 import type { DecisionOn, RequestInput, RequestName } from './decisions/decide.js';
 import type { ScheduleRequest } from './decisions/schedule-add.js';
@@ -95,8 +95,11 @@ export interface Control {
   /** Lets nothing begin of a goal, of a project, or of what needs a capability; what runs goes on. */
   pause(scope: PauseScope, why?: string): Promise<void>;
   resume(scope: PauseScope, why?: string): Promise<void>;
-  /** Sets how much of a capability's or a project's work is done at once, for what begins from now on. */
-  limit(limit: Limit, why?: string): Promise<void>;
+  /**
+   * Sets how much of a capability's or a project's work is done at once, for what begins from now on. What is not named
+   * stays as it is, null takes it away. Resolves with what holds now.
+   */
+  limit(limit: AskedLimit, why?: string): Promise<Limit>;
 }
 
 export const controlBy = (ask: Ask): Control => ({
@@ -149,6 +152,6 @@ export const controlBy = (ask: Ask): Control => ({
     await ask('resume', { ...scope, why });
   },
   async limit(limit, why) {
-    await ask('limit', { limit, why });
+    return (await ask('limit', { limit, why })).limit;
   },
 });

@@ -5,6 +5,7 @@ import type { GoalView } from '../core/goal.js';
 import type { GoalState } from '../core/task-state.js';
 import { Durations, type Kind, type Learned } from '../projections/durations.js';
 import { type Estimate, estimate } from '../projections/estimate.js';
+import { readLimits } from '../projections/limits.js';
 import { listPauses } from '../projections/pauses.js';
 import { type GoalReport, reportOf } from '../projections/report.js';
 import type { Records } from './recording/recording.js';
@@ -24,12 +25,14 @@ export class GoalHandle {
 
   /** How far it is, and when it may end, from how long such tasks took before. Reads the log's newest rows. */
   estimate(): Estimate {
-    const { db } = this.ledger.log;
+    const { log } = this.ledger;
+    const { db } = log;
     const durations = new Durations(db);
     const learned = (kind: Kind): Learned | undefined => durations.learned(kind);
     return estimate(this.view(), {
       learned,
       pauses: listPauses(db),
+      limits: readLimits(log),
       supervised: true,
       now: Date.now(),
     });

@@ -6,6 +6,7 @@
 import { blockedBy, type GoalView, type TaskView } from '../core/goal.js';
 import { topologicalOrder } from '../core/graph.js';
 import type { PausedPlace } from '../core/hold.js';
+import type { Limit } from '../core/limits.js';
 import { isFinal } from '../core/task-state.js';
 import { type Kind, kindOf, type Learned } from './durations.js';
 
@@ -19,6 +20,8 @@ export interface EstimateParts {
   readonly agents?: ReadonlyMap<string, number> | undefined;
   /** Projects and capabilities that are paused. */
   readonly pauses: readonly PausedPlace[];
+  /** What is set for capabilities and projects. */
+  readonly limits: readonly Limit[];
   /** False where no supervisor runs, so that nothing is handed on. */
   readonly supervised: boolean;
   /** Epoch milliseconds. */
@@ -37,9 +40,11 @@ export interface Estimate {
 }
 
 export interface EstimateBasis {
-  /** Tasks whose durations were learned from earlier runs, and most runs of one. */
+  /** Tasks whose durations were learned from earlier runs of themselves, and most runs of one. */
   readonly learned: number;
   readonly runs: number;
+  /** Tasks that are taken to need as long as others of their capability did. */
+  readonly similar: number;
   /** Tasks whose durations the plan gives. */
   readonly given: number;
   /** Tasks of which nothing is known: they are taken for average ones. */
@@ -50,21 +55,22 @@ export interface EstimateBasis {
   readonly text: string;
 }
 
-type Source = 'learned' | 'given' | 'unknown';
+type Source = 'learned' | 'similar' | 'given' | 'unknown';
 
 export function estimate(
   goal: GoalView,
-  { learned, agents, pauses, supervised, now }: EstimateParts,
+  { learned, agents, pauses, limits, supervised, now }: EstimateParts,
 ): Estimate {
   const known = new Map<string, { took: number; source: Source; runs: number }>();
   for (const [id, { spec }] of goal.tasks) {
     const past = learned(kindOf(goal, spec));
     if (past?.isOfTask || (past && (spec.expected === undefined || spec.learned))) {
-      known.set(id, { took: past.took, source: 'learned', runs: past.runs });
+      const source = past.isOfTask ? 'learned' : 'similar';
+      known.set(id, { took: past.took, source, runs: past.isOfTask ? past.runs : 0 });
     } else if (spec.expected !== undefined) {
       known.set(id, {
         took: spec.expected,
-        source: spec.learned ? 'learned' : 'given',
+        source: spec.learned ? 'similar' : 'given',
         runs: 0,
       });
     }
@@ -77,12 +83,13 @@ export function estimate(
   const rest = [...goal.tasks.values()].filter(
     (task) => !isFinal(task.state) && !task.released && !blocked.has(task.spec.id),
   );
-  const slots = slotsOf(goal, rest, agents);
+  const limit = limitsOn(goal.project, limits);
+  const slots = slotsOf(goal, rest, agents, limit);
   const obstacle = obstacleOf(goal, rest, slots, { pauses, supervised });
   const basis = basisOf(rest, known, slots, obstacle);
   const isTold = rest.length === 0 || rest.some(({ spec }) => known.has(spec.id));
   const canEnd = goal.state === 'OPEN' && isTold && obstacle === undefined;
-  const remaining = canEnd ? Math.round(remainingOf(rest, tookOf, slots, now)) : null;
+  const remaining = canEnd ? Math.round(remainingOf(rest, tookOf, slots, limit, now)) : null;
   return {
     percent: percentOf(goal, tookOf, now),
     remaining,
@@ -112,11 +119,31 @@ function obstacleOf(
   return lacking === undefined ? undefined : `nobody offers ${lacking}`;
 }
 
-/** No less than the longest path, and no less than the work of a capability shared among its agents. */
+/** Limits that bound a goal of a project. */
+interface Limits {
+  /** What runs of the project at once at most. */
+  readonly project: number;
+  readonly capability: (name: string) => Extract<Limit, { scope: 'capability' }> | undefined;
+}
+
+function limitsOn(project: string, limits: readonly Limit[]): Limits {
+  const own = limits.find(({ scope, name }) => scope === 'project' && name === project);
+  return {
+    project: own?.concurrency ?? Number.POSITIVE_INFINITY,
+    capability: (wanted) =>
+      limits.filter((one) => one.scope === 'capability').find(({ name }) => name === wanted),
+  };
+}
+
+/**
+ * No less than the longest path, than the work of a capability shared among its agents, than its rate lets begin, and
+ * than the project's limit allows.
+ */
 function remainingOf(
   rest: readonly TaskView[],
   tookOf: (id: string) => number,
   slots: ReadonlyMap<string, number>,
+  limits: Limits,
   now: number,
 ): number {
   const tasks = new Map(rest.map((task) => [task.spec.id, task]));
@@ -135,8 +162,17 @@ function remainingOf(
     const { capability } = task.spec;
     work.set(capability, (work.get(capability) ?? 0) + left);
   }
-  for (const [capability, sum] of work) longest = Math.max(longest, sum / slots.get(capability)!);
-  return longest;
+  for (const [capability, sum] of work) {
+    const rate = limits.capability(capability)?.rate;
+    const ahead = rest.filter(
+      ({ spec, state }) =>
+        spec.capability === capability && (state === 'BACKLOG' || state === 'PENDING'),
+    ).length;
+    const begun = rate ? Math.floor(Math.max(0, ahead - 1) / rate.max) * rate.per : 0;
+    longest = Math.max(longest, sum / slots.get(capability)!, begun);
+  }
+  const all = [...work.values()].reduce((sum, one) => sum + one, 0);
+  return Math.max(longest, all / limits.project);
 }
 
 function leftOf({ state, activeAt, assignedAt }: TaskView, took: number, now: number): number {
@@ -158,13 +194,15 @@ function slotsOf(
   { tasks }: GoalView,
   rest: readonly TaskView[],
   agents: ReadonlyMap<string, number> | undefined,
+  limits: Limits,
 ): Map<string, number> {
   const wanted = new Set(rest.map(({ spec }) => spec.capability));
   return new Map(
     [...wanted].map((capability) => {
       const own = [...tasks.values()].filter(({ spec }) => spec.capability === capability);
       const seen = mostAtOnce(own);
-      return [capability, Math.max(seen, agents ? (agents.get(capability) ?? 0) : 1)];
+      const there = Math.max(seen, agents ? (agents.get(capability) ?? 0) : 1);
+      return [capability, Math.min(there, limits.capability(capability)?.concurrency ?? there)];
     }),
   );
 }
@@ -216,13 +254,15 @@ function basisOf(
   );
   const count = (wanted: Source): number =>
     sources.filter(({ source }) => source === wanted).length;
-  const [learned, given, unknown] = [count('learned'), count('given'), count('unknown')];
+  const [learned, similar] = [count('learned'), count('similar')];
+  const [given, unknown] = [count('given'), count('unknown')];
   const runs = Math.max(0, ...sources.map((source) => source.runs));
   const parts: string[] = [];
   if (learned > 0)
     parts.push(
       runs === 1 ? 'from one earlier run' : `from up to ${runs} earlier runs of each task`,
     );
+  if (similar > 0) parts.push(`${tasksIn(similar)} as others of their capability`);
   if (given > 0) parts.push(`${tasksIn(given)} as planned`);
   if (unknown > 0 && parts.length > 0) parts.push(`${tasksIn(unknown)} unknown`);
   const isHeld = rest.some(({ gates }) =>
@@ -231,7 +271,7 @@ function basisOf(
   if (isHeld && parts.length > 0) parts.push('not counting people and signals');
   const nothing = rest.length === 0 ? 'nothing is left that can run' : 'no history';
   const text = obstacle ?? (parts.length === 0 ? nothing : parts.join(', '));
-  return { learned, runs, given, unknown, slots: Object.fromEntries(slots), text };
+  return { learned, runs, similar, given, unknown, slots: Object.fromEntries(slots), text };
 }
 
 const tasksIn = (count: number): string => (count === 1 ? '1 task' : `${count} tasks`);

@@ -48,9 +48,15 @@ describe('without a supervisor', () => {
       ['project', 'shop'],
       ['project', 'shop', '--rate', '1/m'],
       ['planet', 'x', '--none'],
+      ['project', 'shop', '--concurrency', '0'],
     ]) {
       expect(await here.drover(['limit', ...wrong])).toMatchObject({ code: 2 });
     }
+    // What is not named stays as it is.
+    const fewer = await here.drover(['limit', 'capability', 'shell', '--concurrency', '3']);
+    expect(fewer.out).toContain('3 at a time, 10 in 1 m 00 s');
+    const free = await here.drover(['limit', 'capability', 'shell', '--rate', 'none']);
+    expect(free.out).toContain('shell: 3 at a time\n');
     expect(await here.drover(['limit', 'capability', 'shell', '--none'])).toMatchObject({
       code: 0,
     });

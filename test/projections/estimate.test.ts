@@ -1,5 +1,6 @@
 /** Estimates of a goal's end: from what the log and the plan know, and how many agents there are. */
 import { expect, test } from 'vitest';
+import type { Limit } from '../../src/core/limits.js';
 import type { PausedPlace } from '../../src/core/hold.js';
 import { type Kind, type Learned } from '../../src/projections/durations.js';
 import { type Estimate, estimate } from '../../src/projections/estimate.js';
@@ -26,15 +27,24 @@ interface About {
   learned?: (kind: Kind) => Learned | undefined;
   pauses?: readonly PausedPlace[];
   supervised?: boolean;
+  limits?: readonly Limit[];
 }
 
 const ask = (
   { goal }: GoalMaker,
-  { agents, after = 0, learned = () => undefined, pauses = [], supervised = true }: About = {},
+  {
+    agents,
+    after = 0,
+    learned = () => undefined,
+    pauses = [],
+    supervised = true,
+    limits = [],
+  }: About = {},
 ): Estimate =>
   estimate(goal, {
     learned,
     pauses,
+    limits,
     supervised,
     agents: agents === undefined ? undefined : new Map([['developer', agents]]),
     now: START + after * SECOND,
@@ -47,6 +57,19 @@ test('the longest path, or the work shared among the agents, whichever is longer
   const { endsAt, basis } = ask(diamond(), { agents: 2, after: 5 });
   expect(endsAt).toBe(START + 5 * SECOND + 30 * SECOND);
   expect(basis).toMatchObject({ given: 5, slots: { developer: 2 }, text: '5 tasks as planned' });
+});
+
+test('no faster than limits allow', () => {
+  const bounded = (limit: Limit): number | null =>
+    ask(diamond(), { agents: 9, limits: [limit] }).remaining;
+  const scope = { scope: 'capability', name: 'developer' } as const;
+  expect(bounded({ ...scope, concurrency: 1, rate: null })).toBe(50 * SECOND);
+  expect(bounded({ ...scope, concurrency: null, rate: { max: 1, per: 20 * SECOND } })).toBe(
+    80 * SECOND,
+  );
+  const project = diamond().goal.project;
+  expect(bounded({ scope: 'project', name: project, concurrency: 1 })).toBe(50 * SECOND);
+  expect(bounded({ scope: 'project', name: 'another', concurrency: 1 })).toBe(30 * SECOND);
 });
 
 test('without a supervisor no end can be told', () => {
@@ -76,7 +99,10 @@ test('earlier runs of the same task count more than the plan, the plan more than
   expect(own.remaining).toBe(6 * SECOND);
   expect(own.basis.text).toBe('from up to 7 earlier runs of each task');
   expect(ask(diamond(), { agents: 9, learned: runs(false) }).remaining).toBe(30 * SECOND);
-  expect(ask(diamond(null), { agents: 9, learned: runs(false) }).remaining).toBe(6 * SECOND);
+  const others = ask(diamond(null), { agents: 9, learned: runs(false) });
+  expect(others.remaining).toBe(6 * SECOND);
+  expect(others.basis).toMatchObject({ learned: 0, runs: 0, similar: 5 });
+  expect(others.basis.text).toBe('5 tasks as others of their capability');
 });
 
 test('without any history nothing is told but how much is done', () => {

@@ -1,9 +1,10 @@
 /** `drover limit`: how much of a capability's or a project's work is done at once. */
 import { DroverError } from '../../core/errors.js';
-import { type Limit, limitSchema } from '../../core/limits.js';
+import { type AskedLimit, askedLimitSchema, type Limit } from '../../core/limits.js';
 import { Log } from '../../log/log.js';
 import { durationSchema } from '../../plan/duration.js';
 import { readLimits } from '../../projections/limits.js';
+import { wholeNumber } from '../arguments.js';
 import { defineDroverCommand } from '../command.js';
 import { OFFLINE_NOTE, openDesk } from '../desk.js';
 import { EXIT } from '../exit.js';
@@ -18,15 +19,16 @@ export const limitCommand = defineDroverCommand({
     name: { type: 'positional', required: false, description: 'Its name; without one, all limits' },
     concurrency: {
       type: 'string',
-      valueHint: 'N',
-      description: 'Tasks that run at the same time at most',
+      valueHint: 'N|none',
+      description: 'Tasks that run at the same time at most, or none; as it is unless given',
     },
     rate: {
       type: 'string',
-      valueHint: 'N/TIME',
-      description: 'Tasks of a capability that begin in a time at most, such as 10/m or 100/30s',
+      valueHint: 'N/TIME|none',
+      description:
+        'Tasks of a capability that begin in a time at most, such as 10/m or 100/30s, or none; as it is unless given',
     },
-    none: { type: 'boolean', description: 'Take the limits of this capability or project away' },
+    none: { type: 'boolean', description: 'Take all limits of this capability or project away' },
     why: { type: 'string', valueHint: 'TEXT', description: 'Reason, for the log' },
   },
   examples: [
@@ -45,10 +47,10 @@ export const limitCommand = defineDroverCommand({
       else print(limits.map((limit) => limitWords(limit)).join('\n') || 'There are no limits.');
       return EXIT.done;
     }
-    const limit = readLimit(scope, name, { concurrency, rate, none });
+    const asked = readLimit(scope, name, { concurrency, rate, none });
     const desk = await openDesk(globals);
     try {
-      await desk.limit(limit, why);
+      const limit = await desk.limit(asked, why);
       if (globals.json) printJson({ limit, live: desk.live });
       else print(desk.live ? limitWords(limit) : `${limitWords(limit)}\n${OFFLINE_NOTE}`);
       return EXIT.done;
@@ -80,7 +82,7 @@ function readLimit(
   scope: string,
   name: string | undefined,
   { concurrency, rate, none }: Wanted,
-): Limit {
+): AskedLimit {
   if (!none === (concurrency === undefined && rate === undefined)) {
     throw new DroverError(
       'bad-input',
@@ -95,11 +97,13 @@ function readLimit(
       'Limit its concurrency, or the rate of a capability.',
     );
   }
-  const parsed = limitSchema.safeParse({
+  const parsed = askedLimitSchema.safeParse({
     scope,
     name,
-    concurrency: concurrency === undefined ? null : Number(concurrency),
-    ...(scope === 'capability' && { rate: rate === undefined ? null : readRate(rate) }),
+    concurrency: none
+      ? null
+      : orNone(concurrency, (text) => wholeNumber('concurrency', text, [1, 100_000])),
+    ...(scope === 'capability' && { rate: none ? null : orNone(rate, readRate) }),
   });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
@@ -109,6 +113,10 @@ function readLimit(
     'Name a capability or a project, as in `drover limit project shop --concurrency 2`.',
   );
 }
+
+/** `none` takes a limit away; what is not named stays as it is. */
+const orNone = <T>(text: string | undefined, read: (text: string) => T): T | null | undefined =>
+  text === undefined ? undefined : text === 'none' ? null : read(text);
 
 /** `10/m` is ten in one minute, `100/30s` a hundred in half of one. */
 function readRate(text: string): { max: number; per: number } {

@@ -7,6 +7,7 @@ import { Durations, type Kind, type Learned } from '../../projections/durations.
 import { type Estimate, estimate } from '../../projections/estimate.js';
 import { inboxOf } from '../../projections/inbox.js';
 import { type GoalReport, reportOf } from '../../projections/report.js';
+import { readLimits } from '../../projections/limits.js';
 import { listPauses, type Pause } from '../../projections/pauses.js';
 import { listSchedules } from '../../projections/schedules.js';
 import { defineDroverCommand } from '../command.js';
@@ -267,6 +268,7 @@ function estimatorFor(
   supervised: boolean,
 ): (goal: GoalView) => Estimate {
   const durations = new Durations(log.db);
+  const limits = readLimits(log);
   const learned = (kind: Kind): Learned | undefined => durations.learned(kind);
-  return (goal) => estimate(goal, { learned, agents, pauses, supervised, now: Date.now() });
+  return (goal) => estimate(goal, { learned, agents, pauses, limits, supervised, now: Date.now() });
 }

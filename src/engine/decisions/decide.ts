@@ -13,6 +13,7 @@ import { goalByKey } from '../../projections/goal-list.js';
 import { loadSchedule } from '../../projections/schedules.js';
 import type { Log } from '../../log/log.js';
 import type { Ledger } from '../recording/ledger.js';
+import { readLimits } from '../../projections/limits.js';
 import { isPaused } from '../../projections/pauses.js';
 import { approveRule, rejectRule } from './approve.js';
 import { cancelRule } from './cancel.js';
@@ -117,6 +118,7 @@ function situationOf({ board, durations, log }: Ledger, by: string, calendar: Ca
       return { goal, task };
     },
     isPaused: (kind, name) => isPaused(log.db, kind, name),
+    limits: () => readLimits(log),
     goalWithKey: (project, key) => goalByKey(log.db, project, key),
     branch: (goal) => branchOf(log, goal),
     findSchedule: (name) => loadSchedule(log.db, name),

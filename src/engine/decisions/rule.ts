@@ -8,6 +8,7 @@ import type { Event, NewEvent } from '../../core/events.js';
 import type { GoalView, TaskView } from '../../core/goal.js';
 import { isGoalId, isTaskId } from '../../core/ids.js';
 import { issuesText } from '../../core/issues-text.js';
+import type { Limit } from '../../core/limits.js';
 import type { ScheduleView } from '../../core/schedule.js';
 import type { CronTime } from '../../queues/cron.js';
 import type { Expect } from './number.js';
@@ -40,6 +41,8 @@ export interface Situation {
   /** @throws DroverError `not-found` */
   readonly task: (id: string) => { goal: GoalView; task: TaskView };
   readonly isPaused: (kind: 'project' | 'capability', name: string) => boolean;
+  /** What is set for capabilities and projects. */
+  readonly limits: () => readonly Limit[];
   /** The goal that was enqueued with this key. */
   readonly goalWithKey: (project: string, key: string) => string | undefined;
   /** Where the goal's branch started, and the merges into it that are in the log, oldest first. */
