@@ -1,15 +1,22 @@
 /** What changes about a task, as `drover edit` and `drover rerun` take it. */
+import { parse } from 'yaml';
 import { DroverError, messageOf } from '../core/errors.js';
 import { type AskedChanges, askedChangesSchema } from '../core/events.js';
+import { issuesText } from '../core/issues-text.js';
 import { PRIORITIES, type Json } from '../core/plan.js';
-import { wholeNumber } from './arguments.js';
+import { writtenRetrySchema } from '../plan/schema.js';
 import { readChoices } from './flow.js';
 
 export const CHANGE_ARGS = {
   title: { type: 'string', valueHint: 'TEXT', description: 'What the task is, for people' },
   run: { type: 'string', valueHint: 'COMMAND', description: 'Another shell command' },
   with: { type: 'string', valueHint: 'JSON', description: 'Another input for its agent' },
-  attempts: { type: 'string', valueHint: 'N', description: 'How often it may be tried' },
+  retry: {
+    type: 'string',
+    valueHint: 'YAML',
+    description:
+      'What changes about its retries, as in a flow file: {attempts: 5, backoff: {type: fixed, delay: 10s}}',
+  },
   priority: {
     type: 'string',
     valueHint: PRIORITIES.join('|'),
@@ -24,15 +31,14 @@ export function readChanges({
   title,
   run,
   with: input,
-  attempts,
+  retry,
   priority,
 }: ChangeValues): AskedChanges {
-  const tries = wholeNumber('attempts', attempts, [1, 1_000]);
   const written = {
     ...(title !== undefined && { title }),
     ...(run !== undefined && { run }),
     ...(input !== undefined && { with: readJson('with', input) }),
-    ...(tries !== undefined && { retry: { attempts: tries } }),
+    ...(retry !== undefined && { retry: readRetry(retry) }),
     ...readChoices({ project: undefined, priority }),
   };
   const parsed = askedChangesSchema.safeParse(written);
@@ -43,6 +49,27 @@ export function readChanges({
     `--${path.join('.')} cannot be used: ${message}.`,
     path[0] === 'with' ? 'Write a JSON object, as in --with \'{"branch": "main"}\'.' : undefined,
   );
+}
+
+/** What is named, and nothing by default: the rest of the policy stays as it is. */
+function readRetry(text: string): unknown {
+  const refused = (why: string): DroverError =>
+    new DroverError(
+      'bad-input',
+      `--retry cannot be used: ${why}.`,
+      "Write what changes, as in --retry '{attempts: 5, backoff: {type: fixed, delay: 10s}}'.",
+    );
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch (error) {
+    throw refused(messageOf(error).split('\n')[0]!);
+  }
+  const written = writtenRetrySchema.safeParse(value);
+  if (!written.success) throw refused(issuesText(written.error));
+  const named = Object.entries(written.data).filter(([key]) => Object.hasOwn(value as object, key));
+  if (named.length === 0) throw refused('it names nothing');
+  return Object.fromEntries(named);
 }
 
 /** @throws DroverError `bad-input` */

@@ -67,4 +67,4 @@ export async function join(
 }
 
 export const OFFLINE_NOTE =
-  'No supervisor runs on this data directory: it is recorded, and starts with the next `drover up`.';
+  'No supervisor runs on this data directory: it is recorded, and carried out by the next `drover up`.';

@@ -5,6 +5,7 @@ import { GoalFold } from '../engine/history/goal-fold.js';
 import { print } from './output.js';
 import type { WatchedGoal } from './reading.js';
 import { progressLine } from './render/event-line.js';
+import { gateLines } from './render/gate-lines.js';
 import { renderGraph } from './render/graph.js';
 import { namesOf } from './render/task-row.js';
 
@@ -57,12 +58,15 @@ function drawLive(goal: WatchedGoal): Progress {
 function printLines(goal: WatchedGoal): Progress {
   let nameOf = namesOf(goal.report());
   const fold = new GoalFold();
+  const told = new Set<string>();
   return {
     show(event) {
       // Tasks that joined later have names of their own.
       if (event.event.type === 'plan.grown') nameOf = namesOf(goal.report());
-      const line = progressLine(event, nameOf, fold.fold(event)?.move);
+      const folded = fold.fold(event);
+      const line = progressLine(event, nameOf, folded?.move);
       if (line !== undefined) print(line);
+      if (folded) for (const gate of gateLines(folded, event.time, told)) print(gate);
     },
     say: print,
     end: () => undefined,

@@ -61,7 +61,8 @@ const writtenBackoffSchema = z.strictObject({
   cap: duration('No delay is longer; 1 minute unless given.'),
 });
 
-const writtenRetrySchema = z.strictObject({
+/** A retry policy as people write it, in a flow file and on the command line. */
+export const writtenRetrySchema = z.strictObject({
   attempts: retrySchema.shape.attempts.meta({
     description: 'How often the task may be tried, the first time included.',
   }),

@@ -31,6 +31,18 @@ describe('drover run', () => {
     expect(existsSync(join(here.data, 'supervisor.json'))).toBe(false);
   });
 
+  it('says what it waits for, and how to answer, where there is no terminal', async () => {
+    const here = await place();
+    const flow =
+      'name: Asks\napprove: before\ntasks: { a: { run: echo a, wait: { signal: go } } }\n';
+    const running = here.start(['run', await here.flow(flow)]);
+    await running.says(/goal-1: waits for approval of the plan; `drover approve goal-1`/);
+    await running.says(/task-1 a: waits for signal go; `drover signal goal-1 go`/);
+    expect(await here.drover(['approve', 'goal-1'])).toMatchObject({ code: 0 });
+    expect(await here.drover(['signal', 'goal-1', 'go'])).toMatchObject({ code: 0 });
+    expect(await running.ended).toMatchObject({ code: 0 });
+  });
+
   it('says in JSON what became of it, and nothing else', async () => {
     const here = await place();
     const flow = await here.flow(GOOD);

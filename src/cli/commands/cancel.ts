@@ -36,7 +36,9 @@ export const cancelCommand = defineDroverCommand({
     const dependents = skip ? 'skip' : only ? 'block' : 'cancel';
     return ask(globals, async (desk) => {
       await desk.cancel(id, why, { dependents });
-      return [{ cancelled: id }, `${id} is cancelled.`];
+      // Its agents may be elsewhere, and only a supervisor tells them.
+      const until = desk.live ? '' : ' What agents run of it goes on until a supervisor runs.';
+      return [{ cancelled: id }, `${id} is cancelled.${until}`];
     });
   },
 });

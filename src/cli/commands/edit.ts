@@ -5,7 +5,7 @@ import { defineDroverCommand } from '../command.js';
 
 export const editCommand = defineDroverCommand({
   name: 'edit',
-  description: 'Change the text, attempts or priority of a task that has not begun',
+  description: 'Change the text, retry policy or priority of a task that has not begun',
   args: {
     task: { type: 'positional', description: 'Task such as task-123' },
     ...CHANGE_ARGS,
@@ -13,6 +13,10 @@ export const editCommand = defineDroverCommand({
   },
   examples: [
     { run: 'drover edit task-12 --run "npm test"', what: 'Gives it another command.' },
+    {
+      run: "drover edit task-12 --retry '{attempts: 5, backoff: {type: fixed, delay: 10s}}'",
+      what: 'Tries it more often; what is not named of its retries stays.',
+    },
     { run: 'drover edit task-12 --priority urgent', what: 'Lets it go first.' },
     {
       run: 'drover edit task-12 --with \'{"branch": "main"}\'',

@@ -19,12 +19,15 @@ export interface Words {
 export function wordsOf(event: Event, time: number, move?: Move): Words {
   switch (event.type) {
     case 'goal.created':
-      return { text: `goal: ${event.title}`, style: 'bold' };
+      return {
+        text: `goal: ${event.title}${forked(event.forkOf)}${because(event.why)}`,
+        style: 'bold',
+      };
     case 'goal.planned':
       return { text: `planned ${event.tasks.length} tasks` };
     case 'plan.grown':
       return {
-        text: `${event.addedBy ?? 'somebody'} added ${event.tasks.map(({ name }) => name).join(', ')}`,
+        text: `${event.addedBy ?? 'somebody'} added ${event.tasks.map(({ name }) => name).join(', ')}${because(event.why)}`,
       };
     case 'goal.resubmitted':
       return { text: 'rebuilt from the log: Redis had lost it', style: 'yellow' };
@@ -229,6 +232,9 @@ const VIA = { person: '', board: ' in Bull Board', time: ' by its deadline' } as
 const dueAt = (due: number | null): string =>
   due === null ? ' by hand' : ` at ${formatDateTime(due)}`;
 
+const forked = (from: { goal: string; task: string } | undefined): string =>
+  from === undefined ? '' : `, from ${from.task} of ${from.goal} on`;
+
 function heldWords(until: string | undefined): string {
   return until === undefined ? 'something holds it up' : holdText(heldBy(until));
 }
@@ -245,7 +251,8 @@ export function logLine(entry: LoggedEvent, move?: Move): string {
   return [
     paint('gray', String(entry.seq).padStart(6)),
     paint('gray', formatDateTime(entry.time)),
-    padEnd(entry.goal, 8),
+    // What is done to a project as a whole is of no goal.
+    padEnd(entry.goal === '' ? entry.project : entry.goal, 8),
     padEnd(entry.task ?? '', 9),
     padEnd(entry.claim === undefined ? '' : `#${entry.claim}`, 4),
     style ? paint(style, shown) : shown,
