@@ -111,7 +111,7 @@ export class Context implements TaskContext {
 
   constructor(
     private readonly held: Claim,
-    private readonly opened: Promise<Opened>,
+    private readonly opened: () => Promise<Opened>,
     private readonly results: string | undefined,
     readonly signal: AbortSignal,
     private readonly grow: Grow,
@@ -161,7 +161,7 @@ export class Context implements TaskContext {
 
   async needs(): Promise<Readonly<Record<string, Json>>> {
     const { task, names } = this.held.data;
-    const { results } = await this.opened;
+    const { results } = await this.opened();
     const entries = task.needs.map(async (id): Promise<[string, Json]> => [
       names[id] ?? id,
       await loadResult(results[id] ?? null, this.results),
@@ -170,16 +170,16 @@ export class Context implements TaskContext {
   }
 
   async signals(): Promise<Readonly<Record<string, Json>>> {
-    return (await this.opened).signals;
+    return (await this.opened()).signals;
   }
 
   async note(): Promise<string | undefined> {
-    return (await this.opened).note;
+    return (await this.opened()).note;
   }
 
   async workspace(): Promise<Workspace> {
     // Under a claim that turns out to be refused nothing is touched.
-    const { journal } = await this.opened;
+    const { journal } = await this.opened();
     this.signal.throwIfAborted();
     const isFirst = !this.files.opened;
     // Finished steps are not run again, so what they left in the worktree has to be there.
@@ -199,7 +199,10 @@ export class Context implements TaskContext {
       return;
     }
     this.lines.push({ log: line });
-    if (this.lines.length === 1) this.flushing = this.flushing.then(() => this.flushSoon());
+    if (this.lines.length > 1) return;
+    // A task with lines to write is not completed before them; `write` says where they are refused.
+    this.opened().catch(() => undefined);
+    this.flushing = this.flushing.then(() => this.flushSoon());
   }
 
   async step<T extends Json>(name: string, work: () => Promise<T> | T): Promise<T> {
@@ -212,7 +215,7 @@ export class Context implements TaskContext {
     }
     this.steps.add(name);
     // The journal holds what this very step returned before, so it has the step's type.
-    const { journal } = await this.opened;
+    const { journal } = await this.opened();
     if (journal.has(name)) return journal.get(name) as T;
     this.signal.throwIfAborted();
     const result = asJson(await work(), `The result of step ‘${name}’ of ${this.id}`) as T;
@@ -254,7 +257,7 @@ export class Context implements TaskContext {
       );
     }
     if (!wait) return ids;
-    const { results } = await this.opened;
+    const { results } = await this.opened();
     if (Object.values(ids).some((id) => !(id in results))) {
       this.suspended = true;
       throw new Suspended(`${this.id} waits for the tasks that it added.`);
@@ -269,7 +272,7 @@ export class Context implements TaskContext {
   /** Writes under the claim; a claim that lost its task aborts the attempt. */
   async write(writes: readonly Write[]): Promise<void> {
     // Nothing is written before the claim is open, which may have to wait for the supervisor.
-    await this.opened;
+    await this.opened();
     try {
       await this.held.write(writes);
     } catch (error) {

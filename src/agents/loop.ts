@@ -9,12 +9,13 @@ import { z } from 'zod';
 import { asError, DroverError } from '../core/errors.js';
 import { type AgentEvent, WORK_STEP } from '../core/events.js';
 import { type Json, jsonSchema } from '../core/plan.js';
-import { type Claim, Held, type Opened, Renumbered } from '../queues/claim.js';
+import { type Claim, Held, Renumbered } from '../queues/claim.js';
 import type { Outcome } from '../queues/worker.js';
 import { asJson, Context, Declined, type Grow, type TaskContext } from './context.js';
 import { ChangedOutside, type Files, type Work } from './files.js';
+import { Opening } from './opening.js';
 import { PatientFiles } from './patience.js';
-import { storeResult } from './results.js';
+import { isInline, storeResult } from './results.js';
 
 export type Handler = (task: TaskContext) => unknown;
 
@@ -86,31 +87,42 @@ export async function runAttempt(
     };
     // Where the agent takes whatever it is offered, both announcements share one round trip, and the handler is
     // called meanwhile. A refusal aborts it; whatever else it writes stands behind the announcements.
-    const opened = claim.open(agent.declines ? [observed] : [observed, began], signal);
-    opened.catch((error: unknown) => stop.abort(error));
+    const events = agent.declines ? [observed] : [observed, began];
+    const orAbort = <T>(begun: Promise<T>): Promise<T> => {
+      begun.catch((error: unknown) => stop.abort(error));
+      return begun;
+    };
+    const opening = new Opening(() => orAbort(claim.open(events, signal)));
     const { grow, results } = agent;
     const files = new PatientFiles(
       agent.files(claim, { signal, log: (line) => context.log(line) }),
       signal,
       (reason) => context.write([{ event: { type: 'attempt.hindered', reason } }]),
     );
-    const context: Context = new Context(claim, opened, results, signal, grow, files, (error) =>
-      stop.abort(error),
+    const context: Context = new Context(
+      claim,
+      opening.now,
+      results,
+      signal,
+      grow,
+      files,
+      (error) => stop.abort(error),
     );
     if (task.timeout !== undefined) {
       timer = setTimeout(() => stop.abort(timeoutError(claim)), task.timeout);
     }
     try {
       if (agent.declines) {
-        await opened;
+        await opening.now();
         const reason = agent.declines(context);
-        if (reason !== undefined) return await decline(context, opened, agent, reason);
+        if (reason !== undefined) return await decline(context, opening, agent, reason);
         await context.write([{ event: began }]);
       } else if (task.concurrency || agent.mayLimit(claim.data.project)) {
         // Whatever has limits does nothing before it was let in.
-        await opened;
+        await opening.now();
       }
-      const finished = await finishedBefore(claim, opened);
+      const finished = await finishedBefore(claim, opening);
+      opening.soon();
       const result = finished ? finished.result : await act(context, signal, agent);
       // Also where the handler caught what `addTasks` throws to end it.
       if (context.suspended) {
@@ -118,8 +130,13 @@ export async function runAttempt(
         await context.flush();
         return { kind: 'suspended' };
       }
+      // Nobody has asked yet whether it may begin: one script lets it begin and completes it, or does neither.
+      if (!task.check && isInline(result) && opening.forgo()) {
+        const answer = await orAbort(claim.openAndComplete(events, result, signal));
+        return { kind: 'completed', result, answer };
+      }
       // A handler may be faster than the answer whether it may begin at all.
-      await opened;
+      await opening.now();
       // Checks have times of their own, and waiting for others is nobody's fault.
       clearTimeout(timer);
       const stored = await storeResult(result, results, task.id);
@@ -133,7 +150,7 @@ export async function runAttempt(
       if (context.suspended) return { kind: 'suspended' };
       const put = putBack(signal);
       if (put) return put;
-      if (error instanceof Declined) return await decline(context, opened, agent, error.message);
+      if (error instanceof Declined) return await decline(context, opening, agent, error.message);
       return await failed(claim, context, why);
     }
   } catch (error) {
@@ -148,14 +165,12 @@ export async function runAttempt(
 async function act(context: Context, signal: AbortSignal, agent: Agent): Promise<Json> {
   signal.throwIfAborted();
   let giveUp: NodeJS.Timeout | undefined;
+  let onAbort = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener(
-      'abort',
-      () => {
-        giveUp = setTimeout(() => reject(asError(signal.reason)), ABORT_GRACE);
-      },
-      { once: true },
-    );
+    onAbort = () => {
+      giveUp = setTimeout(() => reject(asError(signal.reason)), ABORT_GRACE);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
   });
   try {
     const result = await Promise.race([(async () => agent.handle(context))(), aborted]);
@@ -163,18 +178,17 @@ async function act(context: Context, signal: AbortSignal, agent: Agent): Promise
     signal.throwIfAborted();
     return asJson(result, `The result of ${context.id}`);
   } finally {
+    // What aborts it from now on finds nobody whom it would have to wait for.
+    signal.removeEventListener('abort', onAbort);
     clearTimeout(giveUp);
   }
 }
 
 /** Work that an earlier claim finished and committed, and could not merge any more. */
-async function finishedBefore(
-  claim: Claim,
-  opened: Promise<Opened>,
-): Promise<Finished | undefined> {
+async function finishedBefore(claim: Claim, opening: Opening): Promise<Finished | undefined> {
   // A first claim has no journal to wait for.
   if (claim.number === 1) return undefined;
-  const { journal } = await opened;
+  const { journal } = await opening.now();
   const finished = finishedSchema.safeParse(journal.get(WORK_STEP));
   return finished.success ? finished.data : undefined;
 }
@@ -251,12 +265,12 @@ async function keep(files: Files, error: Error): Promise<Error> {
 
 async function decline(
   context: Context,
-  opened: Promise<Opened>,
+  opening: Opening,
   agent: Agent,
   reason: string,
 ): Promise<Outcome> {
   await context.write([{ declined: reason, agent: agent.name }]);
-  const declines = (await opened).declines + 1;
+  const declines = (await opening.now()).declines + 1;
   if (declines < MAX_DECLINES) return { kind: 'declined', delay: declines * 1_000 };
   const error = new Error(`Declined ${declines} times; at last by ${agent.name}: ${reason}`);
   return { kind: 'failed', error, final: true };

@@ -20,6 +20,10 @@ const referenceSchema = z.strictObject({
   bytes: z.int().min(0),
 });
 
+/** Whether a result is passed along as it is. */
+export const isInline = (result: Json): boolean =>
+  Buffer.byteLength(JSON.stringify(result)) <= INLINE_LIMIT;
+
 /** @throws DroverError `too-large` for what has to fit into the journal. */
 export function checkSize(value: Json, what: string): void {
   const bytes = Buffer.byteLength(JSON.stringify(value));

@@ -1,9 +1,8 @@
 /**
  * One worker's claim on one task, and the only way an agent writes.
  *
- * Invariants kept here: 5 (every write checks in Redis, in the same script, that the claim still holds the
- * job's lock; a claim that lost it is refused and has written nothing), 4 (a finished step is journaled in the
- * script that announces it, so both are there or neither).
+ * Invariants kept here: 5 (every write is one script of `claim-scripts.ts`, and a claim that lost its task is told so
+ * and has written nothing).
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Job } from 'bullmq';
@@ -14,7 +13,8 @@ import type { AgentEvent } from '../core/events.js';
 import { answerOf } from '../core/goal.js';
 import type { Json } from '../core/plan.js';
 import { GATE_KINDS, type GateKind, ownerOf } from '../core/ids.js';
-import { PUT_ASIDE } from './held.js';
+import { FINISH_KEYS } from './bullmq-script.js';
+import { type ClaimScripts, claimScripts } from './claim-scripts.js';
 import {
   cancelledKey,
   jobKey,
@@ -24,11 +24,9 @@ import {
   streamKey,
   vouchKey,
 } from './keys.js';
-import { ADMIT, type Counted, keyLimit, Limits, projectLimit } from './limits.js';
-import { pauseReason } from './pauses.js';
-import { defineScript } from './script.js';
+import { type Counted, keyLimit, Limits, projectLimit } from './limits.js';
+import type { ScriptArgument } from './script.js';
 import { type TaskData, taskDataOf } from './task-data.js';
-import { RUN_ID } from './vouch.js';
 
 /** One thing to write under a claim. */
 export type Write =
@@ -43,84 +41,17 @@ export type Write =
 /** Milliseconds between two looks whether the supervisor has vouched for Redis. */
 const UNREADY = 100;
 
-/** Lines of log kept with a job in Redis, for Bull Board. */
-const LOG_LINES = 1_000;
-
-/**
- * A worker takes several jobs under one token, one after the other, and a later claim of this job may be among
- * them: the token alone does not tell that the claim is still the same, the number of claims does.
- */
-const FENCE = `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('HGET', KEYS[2], 'ats') ~= ARGV[2] then
-  return {'stale'}
-end
-`;
-
-/**
- * KEYS lock, job, stream, values, ignored failures, journal, cancelled, vouch, paused, limits; ARGV token, claims,
- * job, goal, prefix, project, limit of its key (or nothing), how many that allows, the claim's number, events…
- */
-const OPEN = `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'stale'} end
-if redis.call('HGET', KEYS[2], 'ats') ~= ARGV[2] then return {'renumbered'} end
-if redis.call('GET', KEYS[8]) ~= ${RUN_ID} then return {'unready'} end
-if redis.call('SISMEMBER', KEYS[7], ARGV[4]) == 1 or redis.call('SISMEMBER', KEYS[7], ARGV[3]) == 1 then
-  return {'cancelled'}
-end
-for i = 4, 6, 2 do
-  if redis.call('SISMEMBER', KEYS[9], ARGV[i]) == 1 then
-${PUT_ASIDE}
-    putAside(ARGV[5], '${pauseReason('')}' .. ARGV[i], '', KEYS[2], ARGV[3], ARGV[9])
-    return {'held'}
-  end
-end
-local limits = {}
-local ofProject = redis.call('HGET', KEYS[10], ARGV[6])
-if ofProject then limits[1] = {ARGV[6], tonumber(ofProject)} end
-if ARGV[7] ~= '' then limits[#limits + 1] = {ARGV[7], tonumber(ARGV[8])} end
-if #limits > 0 then
-${ADMIT}
-  if not admit(ARGV[5], limits, KEYS[2], ARGV[3], ARGV[2] .. ':' .. ARGV[1], ARGV[9]) then return {'held'} end
-end
-for i = 10, #ARGV do
-  redis.call('XADD', KEYS[3], '*', 'event', 'drover', 'jobId', ARGV[3], 'data', ARGV[i])
-end
-return {'open', redis.call('HGETALL', KEYS[4]), redis.call('HGETALL', KEYS[5]), redis.call('HGETALL', KEYS[6]),
-  redis.call('HGET', KEYS[2], 'declines') or '0', limits}
-`;
-
-/** KEYS lock, job, stream, journal, logs; ARGV token, claims, job, then triples: kind, first, second. */
-const WRITE = `${FENCE}
-local logged = false
-for i = 4, #ARGV, 3 do
-  local kind = ARGV[i]
-  if kind == 'event' then
-    redis.call('XADD', KEYS[3], '*', 'event', 'drover', 'jobId', ARGV[3], 'data', ARGV[i + 1])
-  elseif kind == 'step' then
-    redis.call('HSET', KEYS[4], ARGV[i + 1], ARGV[i + 2])
-  elseif kind == 'log' then
-    redis.call('RPUSH', KEYS[5], ARGV[i + 1])
-    logged = true
-  elseif kind == 'progress' then
-    redis.call('HSET', KEYS[2], 'progress', ARGV[i + 1])
-  elseif kind == 'declined' then
-    redis.call('HINCRBY', KEYS[2], 'declines', 1)
-  end
-end
-if logged then redis.call('LTRIM', KEYS[5], -${LOG_LINES}, -1) end
-return {'written'}
-`;
-
 const flat = z.array(z.string());
 const countedSchema = z.array(z.tuple([z.string(), z.number()]));
 const openedSchema = z.tuple([
   z.literal('open'),
+  countedSchema,
   flat,
   flat,
   flat,
   z.coerce.number(),
-  countedSchema,
 ]);
+const completedSchema = z.tuple([z.literal('open'), countedSchema, z.unknown()]);
 
 export interface Opened {
   /** Results of the task's needs by task id; null for an optional one that failed. */
@@ -148,22 +79,23 @@ export class Held extends Error {
   override readonly name = 'Held';
 }
 
+/** The keys and arguments of BullMQ's script that completes a claim's job with a result and takes the next one. */
+export type Completion = (result: Json) => readonly ScriptArgument[];
+
 export class Claims {
   private readonly limits: Limits;
-  private readonly openScript;
-  private readonly writeScript;
+  private readonly scripts: ClaimScripts;
 
   constructor(
     client: Redis,
     readonly prefix: string,
   ) {
     this.limits = new Limits(client, prefix);
-    this.openScript = defineScript(client, 'droverOpenClaim', 10, OPEN);
-    this.writeScript = defineScript(client, 'droverWriteClaim', 5, WRITE);
+    this.scripts = claimScripts(client);
   }
 
-  of(job: Job, token: string): Claim {
-    return new Claim(job, token, this.prefix, this.openScript, this.writeScript, this.limits);
+  of(job: Job, token: string, completion: Completion): Claim {
+    return new Claim(job, token, this.prefix, completion, this.scripts, this.limits);
   }
 }
 
@@ -180,8 +112,8 @@ export class Claim {
     private readonly job: Job,
     private readonly token: string,
     private readonly prefix: string,
-    private readonly openScript: (...args: (string | number)[]) => Promise<unknown>,
-    private readonly writeScript: (...args: (string | number)[]) => Promise<unknown>,
+    private readonly completion: Completion,
+    private readonly scripts: ClaimScripts,
     private readonly limits: Limits,
   ) {
     this.data = taskDataOf(job.data);
@@ -214,18 +146,50 @@ export class Claim {
     return opening;
   }
 
-  private async openNow(events: readonly AgentEvent[], signal: AbortSignal): Promise<Opened> {
-    let reply = await this.tryOpen(events);
-    while (statusOf(reply) === 'unready') {
-      signal.throwIfAborted();
-      await delay(UNREADY);
-      reply = await this.tryOpen(events);
+  /**
+   * Opens the claim and completes its job, in one script: for a handler that has returned before anybody asked whether
+   * it may begin. Where it may not, nothing is completed.
+   * @returns BullMQ's answer, with the worker's next job
+   * @throws like `open`
+   */
+  async openAndComplete(
+    events: readonly AgentEvent[],
+    result: Json,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const reply = await this.whenReady(signal, () => {
+      const { keys, args } = this.beginning(events);
+      const completion = this.completion(result);
+      const theirKeys = completion.slice(0, FINISH_KEYS);
+      const theirArgs = completion.slice(FINISH_KEYS);
+      return this.scripts.openAndComplete(
+        ...keys,
+        ...theirKeys,
+        args.length,
+        ...args,
+        ...theirArgs,
+      );
+    });
+    const [, counted, answer] = completedSchema.parse(reply);
+    this.counted = counted;
+    if (typeof answer === 'number' && answer < 0) {
+      throw new Error(`BullMQ did not complete ${this.jobId}: ${answer}`);
     }
-    if (statusOf(reply) === 'renumbered') throw new Renumbered();
-    if (statusOf(reply) === 'held') throw new Held();
-    const parsed = openedSchema.safeParse(reply);
-    if (!parsed.success) throw this.refused(reply);
-    const [, processed, failed, journal, declines, counted] = parsed.data;
+    return answer;
+  }
+
+  private async openNow(events: readonly AgentEvent[], signal: AbortSignal): Promise<Opened> {
+    const reply = await this.whenReady(signal, () => {
+      const { keys, args } = this.beginning(events);
+      return this.scripts.open(
+        ...keys,
+        `${this.key}:processed`,
+        `${this.key}:failed`,
+        journalKey(this.prefix, this.jobId),
+        ...args,
+      );
+    });
+    const [, counted, processed, failed, journal, declines] = openedSchema.parse(reply);
     this.counted = counted;
     const results: Record<string, Json> = { ...this.data.results };
     let { note } = this.data;
@@ -270,7 +234,7 @@ export class Claim {
       const event = this.encode({ type: 'step.done', step, result });
       return ['step', step, JSON.stringify(result), 'event', event, ''];
     });
-    const reply = await this.writeScript(
+    const reply = await this.scripts.write(
       `${this.key}:lock`,
       this.key,
       streamKey(this.prefix, this.job.queueName),
@@ -293,30 +257,47 @@ export class Claim {
     await this.limits.release(this.key, `${this.job.attemptsStarted}:${this.token}`, counted);
   }
 
-  private tryOpen(events: readonly AgentEvent[]): Promise<unknown> {
+  /** Asks until the supervisor has vouched for Redis; the answer of a claim that may begin. */
+  private async whenReady(signal: AbortSignal, ask: () => Promise<unknown>): Promise<unknown> {
+    let reply = await ask();
+    while (statusOf(reply) === 'unready') {
+      signal.throwIfAborted();
+      await delay(UNREADY);
+      reply = await ask();
+    }
+    const status = statusOf(reply);
+    if (status === 'renumbered') throw new Renumbered();
+    if (status === 'held') throw new Held();
+    if (status !== 'open') throw this.refused(reply);
+    return reply;
+  }
+
+  /** What the scripts are told that let a claim begin. */
+  private beginning(events: readonly AgentEvent[]): { keys: string[]; args: (string | number)[] } {
     const { concurrency } = this.data.task;
-    return this.openScript(
-      `${this.key}:lock`,
-      this.key,
-      streamKey(this.prefix, this.job.queueName),
-      `${this.key}:processed`,
-      `${this.key}:failed`,
-      journalKey(this.prefix, this.jobId),
-      cancelledKey(this.prefix),
-      vouchKey(this.prefix),
-      pausedKey(this.prefix),
-      limitsKey(this.prefix),
-      this.token,
-      this.job.attemptsStarted,
-      this.jobId,
-      this.data.goal,
-      this.prefix,
-      projectLimit(this.data.project),
-      concurrency ? keyLimit(concurrency.key) : '',
-      concurrency?.limit ?? '',
-      this.number,
-      ...events.map((event) => this.encode(event)),
-    );
+    return {
+      keys: [
+        `${this.key}:lock`,
+        this.key,
+        streamKey(this.prefix, this.job.queueName),
+        cancelledKey(this.prefix),
+        vouchKey(this.prefix),
+        pausedKey(this.prefix),
+        limitsKey(this.prefix),
+      ],
+      args: [
+        this.token,
+        this.job.attemptsStarted,
+        this.jobId,
+        this.data.goal,
+        this.prefix,
+        projectLimit(this.data.project),
+        concurrency ? keyLimit(concurrency.key) : '',
+        concurrency?.limit ?? '',
+        this.number,
+        ...events.map((event) => this.encode(event)),
+      ],
+    };
   }
 
   private encode(event: AgentEvent): string {

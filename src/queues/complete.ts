@@ -2,11 +2,10 @@
  * Finishes jobs that nobody works on: gates when they open, and tasks of which the log knows the outcome
  * although Redis lost it.
  */
-import { createRequire } from 'node:module';
 import { Job, type Queue, UnrecoverableError } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { z } from 'zod';
 import type { Json } from '../core/plan.js';
+import { FINISH } from './bullmq-script.js';
 import { defineScript } from './script.js';
 
 /** Field of a job that was taken: the JSON text it is to be finished with, should somebody else have to. */
@@ -53,23 +52,15 @@ redis.call('DEL', key .. ':lock', key .. ':dependencies')
 /** A token that tells BullMQ's scripts to skip the lock. */
 const NO_LOCK = '0';
 
-/** Not among what BullMQ exports, but what its workers send; `package.json` names one version of it. */
-const { moveToFinished } = z
-  .object({ moveToFinished: z.object({ keys: z.literal(14), content: z.string() }) })
-  .parse(createRequire(import.meta.url)('bullmq/dist/cjs/scripts/moveToFinished-14.js'));
-
 /**
  * KEYS the queue's first part of keys, results of a relay; ARGV time, outcome or nothing where it is that of the
  * relay's only child, jobs. Completes them from whatever set they wait in, and returns the outcome. Whoever holds one
  * of them has lost it; those that are finished or gone stay as they are.
  *
- * BullMQ's own script is the body of a function here, whose parameters hide the globals of their names. A gate each
- * costs a tenth of what a command each does, and there is no moment in which a gate is taken and not completed.
+ * A gate each costs a tenth of what a command each does, and there is no moment in which a gate is taken and not
+ * completed.
  */
-const COMPLETE = `
-local function finish(KEYS, ARGV)
-${moveToFinished.content}
-end
+const COMPLETE = `${FINISH}
 local base, outcome = KEYS[1], ARGV[2]
 if outcome == '' then outcome = redis.call('HVALS', KEYS[2])[1] or 'null' end
 local keys = {}

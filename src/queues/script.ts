@@ -1,7 +1,9 @@
 /** Lua scripts on a client, typed at the place where they are defined. */
 import type { Redis } from 'ioredis';
 
-type Script = (...args: (string | number)[]) => Promise<unknown>;
+/** What ioredis sends as a key or an argument. */
+export type ScriptArgument = string | number | boolean | Buffer;
+type Script = (...args: ScriptArgument[]) => Promise<unknown>;
 
 /** Defines `name` on the client, which sends the script's digest and its text only where Redis lacks it. */
 export function defineScript(

@@ -6,6 +6,7 @@ import {
   DelayedError,
   ErrorCode,
   type Job,
+  raw2NextJobData,
   UnrecoverableError,
   WaitingChildrenError,
   WaitingError,
@@ -15,10 +16,13 @@ import type { Redis } from 'ioredis';
 import type { Backoff, Json } from '../core/plan.js';
 import type { Claim, Claims } from './claim.js';
 import { Locks } from './locks.js';
+import type { ScriptArgument } from './script.js';
 
 /** How an attempt ended. */
 export type Outcome =
   | { readonly kind: 'done'; readonly result: Json }
+  /** Done, and its job was completed when its claim was opened; BullMQ's answer to that. */
+  | { readonly kind: 'completed'; readonly result: Json; readonly answer: unknown }
   /** `final` failures use up all attempts that are left. */
   | { readonly kind: 'failed'; readonly error: Error; readonly final: boolean }
   /** Back into the queue, no attempt used; milliseconds until it is offered again. */
@@ -74,13 +78,17 @@ export interface AgentWorker {
 export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
   const { claims, attempt, timing } = options;
   const run = async (job: Job, token: string, stop: AbortController): Promise<Json> => {
-    const claim = claims.of(job, token);
+    const claim = claims.of(job, token, (result) => completion(job, token, result));
     for (;;) {
       const outcome = await attempt(claim, stop);
       // Where Redis is away: a slot whose job has no lock is free, and the supervisor's sweep finds it.
       await claim.release().catch(options.onError);
       switch (outcome.kind) {
         case 'done':
+          return outcome.result;
+        case 'completed':
+          // BullMQ has the job complete itself next, and goes on with what that answers.
+          job.moveToCompleted = async () => nextOf(outcome.answer);
           return outcome.result;
         case 'failed':
           throw failure(job, claim, outcome.error, outcome.final);
@@ -119,6 +127,13 @@ export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
     // After Redis was away: BullMQ's default of 15 s would leave its workers idle for longer than the outage.
     runRetryDelay: 500,
   });
+  let isClosing = false;
+  /** As the worker itself would complete the job. */
+  const completion = (job: Job, token: string, result: Json): readonly ScriptArgument[] => {
+    const { removeOnComplete = false } = job.opts;
+    const text = JSON.stringify(result);
+    return worker.backend.moveToCompletedArgs(job, text, removeOnComplete, token, !isClosing);
+  };
   worker.on('error', (error) => {
     if (!isRefusedEnd(error)) options.onError(error);
   });
@@ -130,11 +145,16 @@ export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
   return {
     ready: () => worker.waitUntilReady(),
     async close(force = false) {
+      isClosing = true;
       await worker.close(force);
       locks.stop();
     },
   };
 }
+
+/** What BullMQ makes of its script's answer: the worker's next job, or nothing. */
+const nextOf = (answer: unknown): unknown[] =>
+  Array.isArray(answer) ? raw2NextJobData(answer) : [];
 
 /**
  * Whether BullMQ has refused the end of a claim that was cancelled or lost on its way: what is meant to happen, and

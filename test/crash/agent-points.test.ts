@@ -21,6 +21,16 @@ describe('an agent', () => {
     ],
     ['before it hands in a result', PLANS.chain(2), { point: 'before:moveToFinished' }],
     ['when its result is accepted', PLANS.chain(2), { point: 'after:moveToFinished' }],
+    [
+      'before it hands in a result with its claim',
+      PLANS.instant(3),
+      { point: 'before:droverOpenAndComplete', skip: 1 },
+    ],
+    [
+      'when a result with its claim is accepted',
+      PLANS.instant(3),
+      { point: 'after:droverOpenAndComplete', skip: 1 },
+    ],
     ['before it puts an attempt off', PLANS.retries(), { point: 'before:moveToDelayed' }],
     ['when it has put an attempt off', PLANS.retries(), { point: 'after:moveToDelayed' }],
     ['before it waits for added tasks', PLANS.growth(), { point: 'before:moveToWaitingChildren' }],

@@ -39,6 +39,11 @@ export const PLANS = {
     task('other', ['seed'], work),
     task('last', ['grower', 'other'], work),
   ],
+  /** Tasks that know their values beforehand, so that their handlers return before their claims are open. */
+  instant: (length: number): Plan =>
+    Array.from({ length }, (_, index) =>
+      task(`i${index}`, index === 0 ? [] : [`i${index - 1}`], { instant: index + 1 }),
+    ),
   retries: (work?: object): Plan => [
     task('first', [], { ...work, failures: 1 }),
     task('second', ['first'], { ...work, failures: 2 }),

@@ -9,6 +9,7 @@ const plans = new Map([
   ['goal-1', PLANS.diamond(6, { ms: 100 })],
   ['goal-2', PLANS.growth({ ms: 100 })],
   ['goal-3', PLANS.chain(6, { ms: 100 })],
+  ['goal-4', PLANS.instant(200)],
 ]);
 
 /** Goals at work, with agents in a process of their own; then something happens to Redis. */

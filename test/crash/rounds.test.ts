@@ -13,7 +13,13 @@ const set = stage();
 /** Milliseconds for a round, with room for a slow machine. */
 const ROUND = 15_000;
 
-const MIX: readonly Plan[] = [PLANS.chain(4), PLANS.diamond(4), PLANS.growth(), PLANS.retries()];
+const MIX: readonly Plan[] = [
+  PLANS.chain(4),
+  PLANS.diamond(4),
+  PLANS.growth(),
+  PLANS.retries(),
+  PLANS.instant(6),
+];
 
 /** A supervisor and two agents that are replaced when they die. */
 class Crew {

@@ -57,6 +57,24 @@ describe('a claim', () => {
     expect(types).not.toContain('step.done');
   });
 
+  it('is not ended before the lines are written of a handler that returns at once', async () => {
+    const drover = await bed.start();
+    await drover.agent('developer', (task) => {
+      task.log('first');
+      task.log('second');
+    });
+    const goal = await drover.enqueue({
+      title: 'Lines',
+      tasks: [{ name: 'a', capability: 'developer' }],
+    });
+    expect((await goal.done()).state).toBe('DONE');
+    const { client } = drover.connection;
+    expect(await client.lrange(`${drover.prefix}:developer:task-1:logs`, 0, -1)).toEqual([
+      'first',
+      'second',
+    ]);
+  });
+
   it('tells its handler when its lock is lost', async () => {
     const drover = await bed.start(hasty);
     let reason: unknown;

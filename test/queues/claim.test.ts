@@ -1,11 +1,13 @@
 /** Invariant 5: a claim that lost its lock writes nothing, whatever it tries. */
-import { Queue, Worker } from 'bullmq';
+import { Queue, raw2NextJobData, Worker } from 'bullmq';
 import { describe, expect, it } from 'vitest';
+import type { AgentEvent } from '../../src/core/events.js';
 import { taskSpecSchema } from '../../src/core/plan.js';
 import { type Claim, Claims, type Write } from '../../src/queues/claim.js';
 import { connect, type RedisClient } from '../../src/queues/connection.js';
-import { ownerKey, vouchKey } from '../../src/queues/keys.js';
+import { limitsKey, ownerKey, vouchKey } from '../../src/queues/keys.js';
 import { announceCancel } from '../../src/queues/notices.js';
+import { setPaused } from '../../src/queues/pauses.js';
 import { Vouch } from '../../src/queues/vouch.js';
 import { backoffDelay } from '../../src/queues/worker.js';
 import { testBed } from '../support/redis.js';
@@ -14,7 +16,9 @@ const bed = testBed();
 const UNENDING = new AbortController().signal;
 
 /** Takes one job by hand, as a worker would, and gives its claim to the test. */
-async function claimed(test: (claim: Claim, prefix: string) => Promise<void>): Promise<void> {
+async function claimed(
+  test: (claim: Claim, prefix: string, queue: Queue) => Promise<void>,
+): Promise<void> {
   const prefix = 'claims';
   const connection = await connect(bed.redis().connection);
   await connection.client.flushall();
@@ -40,7 +44,10 @@ async function claimed(test: (claim: Claim, prefix: string) => Promise<void>): P
   const worker = new Worker('developer', null, { connection: connection.client, prefix });
   try {
     const job = await worker.getNextJob('token');
-    await test(claims.of(job, 'token'), prefix);
+    const claim = claims.of(job, 'token', (result) =>
+      worker.backend.moveToCompletedArgs(job, JSON.stringify(result), false, 'token', true),
+    );
+    await test(claim, prefix, queue);
   } finally {
     await worker.close();
     await queue.close();
@@ -61,6 +68,14 @@ const stream = async (prefix: string): Promise<string[]> => {
   const entries = await client.xrange(`${prefix}:developer:events`, '-', '+');
   await close();
   return entries.flatMap(([, fields]) => fields.filter((field) => field.startsWith('{')));
+};
+
+/** What happened in the queue, in BullMQ's words. */
+const kinds = async (prefix: string): Promise<string[]> => {
+  const { client, close } = await connect(bed.redis().connection);
+  const entries = await client.xrange(`${prefix}:developer:events`, '-', '+');
+  await close();
+  return entries.map(([, [, kind]]) => kind!);
 };
 
 describe('a claim', () => {
@@ -140,6 +155,122 @@ describe('a claim', () => {
       const { client, close } = await connect(bed.redis().connection);
       await announceCancel(client, prefix, 'goal-1');
       await expect(claim.open([], UNENDING)).rejects.toMatchObject({ code: 'cancelled' });
+      await close();
+    });
+  });
+});
+
+describe('a claim that is opened by its completion', () => {
+  const began: AgentEvent = { type: 'context.built', needs: [] };
+
+  it('completes its job behind what it announces, and gets the next one', async () => {
+    await claimed(async (claim, prefix, queue) => {
+      await queue.add('b', {}, { jobId: 'task-2' });
+      const answer = await claim.openAndComplete([began], { done: 1 }, UNENDING);
+      const [next, id] = raw2NextJobData(answer as unknown[]);
+      expect([next.name, id]).toEqual(['b', 'task-2']);
+      expect((await queue.getJob('task-1'))!.returnvalue).toEqual({ done: 1 });
+      expect(await kinds(prefix)).toEqual([
+        'added',
+        'waiting',
+        'active',
+        'added',
+        'waiting',
+        'drover',
+        'completed',
+        'active',
+      ]);
+      // It has handed in its result, and writes nothing any more.
+      await expect(claim.openAndComplete([began], 2, UNENDING)).rejects.toMatchObject({
+        code: 'stale-claim',
+      });
+      await expect(claim.write([{ log: 'late' }])).rejects.toMatchObject({ code: 'stale-claim' });
+    });
+  });
+
+  const refusals: [
+    string,
+    (client: RedisClient, prefix: string) => Promise<unknown>,
+    error: object,
+    state: string,
+  ][] = [
+    [
+      'whose lock another one holds',
+      (client, prefix) => client.set(`${prefix}:developer:task-1:lock`, 'another'),
+      { code: 'stale-claim' },
+      'active',
+    ],
+    [
+      'whose lock nobody holds',
+      (client, prefix) => client.del(`${prefix}:developer:task-1:lock`),
+      { code: 'stale-claim' },
+      'active',
+    ],
+    [
+      'whose number was raised',
+      (client, prefix) => client.hincrby(`${prefix}:developer:task-1`, 'ats', 1),
+      { name: 'Renumbered' },
+      'active',
+    ],
+    [
+      'whose goal is cancelled',
+      (client, prefix) => announceCancel(client, prefix, 'goal-1'),
+      { code: 'cancelled' },
+      'active',
+    ],
+    [
+      'whose goal is paused',
+      (client, prefix) => setPaused(client, prefix, 'goal-1', true),
+      { name: 'Held' },
+      'delayed',
+    ],
+    [
+      'whose project has used up its limit',
+      (client, prefix) => client.hset(limitsKey(prefix), 'project:p', 0),
+      { name: 'Held' },
+      'delayed',
+    ],
+  ];
+  it.each(refusals)('%s completes nothing', async (_, happens, error, state) => {
+    await claimed(async (claim, prefix, queue) => {
+      await queue.add('b', {}, { jobId: 'task-2' });
+      const { client, close } = await connect(bed.redis().connection);
+      await happens(client, prefix);
+      await close();
+      await expect(claim.openAndComplete([began], 1, UNENDING)).rejects.toMatchObject(error);
+      const { data: _data, ...task } = (await queue.getJob('task-1'))!.asJSON();
+      expect(task).toMatchObject({ returnvalue: 'null', attemptsMade: 0 });
+      expect(await queue.getJobState('task-1')).toBe(state);
+      expect(await queue.getJobState('task-2')).toBe('waiting');
+      expect((await stream(prefix)).join()).not.toContain('context.built');
+    });
+  });
+
+  it('waits where nobody has compared Redis with the log, and completes once somebody has', async () => {
+    await claimed(async (claim, prefix, queue) => {
+      const { client, close } = await connect(bed.redis().connection);
+      await client.set(vouchKey(prefix), 'f'.repeat(40));
+      const stop = new AbortController();
+      const given = claim.openAndComplete([began], 1, stop.signal);
+      stop.abort(new Error('enough'));
+      await expect(given).rejects.toThrow('enough');
+      expect(await queue.getJobState('task-1')).toBe('active');
+      const completed = claim.openAndComplete([began], 1, UNENDING);
+      await vouchFor(client, prefix);
+      await completed;
+      expect(await queue.getJobState('task-1')).toBe('completed');
+      await close();
+    });
+  });
+
+  it('gives a slot back that it took', async () => {
+    await claimed(async (claim, prefix) => {
+      const { client, close } = await connect(bed.redis().connection);
+      await client.hset(limitsKey(prefix), 'project:p', 1);
+      await claim.openAndComplete([began], 1, UNENDING);
+      expect(await client.hlen(`${prefix}:slots:project:p`)).toBe(1);
+      await claim.release();
+      expect(await client.hlen(`${prefix}:slots:project:p`)).toBe(0);
       await close();
     });
   });
