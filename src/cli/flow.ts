@@ -4,7 +4,7 @@ import { DroverError } from '../core/errors.js';
 import { isName, NAME_RULE } from '../core/ids.js';
 import { PRIORITIES, type Priority } from '../core/plan.js';
 import type { GoalRequest } from '../engine/decisions/enqueue.js';
-import { readFlow } from '../plan/flow-file.js';
+import { type Flow, readFlow } from '../plan/flow-file.js';
 import { formatProblem } from '../plan/problems.js';
 import { parsePairs } from './arguments.js';
 import { remark } from './output.js';
@@ -49,17 +49,15 @@ export async function readGoal(
   const choices = readChoices({ project, priority });
   const { flow, warnings } = await readFlow(path, { parameters: parsePairs('param', params) });
   for (const warning of warnings) remark(`warning: ${formatProblem(warning)}`);
-  const chosen = choices.project ?? flow.project;
-  return {
-    title: flow.title,
-    tasks: flow.tasks,
-    priority: choices.priority ?? flow.priority,
-    ...(flow.approve !== undefined && { approve: flow.approve }),
-    source: relative('.', path),
-    ...(chosen !== undefined && { project: chosen }),
-    ...(key !== undefined && { key }),
-  };
+  return goalOf({ ...flow, ...choices }, path, key);
 }
+
+/** Whatever a flow says of its whole plan holds for the goal, whichever command hands it in. */
+export const goalOf = (flow: Flow, path: string, key: string | undefined): GoalRequest => ({
+  ...flow,
+  source: relative('.', path),
+  ...(key !== undefined && { key }),
+});
 
 /**
  * The project and priority that somebody chose.

@@ -2,7 +2,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { taskStates, places } from './support.js';
+import { Log } from '../../src/log/log.js';
+import { loadGoal } from '../../src/projections/board.js';
+import { type Place, places, taskStates } from './support.js';
 
 const place = places();
 
@@ -55,6 +57,40 @@ it('enqueues a plan, and exports the goal as the plan that it was', async () => 
   expect(await here.drover(['export', 'goal-9'])).toMatchObject({ code: 2 });
 });
 
+it('enqueues a flow file as `drover enqueue` does, with all that holds for the whole plan', async () => {
+  const plan = (name: string) => `name: ${name}
+project: web
+priority: urgent
+approve: { deadline: 1h, default: approve }
+tasks: { a: { run: ls } }
+`;
+  const [handed, imported] = [await place(), await place()];
+  for (const [here, command] of [
+    [handed, ['enqueue']],
+    [imported, ['import', '--enqueue']],
+  ] as const) {
+    const own = await here.flow(plan('Own'), 'own.yaml');
+    const chosen = await here.flow(plan('Chosen'), 'chosen.yaml');
+    expect(await here.drover([...command, own, '--key', 'k'])).toMatchObject({ code: 0 });
+    const choices = ['--project', 'shop', '--priority', 'low'];
+    expect(await here.drover([...command, chosen, ...choices])).toMatchObject({ code: 0 });
+    const again = await here.drover([...command, own, '--key', 'k']);
+    expect(again.out).toContain('goal-1 has that key already');
+  }
+  const planWide = {
+    title: 'Own',
+    project: 'web',
+    priority: 'urgent',
+    key: 'k',
+    source: 'own.yaml',
+  };
+  const approve = { when: 'before', deadline: 3_600_000, default: 'approve' };
+  expect(headOf(imported, 'goal-1')).toEqual({ ...planWide, approve });
+  for (const goal of ['goal-1', 'goal-2']) {
+    expect(headOf(imported, goal)).toEqual(headOf(handed, goal));
+  }
+});
+
 it('refuses what it cannot read with the place and a remedy', async () => {
   const here = await place();
   const file = join(here.dir, 'issues.jsonl');
@@ -66,3 +102,14 @@ it('refuses what it cannot read with the place and a remedy', async () => {
   expect(await here.drover(['import', file, '--enqueue', '--check'])).toMatchObject({ code: 2 });
   expect((await here.drover(['import', join(here.dir, 'none.json')])).err).toContain('no file');
 });
+
+/** What a goal has besides its tasks. */
+function headOf({ data }: Place, goal: string): object {
+  const log = Log.read(data);
+  try {
+    const { title, project, priority, key, source, approve } = loadGoal(log.db, goal)!;
+    return { title, project, priority, key, source, approve };
+  } finally {
+    log.close();
+  }
+}

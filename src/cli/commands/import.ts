@@ -1,8 +1,6 @@
 /** `drover import`: a plan of another system becomes a flow file, or a goal. */
-import { relative } from 'node:path';
 import { DroverError } from '../../core/errors.js';
 import { capabilitySchema } from '../../core/plan.js';
-import type { GoalRequest } from '../../engine/decisions/enqueue.js';
 import { exportFlow } from '../../plan/export-flow.js';
 import type { Flow } from '../../plan/flow-file.js';
 import { type Format, FORMATS } from '../../plan/import/detect.js';
@@ -12,7 +10,7 @@ import { nearest } from '../../plan/suggest.js';
 import { defineDroverCommand } from '../command.js';
 import { OFFLINE_NOTE, openDesk } from '../desk.js';
 import { EXIT } from '../exit.js';
-import { FLOW_ARGS, readChoices } from '../flow.js';
+import { FLOW_ARGS, goalOf, readChoices } from '../flow.js';
 import type { Globals } from '../globals.js';
 import { print, printJson, remark } from '../output.js';
 import { paint } from '../render/paint.js';
@@ -74,7 +72,7 @@ export const importCommand = defineDroverCommand({
         'Write the flow file first, and enqueue that.',
       );
     }
-    const { project, priority } = readChoices(args);
+    const choices = readChoices(args);
     const plan = await importPlan(args.file, {
       format: formatOf(args.format),
       capability: capabilityOf(args.capability),
@@ -83,8 +81,7 @@ export const importCommand = defineDroverCommand({
     const flow: Flow = {
       ...plan.flow,
       ...(args.title !== undefined && { title: args.title }),
-      ...(project !== undefined && { project }),
-      ...(priority !== undefined && { priority }),
+      ...choices,
     };
     report(plan, args.file, globals);
     if (enqueue) {
@@ -155,25 +152,18 @@ async function handIn(
   { file, key }: { file: string; key: string | undefined },
   globals: Globals,
 ): Promise<void> {
-  const { title, project, priority, tasks } = plan.flow;
-  const request: GoalRequest = {
-    title,
-    priority,
-    tasks,
-    source: relative('.', file),
-    ...(project !== undefined && { project }),
-    ...(key !== undefined && { key }),
-  };
   const desk = await openDesk(globals);
   try {
-    const enqueued = await desk.enqueue(request);
+    const enqueued = await desk.enqueue(goalOf(plan.flow, file, key));
     if (globals.json) {
       printJson({ ...summaryOf(plan), enqueued, live: desk.live });
       return;
     }
     const { goal, created, waitingFor } = enqueued;
     print(
-      created ? `${goal} is enqueued: ${tasks.length} tasks.` : `${goal} has that key already.`,
+      created
+        ? `${goal} is enqueued: ${plan.flow.tasks.length} tasks.`
+        : `${goal} has that key already.`,
     );
     if (waitingFor.length > 0) {
       print(`It waits for agents: start some with \`drover agent ${waitingFor.join(' ')}\`.`);
