@@ -17,10 +17,13 @@ const ESCAPED = `\${{ parameters.${DOLLAR} }}{{`;
  * @throws DroverError `conflict` where the plan cannot be said in a flow file, as a task with both `run` and `with`
  */
 export function exportFlow(flow: Flow): string {
-  const tasks = flow.tasks.map(completed);
-  const text = render({ ...flow, tasks });
+  let tasks: PlannedTask[];
+  let text: string;
   let read: Flow;
   try {
+    // Parsed, their keys stand in one order, whichever way the plan came: the same plan is the same text.
+    tasks = flow.tasks.map((task) => plannedTaskSchema.parse(completed(task)));
+    text = render({ ...flow, tasks });
     read = parseFlow(text, { file: 'the flow file' }).flow;
   } catch (error) {
     throw unsayable(messageOf(error), error);

@@ -57,6 +57,26 @@ it('enqueues a plan, and exports the goal as the plan that it was', async () => 
   expect(await here.drover(['export', 'goal-9'])).toMatchObject({ code: 2 });
 });
 
+it('exports a goal, imports that and exports it again as the same text', async () => {
+  const here = await place();
+  const file = await here.flow(`name: Both ways
+project: web
+priority: high
+approve: { default: approve, deadline: 1h }
+tasks:
+  later: { needs: [10, first], priority: low, expected: 5m, run: ls, timeout: 1m, title: Later }
+  10: { optional: true, concurrency: { limit: 2, key: db }, expected: 1s, run: ls }
+  first: { capability: writer, with: { b: 1, a: 2 }, retry: { attempts: 2 }, priority: urgent }
+`);
+  await here.drover(['enqueue', file]);
+  const exported = (await here.drover(['export', 'goal-1'])).out;
+  const again = await here.flow(exported, 'again.yaml');
+  expect((await here.drover(['import', again])).out).toBe(exported);
+  expect((await here.drover(['import', file])).out).toBe(exported);
+  await here.drover(['import', again, '--enqueue']);
+  expect((await here.drover(['export', 'goal-2'])).out).toBe(exported);
+});
+
 it('enqueues a flow file as `drover enqueue` does, with all that holds for the whole plan', async () => {
   const plan = (name: string) => `name: ${name}
 project: web

@@ -1,7 +1,7 @@
 /** Plans as flow files: what is written is read back as the same plan. */
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type PlannedTask, plannedTaskSchema } from '../../src/core/plan.js';
+import { type Approval, type PlannedTask, plannedTaskSchema } from '../../src/core/plan.js';
 import { exportFlow } from '../../src/plan/export-flow.js';
 import { parseFlow } from '../../src/plan/flow-file.js';
 import { parsePlan } from '../../src/plan/import/import-plan.js';
@@ -77,11 +77,13 @@ test('export, import and export give the same plan and the same text', () => {
     fc.property(
       plan,
       text.filter((value) => value !== ''),
-      (tasks, title) => {
+      fc.constantFrom<Approval>('before', { when: 'before', deadline: 1_000, default: 'approve' }),
+      (tasks, title, approve) => {
         const flow = {
           title: title.slice(0, 500),
           priority: 'high' as const,
           project: 'web',
+          approve,
           tasks,
         };
         const written = exportFlow(flow);
@@ -92,6 +94,36 @@ test('export, import and export give the same plan and the same text', () => {
     ),
   );
 });
+
+test('the order of the keys in a plan makes no other text', () => {
+  const approve = { when: 'before', deadline: 60_000, default: 'deny' } as const;
+  const task = plannedTaskSchema.parse({
+    name: '10',
+    capability: 'shell',
+    run: 'ls',
+    env: { B: '1', A: '2' },
+    timeout: 1_000,
+    check: { run: 'test', timeout: 5 },
+    priority: 'low',
+    expected: 5,
+    approve,
+    concurrency: { key: 'db', limit: 2 },
+    retry: { attempts: 2, backoff: { type: 'fixed', delay: 1 } },
+  });
+  const turned: PlannedTask = {
+    ...reversed(task),
+    env: task.env,
+    retry: { ...reversed(task.retry), backoff: reversed(task.retry.backoff) },
+    check: reversed(task.check!),
+    approve: reversed(approve),
+    concurrency: reversed(task.concurrency!),
+  };
+  const head = { title: 't', priority: 'normal' } as const;
+  expect(exportFlow({ ...head, tasks: [turned] })).toBe(exportFlow({ ...head, tasks: [task] }));
+});
+
+const reversed = <T extends object>(value: T): T =>
+  Object.fromEntries(Object.entries(value).toReversed()) as T;
 
 test('defaults are left out, so that the file stays short', () => {
   const { flow } = parseFlow(
