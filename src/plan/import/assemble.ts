@@ -1,29 +1,32 @@
 /**
- * From pieces of work to a plan: done work is left out, dangling and repeated needs are, two of one name become
- * two, and whatever was changed is told. A circle is not guessed at: it is refused with its path.
+ * From pieces of work to a plan: work that is not open is left out, two of one name become two, and whatever was
+ * changed is told. A circle is not guessed at: it is refused with its path.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { DroverError } from '../../core/errors.js';
 import { findCycle } from '../../core/graph.js';
 import { type PlannedTask, plannedTaskSchema } from '../../core/plan.js';
 import { MAX_TASKS } from '../../core/plan-check.js';
-import { nearest } from '../suggest.js';
-import { oneLine } from './fields.js';
-import type { Finding, Item } from './item.js';
+import { MAX_NAME, nameFrom, oneLine, quoted } from './fields.js';
+import type { Dropped, Finding, Item } from './item.js';
+import { Needs, type OpenNeeds } from './needs.js';
 
 const MAX_TITLE = 1_000;
-const MAX_NAME = 200;
 /** Milliseconds that a task's times can hold. */
 const LONGEST = 2_147_483_647;
-/** Names that dangling needs are compared with; more would take minutes. */
-const MAX_COMPARISONS = 50_000;
+
+/** Work that is not in the plan. */
+export interface LeftOut {
+  readonly name: string;
+  readonly title: string;
+}
 
 export interface Assembled {
   readonly tasks: readonly PlannedTask[];
-  /** Work that was done already, by name. */
-  readonly satisfied: readonly { readonly name: string; readonly title: string }[];
-  /** Work that had been given up. */
-  readonly dropped: readonly { readonly name: string; readonly title: string }[];
+  /** Work that was done already. */
+  readonly satisfied: readonly LeftOut[];
+  /** Work that is left out for another reason. */
+  readonly dropped: readonly (LeftOut & Dropped)[];
   readonly findings: readonly Finding[];
 }
 
@@ -31,8 +34,8 @@ export interface Assembled {
 export function assemble(given: readonly Item[], capability: string): Assembled {
   const findings: Finding[] = [];
   const items = distinct(given, findings);
-  const byName = new Map(items.map((item) => [item.name, item]));
-  const needs = new Map(items.map((item) => [item.name, neededBy(item, byName, findings)]));
+  const reader = new Needs(items, findings);
+  const needs = new Map(items.map((item) => [item.name, reader.of(item)]));
   refuseCircle(items, needs);
   const open = items.filter(({ state }) => state === 'open');
   if (open.length > MAX_TASKS) {
@@ -43,9 +46,11 @@ export function assemble(given: readonly Item[], capability: string): Assembled 
     );
   }
   return {
-    tasks: open.map((item) => plan(item, needs.get(item.name)!, capability, findings)),
+    tasks: open.map((item) => plan(item, [...needs.get(item.name)!.keys()], capability, findings)),
     satisfied: items.filter(({ state }) => state === 'done').map(named),
-    dropped: items.filter(({ state }) => state === 'dropped').map(named),
+    dropped: items.flatMap((item) =>
+      typeof item.state === 'object' ? [{ ...named(item), ...item.state }] : [],
+    ),
     findings,
   };
 }
@@ -85,67 +90,27 @@ function freeName(name: string, taken: ReadonlyMap<string, unknown>): string {
 }
 
 function usable({ name, where }: Item, findings: Finding[]): string {
-  const shorter = oneLine(name).slice(0, MAX_NAME) || 'unnamed';
+  const shorter = nameFrom(name);
   if (shorter === name) return name;
   const message = `the id ${quoted(name)} cannot be the name of a task`;
   findings.push({ kind: 'value', where, message, done: `It becomes ${quoted(shorter)}.` });
   return shorter;
 }
 
-/** The names of open items that have to be done first; for a done one, nothing. */
-function neededBy(item: Item, byName: ReadonlyMap<string, Item>, findings: Finding[]): string[] {
-  const open = new Set<string>();
-  const early = new Set<string>();
-  for (const { name: written, where } of item.needs) {
-    const name = byName.has(written) ? written : oneLine(written).slice(0, MAX_NAME);
-    const needed = byName.get(name);
-    const add = (kind: Finding['kind'], message: string, done: string): void => {
-      findings.push({ kind, where, message, done });
-    };
-    if (item.state === 'dropped') continue;
-    if (name === item.name) {
-      add('circular', `${quoted(name)} waits for itself`, 'The need is left out.');
-    } else if (!needed) {
-      const likely =
-        byName.size * findings.length > MAX_COMPARISONS * 100
-          ? undefined
-          : nearest(name, byName.keys());
-      const hint = likely === undefined ? '' : ` Perhaps ${quoted(likely)} was meant.`;
-      add(
-        'dangling',
-        `${quoted(item.name)} waits for ${quoted(name)}, which is not in the file`,
-        `The need is left out.${hint}`,
-      );
-    } else if (needed.state === 'dropped') {
-      if (item.state === 'done') continue;
-      add(
-        'given-up',
-        `${quoted(item.name)} waits for ${quoted(name)}, which was given up`,
-        'The need is left out; look whether the task still makes sense.',
-      );
-    } else if (needed.state === 'open') {
-      if (item.state === 'done') early.add(name);
-      else open.add(name);
-    }
-  }
-  if (early.size > 0) {
-    findings.push({
-      kind: 'done-early',
-      where: item.where,
-      message: `${quoted(item.name)} is done, but waits for ${[...early].map(quoted).join(', ')}, which ${early.size === 1 ? 'is' : 'are'} not`,
-      done: 'It stays done; what it waited for is imported.',
-    });
-  }
-  return [...open];
-}
-
-function refuseCircle(items: readonly Item[], needs: ReadonlyMap<string, readonly string[]>): void {
-  const cycle = findCycle(items.map(({ name }) => ({ id: name, needs: needs.get(name)! })));
+/** Told with what is left out on the way: the circle is in the file, not in the plan. */
+function refuseCircle(items: readonly Item[], needs: ReadonlyMap<string, OpenNeeds>): void {
+  const cycle = findCycle(
+    items.map(({ name }) => ({ id: name, needs: [...needs.get(name)!.keys()] })),
+  );
   if (!cycle) return;
-  const where = new Map(items.map((item) => [item.name, item.where]));
+  const path = cycle.flatMap((name, index) => [
+    ...(index === 0 ? [] : needs.get(cycle[index - 1]!)!.get(name)!),
+    name,
+  ]);
+  const where = items.find(({ name }) => name === cycle[0])!.where;
   throw new DroverError(
     'bad-plan',
-    `These tasks wait for each other: ${cycle.map(oneLine).join(' → ')} (${where.get(cycle[0]!)}).`,
+    `These tasks wait for each other: ${path.map(oneLine).join(' → ')} (${where}).`,
     'Remove one of these needs in the file; nothing was imported.',
   );
 }
@@ -171,5 +136,3 @@ function plan(
     ...(expected !== undefined && { expected: Math.min(expected, LONGEST) }),
   });
 }
-
-const quoted = (text: string): string => `‘${oneLine(text).slice(0, 80)}’`;

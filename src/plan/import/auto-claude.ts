@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { idSchema, inputOf, listOf, oneLine, readAs, readState, textSchema } from './fields.js';
-import type { Draft, Finding, Item, ItemNeed, ReadOptions } from './item.js';
+import type { Draft, Finding, Item, ItemNeed, ReadOptions, State } from './item.js';
 
 const verificationSchema = z.looseObject({
   type: textSchema,
@@ -74,7 +74,7 @@ interface Step {
   readonly name: string;
   readonly where: string;
   readonly subtask: Subtask;
-  readonly state: Item['state'];
+  readonly state: State;
 }
 
 export function readAutoClaude(value: unknown, { fallbackTitle }: ReadOptions): Draft {
@@ -151,7 +151,8 @@ function phaseNeeds(
       seen.add(needed);
       const own = steps.get(needed)!;
       if (own.length === 0) queue.push(needed);
-      for (const step of endsOf(needed, own)) needs.push({ name: step.name, where });
+      for (const step of endsOf(needed, own))
+        needs.push({ name: step.name, where, of: titleOf(phase, index) });
     }
   }
   return needs;
@@ -162,10 +163,10 @@ const dependenciesOf = ({ depends_on: first, dependencies }: Phase): string[] =>
   ...dependencies,
 ];
 
-/** The subtasks after which a phase is over: where they form a row, the last one that is open. */
+/** The subtasks after which a phase is over: where they form a row, the last one that is not done. */
 function endsOf({ parallel_safe: parallel }: Phase, steps: readonly Step[]): readonly Step[] {
-  const open = steps.filter(({ state }) => state === 'open');
-  return parallel === true ? open : open.slice(-1);
+  const left = steps.filter(({ state }) => state !== 'done');
+  return parallel === true ? left : left.slice(-1);
 }
 
 function phaseItems(phase: Phase, steps: readonly Step[], before: readonly ItemNeed[]): Item[] {
@@ -178,7 +179,7 @@ function phaseItems(phase: Phase, steps: readonly Step[], before: readonly ItemN
       name: need,
       where: `${where}.depends_on`,
     }));
-    if (state === 'open') previous = step;
+    if (state !== 'done') previous = step;
     return {
       name,
       where,

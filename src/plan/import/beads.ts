@@ -58,12 +58,12 @@ export function readBeads(lines: readonly JsonLine[], { fallbackTitle }: ReadOpt
     where: `line ${number}`,
     issue: readAs(issueSchema, value, `line ${number}`),
   }));
-  const byId = new Map(issues.map(({ issue }) => [issue.id, issue]));
+  const byId = new Map(issues.map((entry) => [entry.issue.id, entry]));
   const family = familyOf(issues, byId, findings);
   const items = issues.map(({ issue, where }): Item => {
     const needs = [
       ...blockersOf(issue, where),
-      ...inherited(issue, where, byId, family.parents),
+      ...inherited(issue, byId, family.parents),
       ...(family.children.get(issue.id) ?? []).map((name) => ({ name, where })),
     ];
     return {
@@ -101,9 +101,15 @@ interface Family {
   readonly parents: ReadonlyMap<string, string>;
 }
 
+/** An issue and its line. */
+interface Entry {
+  readonly issue: Issue;
+  readonly where: string;
+}
+
 function familyOf(
-  issues: readonly { issue: Issue; where: string }[],
-  byId: ReadonlyMap<string, Issue>,
+  issues: readonly Entry[],
+  byId: ReadonlyMap<string, Entry>,
   findings: Finding[],
 ): Family {
   const children = new Map<string, string[]>();
@@ -144,8 +150,7 @@ function upwardNeeds(issues: readonly Issue[]): (id: string) => ReadonlySet<stri
 /** What blocks the issues above it. */
 function inherited(
   issue: Issue,
-  where: string,
-  byId: ReadonlyMap<string, Issue>,
+  byId: ReadonlyMap<string, Entry>,
   parents: ReadonlyMap<string, string>,
 ): ItemNeed[] {
   const needs: ItemNeed[] = [];
@@ -154,8 +159,9 @@ function inherited(
     if (seen.has(above)) break;
     seen.add(above);
     // An epic may wait for one of its own: its other children do not.
-    for (const need of blockersOf(byId.get(above)!, where)) {
-      if (!belongsTo(need.name, above, parents)) needs.push(need);
+    const entry = byId.get(above)!;
+    for (const need of blockersOf(entry.issue, entry.where)) {
+      if (!belongsTo(need.name, above, parents)) needs.push({ ...need, of: above });
     }
   }
   return needs;

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { DroverError } from '../../core/errors.js';
 import type { Json, Priority } from '../../core/plan.js';
-import type { Finding, Item } from './item.js';
+import type { Finding, State } from './item.js';
 
 /** An id as a number or as text. */
 export const idSchema = z.union([z.string().trim().min(1), z.number()]).transform(String);
@@ -45,6 +45,15 @@ export const oneLine = (text: string): string =>
     .replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, ' ')
     .trim();
 
+/** Characters of a task's name. */
+export const MAX_NAME = 200;
+
+/** The name of the task that an id stands for. */
+export const nameFrom = (id: string): string => oneLine(id).slice(0, MAX_NAME) || 'unnamed';
+
+/** Text of a file within a message. */
+export const quoted = (text: string): string => `‘${oneLine(text).slice(0, 80)}’`;
+
 /** The entries that have a value, as input for an agent. */
 export function inputOf(entries: Readonly<Record<string, unknown>>): Record<string, Json> {
   const kept = Object.entries(entries).filter(
@@ -62,14 +71,17 @@ export const stateWord = (text: string): string =>
     .toLowerCase()
     .replace(/[\s_]+/g, '-');
 
+/** What a word of a format says of work; `dropped` that nobody wants it any more. */
+type KnownState = 'open' | 'done' | 'dropped' | 'restart' | 'later';
+
 /** Reads a state; one that is not known counts as open, because work must not get lost. */
 export function readState(
   text: string | undefined,
-  known: Readonly<Record<string, Item['state'] | 'restart' | 'later'>>,
+  known: Readonly<Record<string, KnownState>>,
   where: string,
   name: string,
   findings: Finding[],
-): Item['state'] {
+): State {
   const word = text === undefined ? 'pending' : stateWord(text);
   const state = Object.hasOwn(known, word) ? known[word] : undefined;
   if (state === 'restart') {
@@ -91,6 +103,7 @@ export function readState(
     });
     return 'open';
   }
+  if (state === 'dropped') return { because: `was ${word === 'tombstone' ? 'deleted' : word}` };
   if (state !== undefined) return state;
   if (text !== undefined) {
     const message = `‘${name}’ has the unknown state ‘${oneLine(text).slice(0, 40)}’`;

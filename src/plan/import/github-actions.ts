@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { oneLine, readAs, textSchema } from './fields.js';
 import { expandMatrix } from './github-matrix.js';
 import { type Scope, Script } from './github-script.js';
-import type { Draft, Finding, Item, ReadOptions } from './item.js';
+import type { Draft, Finding, Item, ReadOptions, State } from './item.js';
 
 const scalarSchema = z.union([z.string(), z.number(), z.boolean()]);
 const envSchema = z
@@ -63,25 +63,29 @@ const ALWAYS: ReadonlySet<string> = new Set(['success()', 'true', 'always()', '!
 export function readGitHubActions(value: unknown, { fallbackTitle }: ReadOptions): Draft {
   const workflow = readAs(workflowSchema, value, '');
   const findings: Finding[] = [];
+  // What a job does is of no interest where it is left out.
   const variants = new Map(
     Object.entries(workflow.jobs).map(([id, job]) => [
       id,
-      expandMatrix(id, job.strategy?.matrix, `jobs.${id}.strategy.matrix`, findings),
+      jobState(job, '', []) === 'open'
+        ? expandMatrix(id, job.strategy?.matrix, `jobs.${id}.strategy.matrix`, findings)
+        : [{ name: id, values: {} }],
     ]),
   );
   const items = Object.entries(workflow.jobs).flatMap(([id, job]) => {
     const where = `jobs.${id}`;
-    tellOfElsewhere(job, where, findings);
     const state = jobState(job, where, findings);
+    if (state === 'open') tellOfElsewhere(job, where, findings);
     const needs = job.needs.flatMap((need) =>
       (variants.get(need)?.map(({ name }) => name) ?? [need]).map((name) => ({
         name,
         where: `${where}.needs`,
+        of: id,
       })),
     );
     return variants.get(id)!.map(({ name, values }, index): Item => {
       // What is wrong with a job is told once, not for every variant.
-      const told = index === 0 ? findings : [];
+      const told = index === 0 && state === 'open' ? findings : [];
       return {
         name,
         where,
@@ -101,11 +105,11 @@ function titleOf({ name }: Job, id: string): string {
   return text.includes('${{') ? id : text;
 }
 
-function jobState(job: Job, where: string, findings: Finding[]): Item['state'] {
+function jobState(job: Job, where: string, findings: Finding[]): State {
   if (job.uses !== undefined) {
     const message = `the job is another workflow, ${oneLine(job.uses)}`;
     findings.push({ kind: 'unsupported', where, message, done: 'The job is left out.' });
-    return 'dropped';
+    return { because: 'is a workflow of its own' };
   }
   if (!isConditional(job.if)) return 'open';
   const message = `the job has a condition: ${oneLine(String(job.if))}`;
@@ -115,7 +119,7 @@ function jobState(job: Job, where: string, findings: Finding[]): Item['state'] {
     message,
     done: 'The job is left out.',
   });
-  return 'dropped';
+  return { because: 'has a condition that only GitHub can judge' };
 }
 
 function isConditional(condition: Job['if']): boolean {

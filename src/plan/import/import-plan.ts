@@ -6,13 +6,13 @@ import { basename } from 'node:path';
 import { DroverError } from '../../core/errors.js';
 import { type Flow, parseFlow } from '../flow-file.js';
 import { readTextFile } from '../text-file.js';
-import { assemble } from './assemble.js';
+import { assemble, type LeftOut } from './assemble.js';
 import { readAutoClaude } from './auto-claude.js';
 import { type JsonLine, readBeads } from './beads.js';
 import { readBlackbox5 } from './blackbox5.js';
 import { detectFormat, type Format, FORMATS, type Source } from './detect.js';
 import { readGitHubActions } from './github-actions.js';
-import type { Draft, Finding, ReadOptions } from './item.js';
+import type { Draft, Dropped, Finding, ReadOptions } from './item.js';
 import { readSource } from './source.js';
 import { readTaskmaster } from './taskmaster.js';
 import { readWfFormat } from './wfformat.js';
@@ -35,15 +35,10 @@ export interface ImportedPlan {
   readonly flow: Flow;
   /** Work that was done before: it is not in the plan, and what needs it need not wait. */
   readonly satisfied: readonly LeftOut[];
-  /** Work that had been given up, or that cannot be done here. */
-  readonly dropped: readonly LeftOut[];
+  /** Work that nobody wants any more or that cannot be done here, and why. */
+  readonly dropped: readonly (LeftOut & Dropped)[];
   /** Everything that does not add up, in the order of the file. */
   readonly findings: readonly Finding[];
-}
-
-export interface LeftOut {
-  readonly name: string;
-  readonly title: string;
 }
 
 /**
@@ -89,7 +84,7 @@ export function parsePlan(text: string, file: string, options: ImportOptions = {
       'bad-input',
       count === 0
         ? `${file} has no tasks.`
-        : `Nothing in ${file} is open: ${satisfied.length} of its ${count} tasks are done, the others given up.`,
+        : `Nothing in ${file} is open: ${satisfied.length} of its ${count} tasks are done, the others are left out.`,
       'There is nothing to import.',
     );
   }

@@ -30,8 +30,8 @@ export const FINDING_KINDS = [
   'state',
   /** A need that was left out because it would close a circle, or that leads to its own task. */
   'circular',
-  /** A need of something that was given up. */
-  'given-up',
+  /** A need of something that is left out. */
+  'left-out',
   /** A value that cannot be used as it is. */
   'value',
   /** Something that Drover does not do. */
@@ -43,6 +43,16 @@ export interface ItemNeed {
   readonly name: string;
   /** Where the need is written. */
   readonly where: string;
+  /** Who is said to have the need, where others have it as well because of that: it is told once. */
+  readonly of?: string;
+}
+
+/** Work that is done or dropped is not imported: needs of the one are met, the other hands on what it needs. */
+export type State = 'open' | 'done' | Dropped;
+
+export interface Dropped {
+  /** Why it is left out, of “it”: `was cancelled`. */
+  readonly because: string;
 }
 
 /** One piece of work. */
@@ -52,8 +62,7 @@ export interface Item {
   readonly where: string;
   readonly title?: string | undefined;
   readonly needs: readonly ItemNeed[];
-  /** `done` and `dropped` work is not imported: needs of the one are met, needs of the other fall away. */
-  readonly state: 'open' | 'done' | 'dropped';
+  readonly state: State;
   readonly work: Pick<
     PlannedTaskInput,
     'run' | 'with' | 'env' | 'secrets' | 'timeout' | 'check' | 'optional'

@@ -14,7 +14,7 @@ import {
   textSchema,
 } from './fields.js';
 import { isMap } from './fields.js';
-import type { Draft, Finding, Item, ItemNeed, ReadOptions } from './item.js';
+import type { Draft, Finding, Item, ItemNeed, ReadOptions, State } from './item.js';
 
 const dependencySchema = z.union([z.string(), z.number()]);
 
@@ -103,6 +103,14 @@ class TagReader {
       name: this.name(String(need)),
       where: `${where}.dependencies`,
     }));
+    // A task that waits for itself or for a subtask of its own says nothing about the other subtasks.
+    const own = new Set([
+      name,
+      ...task.subtasks.map((subtask) => this.name(subtaskId(task, subtask))),
+    ]);
+    const inherited = needs
+      .filter((need) => !own.has(need.name))
+      .map((need) => ({ ...need, of: name }));
     const priority = readPriority(task.priority, where, findings);
     const subtasks = task.subtasks.map((subtask, index): Item => {
       const place = `${where}.subtasks[${index}]`;
@@ -111,13 +119,13 @@ class TagReader {
         name: subname,
         where: place,
         title: subtask.title ?? subname,
-        needs: [...needs, ...this.siblingNeeds(task, subtask, place)],
+        needs: [...inherited, ...this.siblingNeeds(task, subtask, place)],
         state: this.subtaskState(subtask, state, place, subname, name),
         work: { with: inputOf({ ...textsOf(subtask), partOf: task.title }) },
         priority,
       };
     });
-    const own: Item = {
+    const last: Item = {
       name,
       where,
       title: task.title ?? name,
@@ -131,25 +139,29 @@ class TagReader {
       },
       priority,
     };
-    return [...subtasks, own];
+    return [...subtasks, last];
   }
 
   /** A task that is done has done its subtasks, whatever they say themselves. */
   private subtaskState(
     { status }: Subtask,
-    parent: Item['state'],
+    parent: State,
     where: string,
     name: string,
     parentName: string,
-  ): Item['state'] {
+  ): State {
     if (parent === 'open') return readState(status, STATES, where, name, this.findings);
     const own = readState(status, STATES, where, name, []);
-    if (own === 'open') {
-      const message = `‘${name}’ is ${status ?? 'pending'}, but its task ‘${parentName}’ is ${parent === 'done' ? 'done' : 'given up'}`;
-      const done = `It counts as ${parent === 'done' ? 'done' : 'given up'}, like its task.`;
-      this.findings.push({ kind: 'state', where, message, done });
-    }
-    return own === 'open' ? parent : own;
+    if (own !== 'open') return own;
+    const said = `‘${name}’ is ${status ?? 'pending'}, but its task ‘${parentName}’`;
+    const [message, done] =
+      parent === 'done'
+        ? [`${said} is done`, 'It counts as done, like its task.']
+        : [`${said} ${parent.because}`, 'It is left out, like its task.'];
+    this.findings.push({ kind: 'state', where, message, done });
+    return parent === 'done'
+      ? parent
+      : { because: `belongs to ‘${parentName}’, which ${parent.because}` };
   }
 
   /** Subtasks name their siblings as `2`, as `"2"` or as `"5.2"`; other tasks as `"7"` or `"7.1"`. */

@@ -81,7 +81,7 @@ test('Taskmaster: what contradicts itself is imported and told', () => {
     'dangling',
     'done-early',
     'done-early',
-    'given-up',
+    'left-out',
     'state',
     'state',
     'state',

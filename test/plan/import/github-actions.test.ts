@@ -61,7 +61,7 @@ test('jobs become tasks, matrices included; what has a condition is left out and
   ];
   expect(flow.tasks.map(({ name }) => name)).toEqual(['lint', ...variants, 'announce']);
   expect(byName.get('announce')).toMatchObject({
-    needs: variants,
+    needs: [...variants, 'lint'],
     run: 'true',
     capability: 'shell',
   });
