@@ -162,8 +162,9 @@ export class Context implements TaskContext {
   async needs(): Promise<Readonly<Record<string, Json>>> {
     const { task, names } = this.held.data;
     const { results } = await this.opened();
-    const entries = task.needs.map(async (id): Promise<[string, Json]> => [
-      names[id] ?? id,
+    const written = task.needs.filter((id) => names[id] !== undefined);
+    const entries = written.map(async (id): Promise<[string, Json]> => [
+      names[id]!,
       await loadResult(results[id] ?? null, this.results),
     ]);
     return Object.fromEntries(await Promise.all(entries));

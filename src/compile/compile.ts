@@ -124,7 +124,12 @@ function taskJob(goal: GoalView, task: TaskView, priority: number): JobTree {
     title: goal.title,
     project: goal.project,
     task: spec,
-    names: Object.fromEntries(needs.map((need) => [need.spec.id, need.spec.name])),
+    // What the task added and waits for is no need that its author wrote; `addTasks` hands it out.
+    names: Object.fromEntries(
+      needs
+        .filter((need) => need.batch <= task.batch)
+        .map((need) => [need.spec.id, need.spec.name]),
+    ),
     results: Object.fromEntries(
       needs.filter((need) => need.released).map((need) => [need.spec.id, need.result]),
     ),

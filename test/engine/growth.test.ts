@@ -43,6 +43,30 @@ describe('an added task', () => {
     expect(new Set(reports.map(({ text }) => text))).toEqual(new Set(['Done! 3/3 tasks complete']));
   });
 
+  it('is no need of the task that added it, also when its goal was rebuilt meanwhile', async () => {
+    const drover = await bed.start();
+    const seen: unknown[] = [];
+    await drover.agent('developer', async (task) => {
+      if (task.name === 'first') return 1;
+      seen.push(await task.needs());
+      return task.addTasks([{ name: 'part', capability: 'late' }], { wait: true });
+    });
+    const goal = await drover.enqueue({
+      title: 'Rebuilt',
+      tasks: [
+        { name: 'first', capability: 'developer' },
+        { name: 'adder', capability: 'developer', needs: ['first'] },
+      ],
+    });
+    await expect.poll(() => goal.report().tasks[1]?.state).toBe('BACKLOG');
+    await expect.poll(() => goal.report().tasks.length).toBe(3);
+    await drover.connection.client.flushall();
+    await drover.agent('late', () => 2);
+    const { tasks } = await goal.done();
+    expect(tasks[1]).toMatchObject({ state: 'DONE', result: { part: 2 } });
+    expect(seen).toEqual([{ first: 1 }, { first: 1 }]);
+  });
+
   it('is waited for also by a handler that catches what ends its attempt', async () => {
     const drover = await bed.start();
     await drover.agent('developer', async (task) => {
