@@ -42,7 +42,8 @@ export const importCommand = defineDroverCommand({
     capability: {
       type: 'string',
       valueHint: 'NAME',
-      description: 'Capability of tasks that name none; workflow for traces, else developer',
+      description:
+        'Capability of the tasks; else workflow for traces, shell for workflows of GitHub, developer for others',
     },
     title: { type: 'string', valueHint: 'TEXT', description: "The goal's title; else the file's" },
     project: FLOW_ARGS.project,

@@ -116,7 +116,7 @@ function refuseCircle(items: readonly Item[], needs: ReadonlyMap<string, OpenNee
 }
 
 function plan(
-  { name, title, work, priority, capability: own, where, expected }: Item,
+  { name, title, work, priority, where, expected }: Item,
   needs: readonly string[],
   capability: string,
   findings: Finding[],
@@ -130,7 +130,7 @@ function plan(
     ...work,
     name,
     ...(words && { title: words.slice(0, MAX_TITLE) }),
-    capability: own ?? capability,
+    capability,
     needs,
     ...(priority !== undefined && { priority }),
     ...(expected !== undefined && { expected: Math.min(expected, LONGEST) }),

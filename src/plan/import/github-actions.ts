@@ -93,7 +93,6 @@ export function readGitHubActions(value: unknown, { fallbackTitle }: ReadOptions
         needs,
         state,
         work: workOf(job, { matrix: values, env: workflow.env }, where, told),
-        capability: 'shell',
       };
     });
   });

@@ -24,9 +24,9 @@ const MAX_TITLE = 500;
 export interface ImportOptions {
   /** Guessed from the file's shape unless given. */
   readonly format?: Format | undefined;
-  /** Capability of tasks whose format names none; `workflow` for traces, else `developer`. */
+  /** Capability of the tasks; unless given `workflow` for traces, `shell` for workflows of GitHub, else `developer`. */
   readonly capability?: string | undefined;
-  /** The list to read where the file has several. */
+  /** Of a Taskmaster file, the list to read; all unless given. */
   readonly tag?: string | undefined;
 }
 
@@ -62,6 +62,13 @@ export function parsePlan(text: string, file: string, options: ImportOptions = {
       `They are ${FORMATS.join(', ')}; name one with --format to hear what is wrong.`,
     );
   }
+  if (options.tag !== undefined && format !== 'taskmaster') {
+    throw new DroverError(
+      'bad-input',
+      `--tag names a list of a Taskmaster file, and ${file} is read as ${format}.`,
+      'Leave --tag out.',
+    );
+  }
   if (format === 'flow') {
     const { flow, warnings } = parseFlow(text, { file });
     const findings = warnings.map(({ line, message, remedy }): Finding => ({
@@ -76,7 +83,7 @@ export function parsePlan(text: string, file: string, options: ImportOptions = {
     fallbackTitle: titleFrom(file),
     tag: options.tag,
   });
-  const capability = options.capability ?? (format === 'wfcommons' ? 'workflow' : 'developer');
+  const capability = options.capability ?? CAPABILITIES[format] ?? 'developer';
   const { tasks, satisfied, dropped, findings } = assemble(draft.items, capability);
   if (tasks.length === 0) {
     const count = draft.items.length;
@@ -97,6 +104,12 @@ export function parsePlan(text: string, file: string, options: ImportOptions = {
     findings: [...draft.findings, ...findings],
   };
 }
+
+/** Capabilities of tasks that are no work for a developer. */
+const CAPABILITIES: Partial<Record<Format, string>> = {
+  wfcommons: 'workflow',
+  'github-actions': 'shell',
+};
 
 const READERS: Record<
   Exclude<Format, 'flow' | 'beads'>,

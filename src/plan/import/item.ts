@@ -67,8 +67,6 @@ export interface Item {
     PlannedTaskInput,
     'run' | 'with' | 'env' | 'secrets' | 'timeout' | 'check' | 'optional'
   >;
-  /** The format's or the caller's unless given. */
-  readonly capability?: string | undefined;
   readonly priority?: Priority | undefined;
   /** Milliseconds that it is expected to take. */
   readonly expected?: number | undefined;

@@ -55,10 +55,13 @@ export function readTaskmaster(value: unknown, { fallbackTitle, tag }: ReadOptio
   const lists = listsOf(value);
   const chosen = tag === undefined ? lists : lists.filter(([name]) => name === tag);
   if (chosen.length === 0) {
+    const names = lists.map(([name]) => name).filter((name) => name !== '');
     throw new DroverError(
       'not-found',
       `The file has no tag ‘${tag}’.`,
-      `It has ${lists.map(([name]) => name).join(', ')}.`,
+      names.length === 0
+        ? 'It has no tags at all: leave --tag out.'
+        : `It has ${names.join(', ')}.`,
     );
   }
   const findings: Finding[] = [];

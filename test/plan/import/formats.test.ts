@@ -65,6 +65,17 @@ test('Taskmaster: tags stand side by side, or one is chosen; a tag that is not t
   expect(graph(read(file, { tag: 'web' }))).toEqual({ '1': [], '2': ['1'] });
   expect(() => read(file, { tag: 'wbe' })).toThrow(/no tag ‘wbe’/);
   expect(graph(read({ tasks: [task(1)] }))).toEqual({ '1': [] });
+  expect(() => read({ tasks: [task(1)] }, { tag: 'web' })).toThrow(
+    expect.objectContaining({ remedy: 'It has no tags at all: leave --tag out.' }) as Error,
+  );
+});
+
+test('a tag is refused where the format has none', () => {
+  const jobs = 'jobs: { a: { steps: [{ run: ls }] } }';
+  expect(() => read(jobs, { tag: 'web' }, 'ci.yml')).toThrow(
+    '--tag names a list of a Taskmaster file, and ci.yml is read as github-actions.',
+  );
+  expect(() => read('name: a\ntasks: { b: { run: ls } }', { tag: 'web' })).toThrow('as flow');
 });
 
 test('Taskmaster: what contradicts itself is imported and told', () => {

@@ -118,3 +118,33 @@ test('a matrix that is computed leaves one job', () => {
   expect(plan.flow.tasks.map(({ name }) => name)).toEqual(['a']);
   expect(plan.findings).toMatchObject([{ kind: 'unsupported', where: 'jobs.a.strategy.matrix' }]);
 });
+
+test('of a job that is left out, nothing is told of what it would do', () => {
+  const plan = parsePlan(
+    `jobs:
+      a: { steps: [{ run: ls }] }
+      b: { uses: ./.github/workflows/b.yml, needs: a, container: node }
+      c: { if: failure(), strategy: { matrix: { os: [x, y] } }, steps: [{ uses: some/action@v1 }] }`,
+    'x.yml',
+    { capability: 'linux' },
+  );
+  expect(plan.findings).toEqual([
+    {
+      kind: 'unsupported',
+      where: 'jobs.b',
+      message: 'the job is another workflow, ./.github/workflows/b.yml',
+      done: 'The job is left out.',
+    },
+    {
+      kind: 'unsupported',
+      where: 'jobs.c.if',
+      message: 'the job has a condition: failure()',
+      done: 'The job is left out.',
+    },
+  ]);
+  expect(plan.dropped.map(({ name, because }) => `${name} ${because}`)).toEqual([
+    'b is a workflow of its own',
+    'c has a condition that only GitHub can judge',
+  ]);
+  expect(plan.flow.tasks).toMatchObject([{ name: 'a', capability: 'linux' }]);
+});

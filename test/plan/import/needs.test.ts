@@ -137,3 +137,61 @@ test('a subtask that is left out with its task says so', () => {
   ]);
   expect(plan.findings).toMatchObject([{ message: expect.stringContaining('was cancelled') }]);
 });
+
+const taskmaster = (id: number, rest: object = {}): object => ({
+  id,
+  title: `Task ${id}`,
+  ...rest,
+});
+
+test('a need that leads nowhere is told once, however many tasks have it from one place', () => {
+  const subtasks = [taskmaster(1), taskmaster(2)];
+  const list = [taskmaster(1, { dependencies: [9], subtasks }), taskmaster(2)];
+  const plan = read({ master: { tasks: list }, web: { tasks: [taskmaster(1)] } });
+  expect(plan.findings).toEqual([
+    {
+      kind: 'dangling',
+      where: 'master.tasks[0].dependencies',
+      message: '‘master/1’ waits for ‘master/9’, which is not in the file',
+      done: 'The need is left out.',
+    },
+  ]);
+});
+
+test('a mistyped need is told with the name that was meant, which is never the task itself', () => {
+  const jobs = (need: string): ImportedPlan =>
+    read(`jobs:
+      compile: { steps: [{ run: make }] }
+      release: { needs: ${need}, strategy: { matrix: { os: [a, b] } }, steps: [{ run: ls }] }`);
+  const [told, ...more] = jobs('comple').findings;
+  expect(more).toEqual([]);
+  expect(told).toMatchObject({
+    message: '‘release’ waits for ‘comple’, which is not in the file',
+    done: 'The need is left out. Perhaps ‘compile’ was meant.',
+  });
+  expect(jobs('releases').findings).toMatchObject([{ done: 'The need is left out.' }]);
+});
+
+test('a task that waits for itself or its own subtask says nothing about its other subtasks', () => {
+  const subtasks = [taskmaster(1), taskmaster(2)];
+  const plan = read({ tasks: [taskmaster(5, { dependencies: [5, '5.1'], subtasks })] });
+  expect(graph(plan)).toEqual({ '5': ['5.1', '5.2'], '5.1': [], '5.2': [] });
+  expect(plan.findings).toMatchObject([{ kind: 'circular', message: '‘5’ waits for itself' }]);
+});
+
+test('beads: what an epic waits for in vain is told at the epic', () => {
+  const plan = read(
+    [
+      { id: 'e', title: 'E', status: 'open', dependencies: [{ depends_on_id: 'gone' }] },
+      ...['e.1', 'e.2'].map((id) => ({
+        id,
+        title: id,
+        status: 'open',
+        dependencies: [{ depends_on_id: 'e', type: 'parent-child' }],
+      })),
+    ]
+      .map((issue) => JSON.stringify(issue))
+      .join('\n'),
+  );
+  expect(plan.findings).toMatchObject([{ kind: 'dangling', where: 'line 1, dependencies' }]);
+});
