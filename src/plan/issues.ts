@@ -104,7 +104,8 @@ const TYPES: Readonly<Record<string, string>> = {
   null: 'nothing',
 };
 
-function complaint(issue: Issue): string {
+/** What is wrong with a value, for schemas that were asked to report their input. */
+export function complaint(issue: Issue): string {
   if (issue.input === null) return 'has no value';
   switch (issue.code) {
     case 'invalid_type':

@@ -31,17 +31,17 @@ export interface Assembled {
 }
 
 /** @throws DroverError `bad-plan` where needs go round in a circle, `bad-input` where nothing is left to do */
-export function assemble(given: readonly Item[], capability: string): Assembled {
+export function assemble(given: readonly Item[], capability: string, file: string): Assembled {
   const findings: Finding[] = [];
   const items = distinct(given, findings);
   const reader = new Needs(items, findings);
   const needs = new Map(items.map((item) => [item.name, reader.of(item)]));
-  refuseCircle(items, needs);
+  refuseCircle(items, needs, file);
   const open = items.filter(({ state }) => state === 'open');
   if (open.length > MAX_TASKS) {
     throw new DroverError(
       'bad-plan',
-      `The file has ${open.length} open tasks; ${MAX_TASKS} are allowed in one goal.`,
+      `${file} has ${open.length} open tasks; ${MAX_TASKS} are allowed in one goal.`,
       'Split it into several files.',
     );
   }
@@ -98,7 +98,11 @@ function usable({ name, where }: Item, findings: Finding[]): string {
 }
 
 /** Told with what is left out on the way: the circle is in the file, not in the plan. */
-function refuseCircle(items: readonly Item[], needs: ReadonlyMap<string, OpenNeeds>): void {
+function refuseCircle(
+  items: readonly Item[],
+  needs: ReadonlyMap<string, OpenNeeds>,
+  file: string,
+): void {
   const cycle = findCycle(
     items.map(({ name }) => ({ id: name, needs: [...needs.get(name)!.keys()] })),
   );
@@ -110,7 +114,7 @@ function refuseCircle(items: readonly Item[], needs: ReadonlyMap<string, OpenNee
   const where = items.find(({ name }) => name === cycle[0])!.where;
   throw new DroverError(
     'bad-plan',
-    `These tasks wait for each other: ${path.map(oneLine).join(' → ')} (${where}).`,
+    `These tasks of ${file} wait for each other: ${path.map(oneLine).join(' → ')} (${where}).`,
     'Remove one of these needs in the file; nothing was imported.',
   );
 }

@@ -4,8 +4,9 @@
  * are about: `chunks` for subtasks, `title` for `feature`, phases named by number, id or name.
  */
 import { z } from 'zod';
-import { idSchema, inputOf, listOf, oneLine, readAs, readState, textSchema } from './fields.js';
+import { idSchema, inputOf, listOf, oneLine, readState, textSchema } from './fields.js';
 import type { Draft, Finding, Item, ItemNeed, ReadOptions, State } from './item.js';
+import { readAs } from './read-as.js';
 
 const verificationSchema = z.looseObject({
   type: textSchema,
@@ -34,8 +35,7 @@ const subtaskSchema = z.looseObject({
       (value) => (typeof value === 'string' ? { command: value } : value),
       verificationSchema,
     )
-    .nullish()
-    .catch(undefined),
+    .nullish(),
 });
 type Subtask = z.output<typeof subtaskSchema>;
 
@@ -77,9 +77,9 @@ interface Step {
   readonly state: State;
 }
 
-export function readAutoClaude(value: unknown, { fallbackTitle }: ReadOptions): Draft {
-  const plan = readAs(planSchema, value, '');
+export function readAutoClaude(value: unknown, { file, fallbackTitle }: ReadOptions): Draft {
   const findings: Finding[] = [];
+  const plan = readAs(planSchema, value, '', { file, findings });
   const steps = new Map(
     plan.phases.map((phase, index) => [phase, stepsOf(phase, index, findings)]),
   );
@@ -92,6 +92,11 @@ export function readAutoClaude(value: unknown, { fallbackTitle }: ReadOptions): 
 }
 
 function stepsOf(phase: Phase, index: number, findings: Finding[]): Step[] {
+  if (phase.subtasks && phase.chunks) {
+    const message = `phase ‘${titleOf(phase, index)}’ has subtasks and chunks`;
+    const where = `phases[${index}].chunks`;
+    findings.push({ kind: 'value', where, message, done: 'The chunks are left out.' });
+  }
   const [key, subtasks] = phase.subtasks
     ? (['subtasks', phase.subtasks] as const)
     : (['chunks', phase.chunks ?? []] as const);

@@ -4,8 +4,18 @@
  * links (related, discovered-from…) order nothing.
  */
 import { z } from 'zod';
-import { idSchema, inputOf, isMap, listOf, readAs, readState, textSchema } from './fields.js';
+import {
+  idSchema,
+  inputOf,
+  isMap,
+  listOf,
+  ownIdSchema,
+  quoted,
+  readState,
+  textSchema,
+} from './fields.js';
 import type { Draft, Finding, Item, ItemNeed, ReadOptions } from './item.js';
+import { readAs, withId } from './read-as.js';
 
 const dependencySchema = z.looseObject({
   issue_id: idSchema.nullish(),
@@ -17,7 +27,7 @@ const dependencySchema = z.looseObject({
 });
 
 const issueSchema = z.looseObject({
-  id: idSchema,
+  id: ownIdSchema,
   title: textSchema,
   description: textSchema,
   design: textSchema,
@@ -30,7 +40,7 @@ const issueSchema = z.looseObject({
   labels: listOf(z.string()),
   dependencies: listOf(dependencySchema),
 });
-type Issue = z.output<typeof issueSchema>;
+type Issue = z.output<typeof issueSchema> & { readonly id: string };
 
 /** A line of the file. */
 export interface JsonLine {
@@ -49,15 +59,37 @@ const STATES = {
   hooked: 'restart',
 } as const;
 
+/** Links that order nothing. */
+const OTHER_LINKS: ReadonlySet<string> = new Set([
+  'parent-child',
+  'related',
+  'relates-to',
+  'discovered-from',
+  'duplicates',
+  'supersedes',
+  'replies-to',
+  'caused-by',
+  'validates',
+  'tracks',
+  'until',
+  'attests',
+  'delegated-from',
+  'authored-by',
+  'assigned-to',
+  'approved-by',
+]);
 const NEEDS: ReadonlySet<string> = new Set(['blocks', 'conditional-blocks', 'waits-for']);
 const MINUTE = 60_000;
 
-export function readBeads(lines: readonly JsonLine[], { fallbackTitle }: ReadOptions): Draft {
+export function readBeads(lines: readonly JsonLine[], { file, fallbackTitle }: ReadOptions): Draft {
   const findings: Finding[] = [];
-  const issues = lines.map(({ number, value }) => ({
-    where: `line ${number}`,
-    issue: readAs(issueSchema, value, `line ${number}`),
-  }));
+  const reading = { file, findings };
+  const issues = lines.map(({ number, value }): Entry => {
+    const where = `line ${number}`;
+    const issue = readAs(issueSchema, value, where, reading);
+    return { where, issue: withId(issue, where, where, reading) };
+  });
+  tellOfLinks(issues, findings);
   const byId = new Map(issues.map((entry) => [entry.issue.id, entry]));
   const family = familyOf(issues, byId, findings);
   const items = issues.map(({ issue, where }): Item => {
@@ -88,6 +120,24 @@ export function readBeads(lines: readonly JsonLine[], { fallbackTitle }: ReadOpt
     };
   });
   return { title: fallbackTitle, items, findings };
+}
+
+/** Links that do not say what they seem to. */
+function tellOfLinks(issues: readonly Entry[], findings: Finding[]): void {
+  for (const { issue, where: line } of issues) {
+    const where = `${line}, dependencies`;
+    for (const { issue_id: from, depends_on_id: to, type } of issue.dependencies) {
+      const link = `the link to ${quoted(to)}`;
+      if (from != null && from !== issue.id) {
+        const message = `${link} is one of ${quoted(from)}, and stands at ${quoted(issue.id)}`;
+        const done = `It counts as a link of ${quoted(issue.id)}.`;
+        findings.push({ kind: 'value', where, message, done });
+      }
+      if (NEEDS.has(type) || OTHER_LINKS.has(type)) continue;
+      const message = `${link} has the unknown type ${quoted(type)}`;
+      findings.push({ kind: 'value', where, message, done: 'It orders nothing.' });
+    }
+  }
 }
 
 const blockersOf = (issue: Issue, where: string): ItemNeed[] =>

@@ -9,15 +9,16 @@ import {
   inputOf,
   isMap,
   listOf,
-  readAs,
+  ownIdSchema,
   readPriority,
   readState,
   textSchema,
 } from './fields.js';
 import type { Draft, Finding, Item, ReadOptions } from './item.js';
+import { readAs, withId } from './read-as.js';
 
 const taskSchema = z.looseObject({
-  id: idSchema,
+  id: ownIdSchema,
   type: textSchema,
   status: textSchema,
   priority: textSchema,
@@ -31,7 +32,7 @@ const taskSchema = z.looseObject({
   parallel_group: textSchema,
   goal: textSchema,
 });
-type Task = z.output<typeof taskSchema>;
+type Task = z.output<typeof taskSchema> & { readonly id: string };
 
 const queueSchema = z.looseObject({ tasks: z.array(taskSchema) });
 
@@ -48,9 +49,13 @@ const STATES = {
 
 const MINUTE = 60_000;
 
-export function readBlackbox5(value: unknown, { fallbackTitle }: ReadOptions): Draft {
-  const { tasks } = readAs(queueSchema, value, '');
+export function readBlackbox5(value: unknown, { file, fallbackTitle }: ReadOptions): Draft {
   const findings: Finding[] = [];
+  const reading = { file, findings };
+  const tasks = readAs(queueSchema, value, '', reading).tasks.map((task, index) => {
+    const place = `tasks[${index}]`;
+    return withId(task, place, place, reading);
+  });
   compareCounts(value, tasks, findings);
   const where = new Map(tasks.map(({ id }, index) => [id, `tasks[${index}] (${id})`]));
   const edges = edgesOf(tasks, where, findings);

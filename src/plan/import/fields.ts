@@ -1,11 +1,14 @@
 /** Reading values that other programs wrote, which are often nearly what their format says. */
 import { z } from 'zod';
-import { DroverError } from '../../core/errors.js';
 import type { Json, Priority } from '../../core/plan.js';
 import type { Finding, State } from './item.js';
 
 /** An id as a number or as text. */
-export const idSchema = z.union([z.string().trim().min(1), z.number()]).transform(String);
+export const idSchema = z
+  .union([z.string().trim().min(1), z.number()], {
+    error: ({ input }) => (input === undefined ? 'is missing' : 'must be text or a number'),
+  })
+  .transform(String);
 
 /** Text that may be missing, in any of the ways in which programs leave it out. */
 export const textSchema = z
@@ -20,23 +23,11 @@ export const listOf = <T extends z.ZodType>(item: T) =>
     .nullish()
     .transform((list) => list ?? []);
 
-/**
- * Checks a value against what its format says.
- * @throws DroverError `bad-input` naming the place
- */
-export function readAs<T extends z.ZodType>(schema: T, value: unknown, where: string): z.output<T> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.slice(0, 5).map(({ path, message }) => {
-    const place = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`));
-    return `${`${where}${place.join('')}`.replace(/^\./, '')}: ${message}`;
-  });
-  throw new DroverError(
-    'bad-input',
-    `The file cannot be read: ${problems.join('; ')}.`,
-    'Correct it there; nothing was imported.',
-  );
-}
+/** An id that may be missing, or say nothing. */
+export const ownIdSchema = z
+  .union([z.string(), z.number()])
+  .nullish()
+  .transform((id) => (id == null ? undefined : String(id).trim() || undefined));
 
 /** On one line, without control characters; names and titles are printed. */
 export const oneLine = (text: string): string =>

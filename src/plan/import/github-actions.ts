@@ -4,19 +4,21 @@
  * a condition is left out too: Drover cannot judge it, and running what should not run is the worse mistake.
  */
 import { z } from 'zod';
-import { oneLine, readAs, textSchema } from './fields.js';
+import { oneLine, quoted, textSchema } from './fields.js';
 import { expandMatrix } from './github-matrix.js';
 import { type Scope, Script } from './github-script.js';
 import type { Draft, Finding, Item, ReadOptions, State } from './item.js';
+import { readAs } from './read-as.js';
 
 const scalarSchema = z.union([z.string(), z.number(), z.boolean()]);
+const nameSchema = scalarSchema.nullish().transform((name) => name?.toString());
 const envSchema = z
   .union([z.record(z.string(), scalarSchema.nullish()), z.string()])
   .nullish()
   .transform((env) => (typeof env === 'object' && env !== null ? env : {}));
 
 const stepSchema = z.looseObject({
-  name: textSchema,
+  name: nameSchema,
   run: textSchema,
   uses: textSchema,
   if: scalarSchema.nullish(),
@@ -27,7 +29,7 @@ const stepSchema = z.looseObject({
 });
 
 const jobSchema = z.looseObject({
-  name: scalarSchema.nullish(),
+  name: nameSchema,
   needs: z
     .union([z.string(), z.array(z.string())])
     .nullish()
@@ -47,11 +49,13 @@ const jobSchema = z.looseObject({
 type Job = z.output<typeof jobSchema>;
 
 const workflowSchema = z.looseObject({
-  name: textSchema,
+  name: nameSchema,
   env: envSchema,
   jobs: z.record(z.string(), jobSchema),
 });
 
+/** Jobs are keys as well, and may be called like anything that could be spared. */
+const NO_KEYS: ReadonlySet<PropertyKey> = new Set();
 const MINUTE = 60_000;
 /** Milliseconds that a timeout can hold. */
 const LONGEST = 2_147_483_647;
@@ -60,9 +64,9 @@ const ELSEWHERE = ['container', 'services', 'environment', 'outputs', 'concurren
 /** Conditions that hold whenever the needs are done. */
 const ALWAYS: ReadonlySet<string> = new Set(['success()', 'true', 'always()', '!cancelled()']);
 
-export function readGitHubActions(value: unknown, { fallbackTitle }: ReadOptions): Draft {
-  const workflow = readAs(workflowSchema, value, '');
+export function readGitHubActions(value: unknown, { file, fallbackTitle }: ReadOptions): Draft {
   const findings: Finding[] = [];
+  const workflow = readAs(workflowSchema, value, '', { file, findings }, NO_KEYS);
   // What a job does is of no interest where it is left out.
   const variants = new Map(
     Object.entries(workflow.jobs).map(([id, job]) => [
@@ -96,12 +100,11 @@ export function readGitHubActions(value: unknown, { fallbackTitle }: ReadOptions
       };
     });
   });
-  return { title: workflow.name ?? fallbackTitle, items, findings };
+  return { title: workflow.name?.trim() || fallbackTitle, items, findings };
 }
 
 function titleOf({ name }: Job, id: string): string {
-  const text = name == null ? id : String(name);
-  return text.includes('${{') ? id : text;
+  return name === undefined || name.includes('${{') ? id : name;
 }
 
 function jobState(job: Job, where: string, findings: Finding[]): State {
@@ -161,7 +164,7 @@ function workOf(job: Job, scope: Scope, where: string, findings: Finding[]): Ite
           run: step.run,
           env: step.env,
           folder: step['working-directory'] ?? folder,
-          isOptional: step['continue-on-error'] === true,
+          isOptional: mayFail(step, place, findings),
         },
         place,
       );
@@ -176,13 +179,39 @@ function workOf(job: Job, scope: Scope, where: string, findings: Finding[]): Ite
       done: 'It is imported and does nothing.',
     });
   }
-  const minutes = job['timeout-minutes'];
+  const timeout = timeoutOf(job, where, findings);
   return {
     ...script.work(),
-    ...(typeof minutes === 'number' &&
-      minutes * MINUTE >= 1 && { timeout: Math.min(Math.round(minutes * MINUTE), LONGEST) }),
-    ...(job['continue-on-error'] === true && { optional: true }),
+    ...(timeout !== undefined && { timeout }),
+    ...(mayFail(job, where, findings) && { optional: true }),
   };
+}
+
+function timeoutOf(job: Job, where: string, findings: Finding[]): number | undefined {
+  const minutes = job['timeout-minutes'];
+  if (minutes == null) return undefined;
+  if (typeof minutes === 'number' && minutes * MINUTE >= 1) {
+    return Math.min(Math.round(minutes * MINUTE), LONGEST);
+  }
+  tellUnusable(minutes, `${where}.timeout-minutes`, 'is no number of minutes', findings);
+  return undefined;
+}
+
+/** Whether the workflow goes on without a job or a step. */
+function mayFail(
+  { 'continue-on-error': written }: Job | Job['steps'][number],
+  where: string,
+  findings: Finding[],
+): boolean {
+  if (typeof written !== 'boolean' && written != null) {
+    tellUnusable(written, `${where}.continue-on-error`, 'is neither true nor false', findings);
+  }
+  return written === true;
+}
+
+function tellUnusable(value: unknown, where: string, why: string, findings: Finding[]): void {
+  const message = `${quoted(JSON.stringify(value))} ${why}`;
+  findings.push({ kind: 'value', where, message, done: 'It is left out.' });
 }
 
 function defaultFolder(defaults: unknown): string | undefined {

@@ -80,11 +80,12 @@ export function parsePlan(text: string, file: string, options: ImportOptions = {
     return { format, flow, satisfied: [], dropped: [], findings };
   }
   const draft = readDraft(source, format, found, {
+    file,
     fallbackTitle: titleFrom(file),
     tag: options.tag,
   });
   const capability = options.capability ?? CAPABILITIES[format] ?? 'developer';
-  const { tasks, satisfied, dropped, findings } = assemble(draft.items, capability);
+  const { tasks, satisfied, dropped, findings } = assemble(draft.items, capability, file);
   if (tasks.length === 0) {
     const count = draft.items.length;
     throw new DroverError(

@@ -80,6 +80,8 @@ export interface Draft {
 }
 
 export interface ReadOptions {
+  /** The file's name, for errors. */
+  readonly file: string;
   /** The file's name without folder and ending, for plans without a title. */
   readonly fallbackTitle: string;
   /** Of a file with several lists, the one to read. */

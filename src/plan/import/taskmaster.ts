@@ -4,22 +4,15 @@
  */
 import { z } from 'zod';
 import { DroverError } from '../../core/errors.js';
-import {
-  idSchema,
-  inputOf,
-  listOf,
-  readAs,
-  readPriority,
-  readState,
-  textSchema,
-} from './fields.js';
+import { inputOf, listOf, ownIdSchema, readPriority, readState, textSchema } from './fields.js';
 import { isMap } from './fields.js';
 import type { Draft, Finding, Item, ItemNeed, ReadOptions, State } from './item.js';
+import { readAs, type Reading, withId } from './read-as.js';
 
 const dependencySchema = z.union([z.string(), z.number()]);
 
 const common = {
-  id: idSchema,
+  id: ownIdSchema,
   title: textSchema,
   description: textSchema,
   details: textSchema,
@@ -28,15 +21,16 @@ const common = {
   dependencies: listOf(dependencySchema),
 };
 const subtaskSchema = z.looseObject(common);
-const taskSchema = z.looseObject({
-  ...common,
-  priority: textSchema,
-  subtasks: listOf(subtaskSchema),
-});
-type Task = z.output<typeof taskSchema>;
-type Subtask = z.output<typeof subtaskSchema>;
+const taskSchema = z.looseObject({ ...common, priority: textSchema });
+type Identified<T> = T & { readonly id: string };
+type Subtask = Identified<z.output<typeof subtaskSchema>>;
+type Task = Identified<z.output<typeof taskSchema>> & {
+  readonly subtasks: readonly Subtask[];
+};
 
-const listSchema = z.looseObject({ tasks: z.array(taskSchema) });
+const listSchema = z.looseObject({
+  tasks: z.array(taskSchema.extend({ subtasks: listOf(subtaskSchema) })),
+});
 
 const STATES = {
   pending: 'open',
@@ -51,22 +45,23 @@ const STATES = {
   deferred: 'later',
 } as const;
 
-export function readTaskmaster(value: unknown, { fallbackTitle, tag }: ReadOptions): Draft {
+export function readTaskmaster(value: unknown, { file, fallbackTitle, tag }: ReadOptions): Draft {
   const lists = listsOf(value);
   const chosen = tag === undefined ? lists : lists.filter(([name]) => name === tag);
   if (chosen.length === 0) {
     const names = lists.map(([name]) => name).filter((name) => name !== '');
     throw new DroverError(
       'not-found',
-      `The file has no tag ‘${tag}’.`,
+      `${file} has no tag ‘${tag}’.`,
       names.length === 0
         ? 'It has no tags at all: leave --tag out.'
         : `It has ${names.join(', ')}.`,
     );
   }
   const findings: Finding[] = [];
+  const reading = { file, findings };
   const items = chosen.flatMap(([name, list]) => {
-    const tasks = readAs(listSchema, list, lists.length === 1 && name === '' ? '' : name).tasks;
+    const tasks = tasksOf(list, name, reading);
     // Ids are unique within a tag only.
     const prefix = chosen.length > 1 ? `${name}/` : '';
     return new TagReader(tasks, prefix, name === '' ? 'tasks' : `${name}.tasks`, findings).items();
@@ -80,6 +75,18 @@ function listsOf(value: unknown): [string, unknown][] {
   if (!isMap(value)) return [['', value]];
   if (Array.isArray(value['tasks'])) return [['', value]];
   return Object.entries(value).filter(([, list]) => isMap(list) && Array.isArray(list['tasks']));
+}
+
+function tasksOf(list: unknown, tag: string, reading: Reading): Task[] {
+  return readAs(listSchema, list, tag, reading).tasks.map((task, index) => {
+    const place = `tasks[${index}]`;
+    const where = tag === '' ? place : `${tag}.${place}`;
+    const subtasks = task.subtasks.map((subtask, position) => {
+      const below = `subtasks[${position}]`;
+      return withId(subtask, below, `${where}.${below}`, reading);
+    });
+    return { ...withId(task, place, where, reading), subtasks };
+  });
 }
 
 class TagReader {

@@ -199,7 +199,9 @@ test('beads: a child that waits for its epic keeps the need and leaves the famil
 test('beads: damaged lines are named by number, merge conflicts as what they are', () => {
   const text = [issue('b-1'), '<<<<<<< HEAD', issue('b-2').slice(0, 20), issue('b-3')].join('\n');
   expect(() => read(text)).toThrow(/line 2 is the mark of a merge conflict.*line 3 is no JSON/);
-  expect(() => read(`${issue('b-1')}\n{"id": "b-2"}\n{"title": 3}`)).toThrow('line 3.id');
+  expect(() => read(`${issue('b-1')}\n{"id": "b-2"}\n{"title": 3}`)).toThrow(
+    'plan.json cannot be read: line 3 has neither an id nor a title.',
+  );
 });
 
 test('Auto-Claude: subtasks of a phase go in a row unless they are safe side by side', () => {
@@ -313,7 +315,7 @@ test('WfFormat: runtimes are expected durations; one-sided edges count; older ve
   };
   const plan = read(trace);
   expect(graph(plan)).toEqual({ a: [], b: ['a', 'd'], c: ['b'], d: [] });
-  expect(kinds(plan)).toEqual(['dangling', 'one-sided', 'one-sided']);
+  expect(kinds(plan)).toEqual(['dangling', 'one-sided', 'one-sided', 'value', 'value', 'value']);
   expect(plan.flow.tasks[0]).toMatchObject({
     capability: 'workflow',
     expected: 1_500,
@@ -330,5 +332,5 @@ test('the wrong format is named with the likely one, and what is no plan at all 
   expect(() => read('{"tasks": [\n{"id": 1,}]}')).toThrow(/line 2, column \d+/);
   expect(() => read(' ')).toThrow('is empty');
   expect(() => read({ tasks: [task(1, { status: 'done' })] })).toThrow('1 of its 1 tasks are done');
-  expect(() => read({ tasks: [{ title: 'no id' }] })).toThrow('tasks[0].id');
+  expect(() => read({ tasks: [{ details: 'no id' }] })).toThrow('tasks[0] has neither an id');
 });
