@@ -2,13 +2,13 @@
  * Moves of a goal's branch that Drover did not make.
  *
  * Invariants kept here: 4 and 7 (what gets onto a goal's branch past its merges was not checked, and what leaves it was
- * merged). A person who commits in a checkout of the branch may do so: git then writes the same line into the
- * records of the branch and of that checkout's HEAD. Whatever else moved it is taken back, in one transaction that names
- * where the branch is and where Drover had moved it last, and stays reachable (invariant 8).
+ * merged). A person who commits in a checkout of the branch may do so: git's record of the branch says then what was done
+ * there, and a task that did it has the same line in the record of its worktree. Whatever else moved it is taken back, in
+ * one transaction that names where the branch is and where Drover had moved it last, and stays reachable (invariant 8).
  */
 import { DroverError } from '../core/errors.js';
 import { branchRef, type GoalBranch, goalTipRef, putBackRef, readGoalBranch } from './branches.js';
-import { peoplesAdminDirs } from './in-use.js';
+import { tasksAdminDirs } from './in-use.js';
 import { readReflog } from './reflog.js';
 import { moveRefs, readRef } from './refs.js';
 import type { Repository } from './repository.js';
@@ -61,6 +61,9 @@ export async function putGoalBack(
   );
 }
 
+/** How git says in the record of a branch that somebody who had it checked out moved it. */
+const IN_CHECKOUT = /^(?:commit|merge|pull|rebase|reset|revert|cherry-pick|am)\b/;
+
 /** Whether each move since Drover's last one was made in a checkout that is no task's. */
 export async function isMovedByPeople(
   repository: Repository,
@@ -69,10 +72,19 @@ export async function isMovedByPeople(
   const moves = await readReflog(repository.gitDir, branchRef(branch));
   const since = moves.slice(moves.findLastIndex(({ to }) => to === noted) + 1);
   if (since.at(-1)?.to !== tip) return false;
-  const dirs = await peoplesAdminDirs(repository);
-  const theirs = (await Promise.all(dirs.map((dir) => readReflog(dir, 'HEAD')))).flat();
-  const lines = new Set(theirs.map(({ line }) => line));
-  return since.every(({ line }) => lines.has(line));
+  const dirs = await tasksAdminDirs(repository);
+  const tasks = (await Promise.all(dirs.map((dir) => readReflog(dir, 'HEAD')))).flat();
+  const lines = new Set(tasks.map(({ line }) => line));
+  // A rebase says one thing of the branch and another of the HEAD that it was made with.
+  const rebased = new Set(
+    tasks.flatMap(({ to, message }) => (/^rebase\b.*\(finish\)/.test(message) ? [to] : [])),
+  );
+  return since.every(
+    ({ line, message, to }) =>
+      IN_CHECKOUT.test(message) &&
+      !lines.has(line) &&
+      !(message.startsWith('rebase') && rebased.has(to)),
+  );
 }
 
 export const putBackText = ({ branch, found, to, kept }: PutBack): string => {

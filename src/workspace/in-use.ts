@@ -48,13 +48,25 @@ export async function refsInUse(repository: Repository): Promise<ReadonlyMap<str
 }
 
 /** Git's folders of the working trees that are not Drover's: those of tasks go with their claims. */
-export async function peoplesAdminDirs({ kind, gitDir }: Repository): Promise<string[]> {
+async function peoplesAdminDirs(repository: Repository): Promise<string[]> {
+  const { kind, gitDir } = repository;
+  const linked = await adminDirs(repository, (name) => !isTasks(name));
+  return kind === 'checkout' ? [gitDir, ...linked] : linked;
+}
+
+/** Git's folders of the working trees that tasks have. */
+export const tasksAdminDirs = (repository: Repository): Promise<string[]> =>
+  adminDirs(repository, isTasks);
+
+const isTasks = (name: string): boolean => name.startsWith('drover-');
+
+async function adminDirs(
+  { gitDir }: Repository,
+  choose: (name: string) => boolean,
+): Promise<string[]> {
   const worktrees = join(gitDir, 'worktrees');
   const names = await readdir(worktrees).catch(() => []);
-  const linked = names
-    .filter((name) => !name.startsWith('drover-'))
-    .map((name) => join(worktrees, name));
-  return kind === 'checkout' ? [gitDir, ...linked] : linked;
+  return names.filter(choose).map((name) => join(worktrees, name));
 }
 
 const textIn = async (dir: string, file: string): Promise<string> =>

@@ -85,16 +85,16 @@ async function settingsIn({ git }: Repository, text: string): Promise<Map<string
   return found;
 }
 
-/** As git writes keys: all but what stands between the dots is small. */
+/**
+ * As git writes keys: all but what stands between the dots is small. Those of a person's own tools (editors, pagers,
+ * credential helpers) are left out: people set them while tasks run, and see what they start.
+ */
 const NAMES_PROGRAM = new RegExp(
   `^(?:${[
-    'core\\.(?:hookspath|fsmonitor|sshcommand|gitproxy|askpass|editor|pager|worktree|alternaterefscommand)',
+    'core\\.(?:hookspath|fsmonitor|sshcommand|gitproxy|askpass|worktree|alternaterefscommand)',
     'filter\\..+\\.(?:clean|smudge|process)',
     'diff\\.external|diff\\..+\\.(?:command|textconv)',
     'merge\\..+\\.driver',
-    '(?:difftool|mergetool|man|browser|guitool)\\..+\\.(?:cmd|path)',
-    'pager\\..+|sequence\\.editor|interactive\\.difffilter',
-    'credential\\.(?:.+\\.)?helper',
     'gpg\\.(?:.+\\.)?(?:program|defaultkeycommand)',
     'include\\.path|includeif\\..+\\.path|init\\.templatedir',
     'remote\\..+\\.(?:uploadpack|receivepack|vcs)',

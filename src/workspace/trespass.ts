@@ -5,7 +5,7 @@
  * branch has come to contain, a commit that was made in the task's worktree; it is moved back only where nothing but
  * such commits goes, and they stay reachable (invariant 8).
  */
-import { branchRef, putBackRef, taskBranch } from './branches.js';
+import { branchRef, goalStartRef, putBackRef, taskBranch } from './branches.js';
 import { isWithin } from './commits.js';
 import { type PutBack, putGoalBack } from './goal-moves.js';
 import { readReflog } from './reflog.js';
@@ -38,7 +38,11 @@ export async function undoTrespasses(
   tell: (found: PutBack | Trespass) => void,
 ): Promise<void> {
   const record = await readReflog(adminDir, 'HEAD');
-  const made = new Set(record.filter(({ message }) => MADE.test(message)).map(({ to }) => to));
+  const made = new Set(
+    record
+      .filter(({ message }) => MADE.test(message) && !message.endsWith(': fast-forward'))
+      .map(({ to }) => to),
+  );
   if (made.size === 0) return;
   const own = branchRef(taskBranch(task));
   for (const [ref, commit] of await refsBelow(repository, 'refs/heads/autonomous/')) {
@@ -68,8 +72,10 @@ async function undo(
   before?: string | null,
 ): Promise<PutBack | Trespass | undefined> {
   const branch = ref.slice('refs/heads/'.length);
-  const goal = /^autonomous\/(goal-\d+)$/.exec(branch)?.[1];
-  if (goal !== undefined) return putGoalBack(repository, goal);
+  const goal = /^autonomous\/(goal-[1-9]\d*)$/.exec(branch)?.[1];
+  // One that no goal has started is a branch like others.
+  if (goal !== undefined && (await readRef(repository, goalStartRef(goal))) !== undefined)
+    return putGoalBack(repository, goal);
   // The task may have moved it several times.
   const moves = await readReflog(repository.gitDir, ref);
   const first = moves.findLastIndex(({ to }) => !made.has(to)) + 1;

@@ -138,6 +138,31 @@ describe('a task moves', () => {
     expect(await hear(here)).toMatchObject({ agrees: true });
   });
 
+  it('the base branch, beside one named as a goal that there is none of', async () => {
+    const here = await place();
+    const before = git(here.repository, 'rev-parse', 'trunk');
+    const move = `${COMMIT}; git push -q . HEAD:refs/heads/autonomous/goal-1000; git update-ref refs/heads/trunk HEAD`;
+    const goal = await enqueue(here, first(here, move));
+    expect((await goal.done()).tasks).toMatchObject([{ state: 'DONE', claims: 2 }]);
+    expect(git(here.repository, 'rev-parse', 'trunk')).toBe(before);
+    expect(git(here.repository, 'branch', '--list', 'autonomous/goal-1000')).toBe('');
+  });
+
+  it('nothing, where it goes to what a person has committed', async () => {
+    const here = await place();
+    const wait = `touch ${here.data}/here; until [ -e ${here.data}/go ]; do sleep 0.05; done`;
+    const goal = await enqueue(
+      here,
+      `${wait}; ${IDENTITY}; git cherry-pick --ff trunk; echo 1 > one`,
+    );
+    await expect.poll(() => existsSync(join(here.data, 'here')), { timeout: 20_000 }).toBe(true);
+    writeFileSync(join(here.repository, 'three'), '3');
+    git(here.repository, 'add', '.');
+    git(here.repository, 'commit', '-qm', 'theirs');
+    writeFileSync(join(here.data, 'go'), '');
+    expect((await goal.done()).tasks).toMatchObject([{ state: 'DONE', claims: 1 }]);
+  });
+
   it('a branch of its own: that is its business', async () => {
     const here = await place();
     const goal = await enqueue(
@@ -244,6 +269,17 @@ describe('a task writes what git would run', () => {
     expect((await hear(here)).disagreements).toContainEqual(
       expect.objectContaining({ task: 'task-1', field: 'post-checkout' }),
     );
+  });
+
+  it('and not what the set-up of another task writes beside it', async () => {
+    const hook = '"$(git rev-parse --git-path hooks)/pre-commit"';
+    const here = await place({ settings: `setup:\n  - 'echo "exec $PWD/check" > ${hook}'\n` });
+    const goal = await enqueue(
+      here,
+      ...['a', 'b', 'c'].map((name) => `sleep 0.5; echo 1 > ${name}`),
+    );
+    const { tasks } = await goal.done();
+    expect(tasks.map(({ state, claims }) => [state, claims])).toEqual(tasks.map(() => ['DONE', 1]));
   });
 
   it('and nothing else: names, remotes and what the set-up writes are no one’s harm', async () => {

@@ -80,6 +80,39 @@ describe('a person', () => {
     expect(await readGoalBranch(repository, 'goal-1')).toMatchObject({ tip, noted: tip });
   });
 
+  it('who takes the checkout away again, or has rebased there, has moved it all the same', async () => {
+    const dir = userRepository();
+    const repository = await opened({ location: dir });
+    const look = `${temporaryFolder()}/look`;
+    userGit(dir, 'worktree', 'add', '-q', look, 'autonomous/goal-1');
+    userGit(look, 'commit', '-q', '--allow-empty', '-m', 'One');
+    userGit(dir, 'worktree', 'remove', look);
+    expect(await putGoalBack(repository, 'goal-1')).toBeUndefined();
+    userGit(dir, 'worktree', 'add', '-q', look, 'autonomous/goal-1');
+    const other = userGit(dir, 'commit-tree', 'main^{tree}', '-p', 'main', '-m', 'other');
+    userGit(look, 'rebase', '-q', '--keep-empty', other);
+    userGit(look, 'switch', '-q', '--detach');
+    const tip = userGit(dir, 'rev-parse', BRANCH);
+    expect(userGit(dir, 'log', '--format=%s', BRANCH)).toContain('other');
+    expect(await putGoalBack(repository, 'goal-1')).toBeUndefined();
+    expect(await readGoalBranch(repository, 'goal-1')).toMatchObject({ tip, noted: tip });
+  });
+
+  it('is not a task that goes to it in its own worktree', async () => {
+    const dir = userRepository();
+    const repository = await opened({ location: dir });
+    const tip = userGit(dir, 'rev-parse', BRANCH);
+    const { worktree } = await begun(repository, 'task-1');
+    userGit(worktree.dir, 'switch', '-q', 'autonomous/goal-1');
+    userGit(worktree.dir, 'commit', '-q', '--allow-empty', '-m', 'Mine');
+    expect(await putGoalBack(repository, 'goal-1')).toMatchObject({ to: tip });
+    const other = userGit(dir, 'commit-tree', 'main^{tree}', '-p', 'main', '-m', 'other');
+    userGit(worktree.dir, 'reset', '-q', '--hard', BRANCH);
+    userGit(worktree.dir, 'commit', '-q', '--allow-empty', '-m', 'Mine');
+    userGit(worktree.dir, 'rebase', '-q', '--keep-empty', other);
+    expect(await putGoalBack(repository, 'goal-1')).toMatchObject({ to: tip });
+  });
+
   it('who commits on top of what somebody moved it to is told where they are', async () => {
     const dir = userRepository();
     const repository = await opened({ location: dir });

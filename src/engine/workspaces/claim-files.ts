@@ -24,6 +24,7 @@ import { createWorktree } from '../../workspace/worktree.js';
 import type { Worktree } from '../../workspace/worktree-record.js';
 import { removeWorktree } from '../../workspace/prune.js';
 import type { GoalTrain } from './goal-train.js';
+import { runningProjectCommands } from './project-commands.js';
 import { lookOutside, type Outside, requireUntouched } from './outside-changes.js';
 import type { OpenProject, Projects } from './projects.js';
 
@@ -178,12 +179,16 @@ export class ClaimFiles implements Files {
       links: settings.links,
       ...(files !== undefined && { files }),
     });
-    await runSetup(this.parts.shell, this.purpose, settings.setup, {
-      cwd: worktree.dir,
-      sandbox: settings.sandbox,
-      signal: this.context.signal,
-      onOutput: this.context.log,
-    });
+    if (settings.setup.length > 0) {
+      await runningProjectCommands(repository.gitDir, () =>
+        runSetup(this.parts.shell, this.purpose, settings.setup, {
+          cwd: worktree.dir,
+          sandbox: settings.sandbox,
+          signal: this.context.signal,
+          onOutput: this.context.log,
+        }),
+      );
+    }
     const branch = taskBranch(claim.task);
     const workspace = {
       dir: worktree.dir,

@@ -4,6 +4,7 @@ import { type Purpose, runCheck, type Shell } from '../../agents/shell.js';
 import { removeWorktree } from '../../workspace/prune.js';
 import type { Inspection } from '../../workspace/train.js';
 import { createCheckWorktree } from '../../workspace/worktree.js';
+import { runningProjectCommands } from './project-commands.js';
 import type { OpenProject } from './projects.js';
 
 /** A check, and the task whose check it is; none for the project's. */
@@ -50,15 +51,19 @@ export async function inspectCommit(
   try {
     const { signal, log: onOutput } = context;
     const place = { cwd: worktree.dir, sandbox, signal, onOutput };
-    for (const { run, timeout } of setup) {
-      const result = await runCheck(shell, own, { ...place, command: run, timeout });
+    const run = (purpose: Purpose, command: string, timeout: number): Promise<CheckResult> =>
+      runningProjectCommands(repository.gitDir, () =>
+        runCheck(shell, purpose, { ...place, command, timeout }),
+      );
+    for (const { run: command, timeout } of setup) {
+      const result = await run(own, command, timeout);
       // What cannot be set up cannot be checked, and that is the fault of what is in the commit.
       if (!result.passed)
         return { passed: false, evidence: [{ task: null, result: { ...result, commit } }] };
     }
     const evidence: Checked[] = [];
-    for (const { task, purpose, run, timeout } of checks) {
-      const result = await runCheck(shell, purpose, { ...place, command: run, timeout });
+    for (const { task, purpose, run: command, timeout } of checks) {
+      const result = await run(purpose, command, timeout);
       evidence.push({ task, result: { ...result, commit } });
       if (!result.passed) return { passed: false, evidence };
     }

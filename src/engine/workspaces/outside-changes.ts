@@ -16,12 +16,15 @@ import {
 } from '../../workspace/programs.js';
 import { readRef } from '../../workspace/refs.js';
 import type { Repository } from '../../workspace/repository.js';
+import { endedProjectCommands, ranProjectCommands } from './project-commands.js';
 import { type Trespass, undoTrespasses } from '../../workspace/trespass.js';
 import type { Worktree } from '../../workspace/worktree-record.js';
 
 /** What is outside a claim's branch, as it was when the claim's work began. */
 export interface Outside {
   readonly programs: Programs;
+  /** Set-ups and checks that had ended. */
+  readonly projectCommands: number;
   readonly base: string | undefined;
   /** Branches that were found moved: a look that something hinders is repeated, and what it put back must count. */
   readonly branches: (PutBack | Trespass)[];
@@ -29,6 +32,7 @@ export interface Outside {
 
 export async function lookOutside(repository: Repository, worktree: Worktree): Promise<Outside> {
   return {
+    projectCommands: endedProjectCommands(repository.gitDir),
     programs: await readPrograms(repository, worktree),
     base: await baseOf(repository),
     branches: [],
@@ -43,7 +47,9 @@ export async function requireUntouched(
   before: Outside,
 ): Promise<void> {
   const now = await readPrograms(repository, worktree);
-  const programs = await programChanges(repository, before.programs, now);
+  // What the project's own commands may have written beside the task is nobody's fault.
+  const isClear = !ranProjectCommands(repository.gitDir, before.projectCommands);
+  const programs = isClear ? await programChanges(repository, before.programs, now) : [];
   const { branches } = before;
   // The branches of a URL are moved there, with what the user may do there: see docs/projects.md.
   if (repository.kind !== 'remote') {
