@@ -68,19 +68,28 @@ function distinct(given: readonly Item[], findings: Finding[]): Item[] {
       continue;
     }
     const message = `${quoted(item.name)} is there twice; the first is ${first.where}`;
-    const { where, ...content } = item;
-    const { where: _, ...firstContent } = first;
-    if (isDeepStrictEqual(content, firstContent)) {
-      findings.push({ kind: 'duplicate', where, message, done: 'It is imported once.' });
+    if (isDeepStrictEqual(withoutPlaces(item), withoutPlaces(first))) {
+      findings.push({
+        kind: 'duplicate',
+        where: item.where,
+        message,
+        done: 'It is imported once.',
+      });
       continue;
     }
     const name = freeName(item.name, items);
     const done = `This one is imported as ${quoted(name)}; needs of ${quoted(item.name)} lead to the first.`;
-    findings.push({ kind: 'duplicate', where, message, done });
+    findings.push({ kind: 'duplicate', where: item.where, message, done });
     items.set(name, { ...item, name });
   }
   return [...items.values()];
 }
+
+const withoutPlaces = (item: Item): object => ({
+  ...item,
+  where: '',
+  needs: item.needs.map(({ name }) => name),
+});
 
 function freeName(name: string, taken: ReadonlyMap<string, unknown>): string {
   for (let number = 2; ; number += 1) {

@@ -3,6 +3,7 @@
  * The two ends of an edge often disagree. `blockedBy` counts; an edge that only `blocks` names is taken over
  * unless it closes a circle. Waves are barriers, which Drover has no need of: they are compared and left out.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import {
   idSchema,
@@ -15,7 +16,7 @@ import {
   textSchema,
 } from './fields.js';
 import type { Draft, Finding, Item, ReadOptions } from './item.js';
-import { readAs, withId } from './read-as.js';
+import { firstById, readAs, withId } from './read-as.js';
 
 const taskSchema = z.looseObject({
   id: ownIdSchema,
@@ -58,11 +59,14 @@ export function readBlackbox5(value: unknown, { file, fallbackTitle }: ReadOptio
   });
   compareCounts(value, tasks, findings);
   const where = new Map(tasks.map(({ id }, index) => [id, `tasks[${index}] (${id})`]));
-  const edges = edgesOf(tasks, where, findings);
+  const byId = firstById(tasks);
+  const edges = edgesOf(tasks, byId, where, findings);
   compareWaves(tasks, edges, where, findings);
   const items = tasks.map((task, index): Item => {
     const place = `tasks[${index}] (${task.id})`;
-    const needs = [...(edges.get(task.id) ?? [])];
+    // A second task of the id has the needs that it names itself.
+    const isSame = isDeepStrictEqual(task.blockedBy, byId.get(task.id)!.blockedBy);
+    const needs = [...(isSame ? edges.get(task.id)! : new Set(task.blockedBy))];
     return {
       name: task.id,
       where: place,
@@ -88,11 +92,11 @@ export function readBlackbox5(value: unknown, { file, fallbackTitle }: ReadOptio
 /** For each task, the ids that it waits for. */
 function edgesOf(
   tasks: readonly Task[],
+  byId: ReadonlyMap<string, Task>,
   where: ReadonlyMap<string, string>,
   findings: Finding[],
 ): Map<string, Set<string>> {
-  const byId = new Map(tasks.map((task) => [task.id, task]));
-  const edges = new Map(tasks.map(({ id, blockedBy }) => [id, new Set(blockedBy)]));
+  const edges = new Map([...byId].map(([id, { blockedBy }]) => [id, new Set(blockedBy)]));
   for (const { id, blockedBy } of tasks) {
     for (const need of blockedBy) {
       const needed = byId.get(need);

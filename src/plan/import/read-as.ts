@@ -116,6 +116,10 @@ export function withId<T extends { readonly id?: string | undefined; readonly ti
   return { ...item, id: place };
 }
 
+/** By id; of two with one id the first, which is what everything else means. */
+export const firstById = <T extends { readonly id: string }>(items: readonly T[]): Map<string, T> =>
+  new Map(items.toReversed().map((item) => [item.id, item]));
+
 const unreadable = ({ file }: Reading, problem: string): DroverError =>
   new DroverError(
     'bad-input',

@@ -2,11 +2,12 @@
  * WfCommons' WfFormat 1.5: traces of scientific workflows. A trace's programs are not at hand here, so its tasks
  * become work for the capability `workflow`, with the program, its arguments and how long it ran.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { DroverError } from '../../core/errors.js';
 import { idSchema, inputOf, isMap, listOf, ownIdSchema, quoted, textSchema } from './fields.js';
 import type { Draft, Finding, Item, ReadOptions } from './item.js';
-import { readAs, withId } from './read-as.js';
+import { firstById, readAs, withId } from './read-as.js';
 
 const runSchema = z.looseObject({
   id: ownIdSchema,
@@ -43,10 +44,10 @@ export function readWfFormat(value: unknown, { file, fallbackTitle }: ReadOption
   const tasks = workflow.specification.tasks.map(({ name: title, ...task }, index) =>
     withId({ ...task, title }, `tasks[${index}]`, at(index), reading),
   );
-  const byId = new Map(tasks.map((task) => [task.id, task]));
+  const byId = firstById(tasks);
   const runs = runsOf(workflow.execution?.tasks ?? [], byId, findings);
   tellOfRuntimes(tasks, runs, findings);
-  const parents = new Map(tasks.map((task) => [task.id, new Set(task.parents)]));
+  const parents = new Map([...byId].map(([id, task]) => [id, new Set(task.parents)]));
   for (const [index, { id, children, parents: own }] of tasks.entries()) {
     for (const child of children) {
       const needs = parents.get(child);
@@ -68,11 +69,14 @@ export function readWfFormat(value: unknown, { file, fallbackTitle }: ReadOption
   const items = tasks.map((task, index): Item => {
     const run = runs.get(task.id);
     const seconds = secondsOf(run);
+    // A second task of the id has the needs that it names itself.
+    const isSame = isDeepStrictEqual(task.parents, byId.get(task.id)!.parents);
+    const needs = isSame ? parents.get(task.id)! : new Set(task.parents);
     return {
       name: task.id,
       where: at(index),
       title: task.title ?? task.id,
-      needs: [...parents.get(task.id)!].map((need) => ({
+      needs: [...needs].map((need) => ({
         name: need,
         where: `${at(index)}.parents`,
       })),

@@ -97,3 +97,33 @@ test('beads: links of another issue and links of an unknown type', () => {
   ]);
   expect(plan.flow.tasks[1]!.needs).toEqual(['a']);
 });
+
+test('of two tasks with one id each keeps its own needs, and what names the id means the first', () => {
+  const graph = ({ flow }: ImportedPlan) =>
+    Object.fromEntries(flow.tasks.map(({ name, needs }) => [name, needs]));
+  const expected = { a: [], b: [], c: ['a'], 'c (2)': ['b'], d: ['c'] };
+  const node = (id: string, ...parents: string[]) => ({ id, name: id, parents });
+  const tasks = [node('a'), node('b'), node('c', 'a'), node('c', 'b'), node('d', 'c')];
+  expect(graph(read({ workflow: { specification: { tasks } } }))).toEqual(expected);
+  const queue = tasks.map(({ id, parents }) => ({ id, title: id, blockedBy: parents }));
+  expect(graph(read({ tasks: queue }))).toEqual(expected);
+});
+
+test('two tasks that are the same are one, with needs as well as without', () => {
+  const tasks = [
+    { id: 1, title: 'One' },
+    { id: 2, title: 'Two', dependencies: [1] },
+    { id: 2, title: 'Two', dependencies: [1] },
+  ];
+  const plan = read({ tasks });
+  expect(plan.flow.tasks.map(({ name }) => name)).toEqual(['1', '2']);
+  expect(plan.findings).toMatchObject([{ kind: 'duplicate', done: 'It is imported once.' }]);
+  const queue = read({
+    tasks: [
+      { id: 'a', title: 'A', blocks: ['b'] },
+      { id: 'b', title: 'B' },
+      { id: 'b', title: 'B' },
+    ],
+  });
+  expect(queue.flow.tasks).toMatchObject([{ name: 'a' }, { name: 'b', needs: ['a'] }]);
+});
