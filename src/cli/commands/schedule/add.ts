@@ -42,7 +42,8 @@ export const addCommand = defineDroverCommand({
       type: 'string',
       valueHint: CATCH_UPS.join('|'),
       default: 'once',
-      description: 'What nobody was there for: let it be, make up for the last, or for all',
+      description:
+        'What was missed by more than a minute: let it be, make up for the last, or for all',
     },
     replace: { type: 'boolean', description: 'Take the place of the schedule with that name' },
     param,
