@@ -20,13 +20,13 @@ export interface Desk extends Control {
 
 /** @throws DroverError `redis-unreachable`, `redis-unsuitable` */
 export async function openDesk(globals: Globals): Promise<Desk> {
-  const { dataDir, redis } = globals;
+  const { dataDir, redis, projectsDir } = globals;
   const supervisor = runningSupervisor(dataDir);
   if (!supervisor && redis === undefined) {
     return {
       live: false,
       enqueue: async (goal) => enqueueOffline(dataDir, goal),
-      ...controlBy(askOffline(dataDir)),
+      ...controlBy(askOffline(dataDir, projectsDir)),
       close: async () => undefined,
     };
   }

@@ -6,13 +6,16 @@
  */
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { readConfig } from '../config.js';
 import { DroverError } from '../core/errors.js';
 import { logFile } from '../log/database.js';
 import { Log } from '../log/log.js';
 import { acquireWriterLock } from '../log/writer-lock.js';
 import type { Ask } from './control.js';
+import type { GoalLine } from './decisions/goal-line.js';
 import { decide, type DecisionOn, type RequestName } from './decisions/decide.js';
 import type { Calendar } from './decisions/rule.js';
+import { loadGoal } from '../projections/board.js';
 import { Ledger } from './recording/ledger.js';
 import type { Enqueued, GoalRequest } from './decisions/enqueue.js';
 
@@ -27,11 +30,12 @@ export function enqueueOffline(dataDir: string, input: GoalRequest): Enqueued {
 }
 
 /** @throws DroverError `bad-input`, `not-found`, `conflict`, `log-locked` */
-export function askOffline(dataDir: string): Ask {
+export function askOffline(dataDir: string, projectsDir: string | null = null): Ask {
   return async (name, input) => {
     if (name !== 'scheduleAdd') requireLog(dataDir);
     const calendar = name.startsWith('schedule') ? await loadCalendar() : NO_CALENDAR;
-    return asWriter(dataDir, (ledger) => record(ledger, name, input, calendar));
+    const line = name === 'rollback' ? await readLine(dataDir, projectsDir, input) : undefined;
+    return asWriter(dataDir, (ledger) => record(ledger, name, input, calendar, line));
   };
 }
 
@@ -41,7 +45,27 @@ const record = <N extends RequestName>(
   name: N,
   input: unknown,
   calendar: Calendar,
-): DecisionOn<N> => decide(ledger, { name, input, by: userInfo().username }, calendar);
+  line?: GoalLine,
+): DecisionOn<N> => decide(ledger, { name, input, by: userInfo().username, line }, calendar);
+
+/** Without the lock, which nobody is kept from for as long as git takes: the decision sees what changed meanwhile. */
+async function readLine(
+  dataDir: string,
+  projectsDir: string | null,
+  input: unknown,
+): Promise<GoalLine | undefined> {
+  const [{ readLineFor }, { Projects }] = await Promise.all([
+    import('./workspaces/read-line.js'),
+    import('./workspaces/projects.js'),
+  ]);
+  const projects = new Projects({ projectsDir, dataDir, environment: readConfig().environment });
+  const log = Log.read(dataDir);
+  try {
+    return await readLineFor({ log, projects, goal: (id) => loadGoal(log.db, id) }, input);
+  } finally {
+    log.close();
+  }
+}
 
 /** Requests that are not about schedules do not look at it. */
 const NO_CALENDAR: Calendar = { check: () => undefined, next: () => undefined };

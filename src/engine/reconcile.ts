@@ -176,8 +176,13 @@ export class Reconciler {
   private async submit(goal: GoalView, isNew: boolean): Promise<void> {
     const { jobs, flows, order, client, prefix } = this.parts;
     if (goal.state === 'DONE' || goal.state === 'CANCELLED') return;
-    // Nothing may start from a branch that is still to go back.
-    if (goal.rollback !== null) await this.parts.landings.follow(goal);
+    // Nothing may start from a branch that is still to go back; tasks that merged until then begin again as well.
+    if (goal.rollback !== null) {
+      await this.parts.landings.follow(goal);
+      const now = this.parts.recording.board.goal(goal.id)!;
+      await this.parts.steering.announce(now);
+      return this.submit(now, isNew);
+    }
     const open = [...goal.tasks.values()].filter((task) => !isFinal(task.state));
     const refs = [{ queue: 'goals', id: rootJobOf(goal) }, ...open.map(refOf)];
     // A start makes every goal known. What was created since, and no stream has spoken of, Redis need not be asked for.

@@ -36,6 +36,7 @@ import { Steering } from './steering.js';
 import { Turns } from './turns.js';
 import { Landings } from './workspaces/landings.js';
 import type { Projects } from './workspaces/projects.js';
+import { readLineFor } from './workspaces/read-line.js';
 import { Upkeep } from './upkeep.js';
 
 export interface SupervisorOptions {
@@ -229,7 +230,10 @@ export class Supervisor {
     by: string,
     id: string | undefined,
   ): Promise<DecisionOn<N>> {
-    return this.options.recording.decide({ name, input, by, id });
+    const { recording, projects } = this.options;
+    const parts = { projects, log: recording.log, goal: (of: string) => recording.board.goal(of) };
+    const line = name === 'rollback' ? await readLineFor(parts, input) : undefined;
+    return recording.decide({ name, input, by, id, line });
   }
 
   /** @param force leaves what runs to the next start. */

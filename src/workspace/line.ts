@@ -79,7 +79,8 @@ export async function lineOf(
   return { ...found, commits, kept, rolledBack, claims: claims.flatMap((claim) => claim ?? []) };
 }
 
-async function commitsOf(
+/** The goal's own line since its start, newest first. */
+export async function commitsOf(
   { objects }: Repository,
   { start, tip }: GoalBranch,
   merges: readonly Merge[],

@@ -9,6 +9,7 @@
 import { DroverError } from '../core/errors.js';
 import { isTaskId } from '../core/ids.js';
 import { branchRef, goalBranch, goalStartRef, readGoalBranch, rolledBackRef } from './branches.js';
+import { isWithin } from './commits.js';
 import { type Merge, mergesOf } from './merges.js';
 import { moveRefs, refsBelow } from './refs.js';
 import type { Repository } from './repository.js';
@@ -16,7 +17,7 @@ import type { Repository } from './repository.js';
 export interface RolledBack {
   /** The branch now. */
   readonly tip: string;
-  /** The branch before, and the reference that keeps it; undefined where it was there already. */
+  /** The branch before, and the reference that keeps it; undefined where it never was elsewhere. */
   readonly kept?: { readonly commit: string; readonly ref: string };
   /** The merges that are undone, newest first. */
   readonly undone: readonly Merge[];
@@ -42,7 +43,7 @@ export async function rollBack(
       ? merges.find(({ task }) => task === to)?.commit
       : await commitOnBranch(repository, found, to);
     if (target === undefined) throw notFound(`${to} is not on the branch of ${goal}`, goal);
-    if (target === found.tip) return { tip: target, undone: [] };
+    if (target === found.tip) return wentBack(repository, goal, target);
     const undone = await mergesOf(repository, { goal, start: target, tip: found.tip });
     const ref = rolledBackRef(goal, await nextNumber(repository, goal));
     const moves = [
@@ -57,6 +58,15 @@ export async function rollBack(
     `The branch of ${goal} moved ${TRIES} times while it was rolled back.`,
     'Pause the goal, and try again.',
   );
+}
+
+/** It stands there: what was undone is told again to whoever died before telling it. */
+async function wentBack(repository: Repository, goal: string, tip: string): Promise<RolledBack> {
+  const last = (await rolledBack(repository, goal)).toSorted((a, b) => b.number - a.number)[0];
+  if (!last || !(await isWithin(repository, tip, last.commit))) return { tip, undone: [] };
+  const { commit, number } = last;
+  const undone = await mergesOf(repository, { goal, start: tip, tip: commit });
+  return { tip, kept: { commit, ref: rolledBackRef(goal, number) }, undone };
 }
 
 /** Only the goal's own line counts: what a task committed was never the state of the goal. */

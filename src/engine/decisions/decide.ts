@@ -11,6 +11,7 @@ import type { Json } from '../../core/plan.js';
 import { kindOf } from '../../projections/durations.js';
 import { goalByKey } from '../../projections/goal-list.js';
 import { loadSchedule } from '../../projections/schedules.js';
+import type { GoalView } from '../../core/goal.js';
 import type { Log } from '../../log/log.js';
 import type { Ledger } from '../recording/ledger.js';
 import { readLimits } from '../../projections/limits.js';
@@ -23,6 +24,7 @@ import { gateRule } from './gate.js';
 import { pauseRule, resumeRule, switchedRule } from './pause.js';
 import { rerunRule } from './reopen.js';
 import { signalRule } from './signal.js';
+import { branchSteps, type GoalLine, type LinePoint } from './goal-line.js';
 import { enqueueRule } from './enqueue.js';
 import { addRule, growRule } from './grow.js';
 import { limitRule } from './limit.js';
@@ -71,19 +73,21 @@ export interface Request {
   readonly by: string;
   /** Makes a repeated request the same one. */
   readonly id?: string | undefined;
+  /** The branch of the goal that is to be rolled back; read beforehand, because git answers too late to be asked here. */
+  readonly line?: GoalLine | undefined;
 }
 
 /** @throws DroverError where the request cannot be met; nothing is recorded then. */
 export function decide(
   ledger: Ledger,
-  { name, input, by, id: given }: Request,
+  { name, input, by, id: given, line }: Request,
   calendar: Calendar,
 ): Decision {
   if (!isRequest(name)) throw noCommand(name);
   const { id, decideOn } = RULES[name].prepare(input);
   const known = lookUp(ledger, id ?? given);
   if (known) return known;
-  const { events, decision } = decideOn(situationOf(ledger, by, calendar));
+  const { events, decision } = decideOn(situationOf(ledger, by, calendar, line));
   const command = id ?? given;
   const outcome = { ...decision } as Record<string, Json>;
   ledger.commit(events, command === undefined ? {} : { command: { id: command, outcome } });
@@ -101,7 +105,12 @@ function lookUp({ log }: Ledger, id: string | undefined): Decision | undefined {
   return id === undefined ? undefined : (log.outcome(id) as unknown as Decision | undefined);
 }
 
-function situationOf({ board, durations, log }: Ledger, by: string, calendar: Calendar): Situation {
+function situationOf(
+  { board, durations, log }: Ledger,
+  by: string,
+  calendar: Calendar,
+  line: GoalLine | undefined,
+): Situation {
   return {
     by,
     now: Date.now(),
@@ -120,18 +129,22 @@ function situationOf({ board, durations, log }: Ledger, by: string, calendar: Ca
     isPaused: (kind, name) => isPaused(log.db, kind, name),
     limits: () => readLimits(log),
     goalWithKey: (project, key) => goalByKey(log.db, project, key),
-    branch: (goal) => branchOf(log, goal),
+    line: (goal) => standing(log, goal, line),
     findSchedule: (name) => loadSchedule(log.db, name),
     calendar,
     expectIn: (goal) => (task) => durations.expected(kindOf(goal, task)),
   };
 }
 
-function branchOf(log: Log, goal: string): ReturnType<Situation['branch']> {
-  const merges = [...log.events({ goal, types: ['task.merged'] })].flatMap(({ task, event }) =>
-    task !== undefined && event.type === 'task.merged' ? [{ task, commit: event.commit }] : [],
-  );
-  const [opened] = log.events({ goal, types: ['workspace.opened'] });
-  const start = opened?.event.type === 'workspace.opened' ? opened.event.base : undefined;
-  return { start, merges };
+function standing(log: Log, goal: GoalView, line: GoalLine | undefined): readonly LinePoint[] {
+  if (line?.goal !== goal.id || line.steps !== branchSteps(log, goal.id)) {
+    throw new DroverError(
+      'conflict',
+      `The branch of ${goal.id} went back while this was decided.`,
+      `See where it is with \`drover graph ${goal.id}\`, and ask again.`,
+    );
+  }
+  // What is to go is as good as gone.
+  const last = line.points.findIndex(({ commit }) => commit === goal.rollback);
+  return last === -1 ? line.points : line.points.slice(0, last + 1);
 }

@@ -11,6 +11,7 @@ import { issuesText } from '../../core/issues-text.js';
 import type { Limit } from '../../core/limits.js';
 import type { ScheduleView } from '../../core/schedule.js';
 import type { CronTime } from '../../queues/cron.js';
+import type { LinePoint } from './goal-line.js';
 import type { Expect } from './number.js';
 
 export const goalIdSchema = z.string().refine(isGoalId, { error: 'must be a goal such as goal-7' });
@@ -45,11 +46,11 @@ export interface Situation {
   readonly limits: () => readonly Limit[];
   /** The goal that was enqueued with this key. */
   readonly goalWithKey: (project: string, key: string) => string | undefined;
-  /** Where the goal's branch started, and the merges into it that are in the log, oldest first. */
-  readonly branch: (goal: string) => {
-    readonly start: string | undefined;
-    readonly merges: readonly { readonly task: string; readonly commit: string }[];
-  };
+  /**
+   * The goal's branch as git has it, as far as it stays after what is decided already.
+   * @throws DroverError `conflict` where it has gone back since it was read
+   */
+  readonly line: (goal: GoalView) => readonly LinePoint[];
   /** The schedule of this name, where there is one. */
   readonly findSchedule: (name: string) => ScheduleView | undefined;
   /** When schedules are due. */

@@ -31,6 +31,7 @@ import { LandingChecks } from './landing-checks.js';
 import { landingFiles } from './landing-files.js';
 import type { OpenProject, Projects } from './projects.js';
 import { refusalText } from './refusal-text.js';
+import { undoneLate } from './undone-late.js';
 
 export interface LandingsParts {
   readonly recording: Recording;
@@ -126,8 +127,13 @@ export class Landings {
   private async rollBack(goal: GoalView, commit: string): Promise<void> {
     const { repository } = await this.parts.projects.open(goal.project);
     await putGoalBack(repository, goal.id);
-    const { tip, kept } = await rollBack(repository, goal.id, commit);
-    await this.record(goal, { type: 'branch.moved', commit: tip, ...(kept && { kept: kept.ref }) });
+    const { tip, kept, undone } = await rollBack(repository, goal.id, commit);
+    const { recording } = this.parts;
+    const moved = { type: 'branch.moved', commit: tip, ...(kept && { kept: kept.ref }) } as const;
+    await recording.commit([
+      ...undoneLate(recording.log, recording.board.goal(goal.id)!, commit, undone),
+      { time: Date.now(), project: goal.project, goal: goal.id, event: moved },
+    ]);
   }
 
   private async finish(goal: GoalView): Promise<void> {
