@@ -1,16 +1,11 @@
 /** What a person does with projects, branches and worktrees from the command line. */
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { git } from '../support/git.js';
 import { type Place, places, until } from './support.js';
 
 const place = places();
-
-function git(dir: string, ...args: string[]): string {
-  const who = ['-c', 'user.name=Somebody', '-c', 'user.email=somebody@example.org'];
-  return execFileSync('git', [...who, ...args], { cwd: dir, encoding: 'utf8' }).trim();
-}
 
 /** Somebody's repository, with work under way in its checkout. */
 function repositoryIn(here: Place, name: string): string {

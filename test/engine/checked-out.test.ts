@@ -1,22 +1,12 @@
 /** Somebody has a goal's branch checked out: it does not move under them, and goes on when they have gone. */
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Drover } from '../../src/index.js';
+import { beginRepository, git } from '../support/git.js';
 import { testBed } from '../support/redis.js';
 
 const bed = testBed();
-
-function git(dir: string, ...args: string[]): string {
-  const who = ['-c', 'user.name=Somebody', '-c', 'user.email=somebody@example.org'];
-  const stdio = ['ignore', 'pipe', 'pipe'] as const;
-  return execFileSync('git', [...who, ...args], {
-    cwd: dir,
-    encoding: 'utf8',
-    stdio: [...stdio],
-  }).trim();
-}
 
 const BRANCH = 'autonomous/goal-1';
 
@@ -29,10 +19,7 @@ async function halfWay(): Promise<{
 }> {
   const data = bed.folder();
   const repository = bed.folder('theirs');
-  git(repository, 'init', '-q', '-b', 'trunk');
-  writeFileSync(join(repository, 'readme'), 'theirs\n');
-  git(repository, 'add', '.');
-  git(repository, 'commit', '-qm', 'Begin');
+  beginRepository(repository);
   mkdirSync(join(data, 'projects'));
   writeFileSync(join(data, 'projects', 'shop.yaml'), `repository: ${repository}\n`);
   const drover = await bed.start({ dataDir: data, projectsDir: join(data, 'projects') });

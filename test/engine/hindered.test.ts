@@ -1,22 +1,17 @@
 /** What is in the way of tasks' files and is nobody's fault: it is told, nothing is lost, and they go on when it is gone. */
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, type TestContext } from 'vitest';
 import type { Drover } from '../../src/index.js';
 import { unlandedGoals } from '../../src/projections/goal-queries.js';
 import { inboxOf, landingsOf } from '../../src/projections/inbox.js';
+import { beginRepository, git } from '../support/git.js';
 import { gitDaemon } from '../support/git-server.js';
 import { testBed } from '../support/redis.js';
 import { emptyDisk, fillDisk, smallDisks } from '../support/small-disk.js';
 
 const bed = testBed();
 const mountSmall = smallDisks();
-
-function git(dir: string, ...args: string[]): string {
-  const who = ['-c', 'user.name=Somebody', '-c', 'user.email=somebody@example.org'];
-  return execFileSync('git', [...who, ...args], { cwd: dir, encoding: 'utf8' }).trim();
-}
 
 interface Place {
   readonly data: string;
@@ -32,10 +27,8 @@ interface Place {
 async function place(own?: string, worktrees?: string): Promise<Place> {
   const data = worktrees === undefined ? bed.folder() : dirname(worktrees);
   const repository = join(own ?? bed.folder('theirs'), 'shop');
-  git(dirname(repository), 'init', '-q', '-b', 'trunk', repository);
-  writeFileSync(join(repository, 'readme'), 'theirs\n');
-  git(repository, 'add', '.');
-  git(repository, 'commit', '-qm', 'Begin');
+  mkdirSync(repository);
+  beginRepository(repository);
   mkdirSync(join(data, 'projects'), { recursive: true });
   writeFileSync(join(data, 'projects', 'shop.yaml'), `repository: ${repository}\n`);
   const drover = await bed.start({ dataDir: data, projectsDir: join(data, 'projects') });

@@ -1,17 +1,12 @@
 /** A goal lands in a base branch that moved meanwhile only where the project's checks pass on exactly what it becomes. */
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Drover } from '../../src/index.js';
+import { git } from '../support/git.js';
 import { testBed } from '../support/redis.js';
 
 const bed = testBed();
-
-function git(dir: string, ...args: string[]): string {
-  const who = ['-c', 'user.name=Somebody', '-c', 'user.email=somebody@example.org'];
-  return execFileSync('git', [...who, ...args], { cwd: dir, encoding: 'utf8' }).trim();
-}
 
 function commit(dir: string, path: string, text: string): string {
   writeFileSync(join(dir, path), text);

@@ -1,5 +1,4 @@
 /** What a task without a sandbox changes outside its own branch is noticed, refused, and put back where that is safe. */
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -7,15 +6,11 @@ import { audit, type AuditReport } from '../../src/engine/audit/audit.js';
 import { Projects } from '../../src/engine/workspaces/projects.js';
 import type { Drover } from '../../src/index.js';
 import { Log } from '../../src/log/log.js';
+import { beginRepository, git } from '../support/git.js';
 import { testBed } from '../support/redis.js';
 
 const bed = testBed();
 const GOAL = 'autonomous/goal-1';
-
-function git(dir: string, ...args: string[]): string {
-  const who = ['-c', 'user.name=Somebody', '-c', 'user.email=somebody@example.org'];
-  return execFileSync('git', [...who, ...args], { cwd: dir, encoding: 'utf8' }).trim();
-}
 
 interface Place {
   readonly data: string;
@@ -27,10 +22,7 @@ interface Place {
 async function place(options: { bare?: boolean; settings?: string } = {}): Promise<Place> {
   const data = bed.folder();
   const theirs = bed.folder('theirs');
-  git(theirs, 'init', '-q', '-b', 'trunk');
-  writeFileSync(join(theirs, 'readme'), 'theirs\n');
-  git(theirs, 'add', '.');
-  git(theirs, 'commit', '-qm', 'Begin');
+  beginRepository(theirs);
   const repository = options.bare ? join(bed.folder('bare'), 'shop.git') : theirs;
   if (options.bare) git(theirs, 'clone', '-q', '--bare', theirs, repository);
   mkdirSync(join(data, 'projects'));

@@ -1,16 +1,11 @@
 /** A finished goal's branch is pushed for a pull request, also again after a rollback, and never over somebody else's commits. */
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { git } from '../support/git.js';
 import { testBed } from '../support/redis.js';
 
 const bed = testBed();
-
-function git(dir: string, ...args: string[]): string {
-  const who = ['-c', 'user.name=Somebody', '-c', 'user.email=somebody@example.org'];
-  return execFileSync('git', [...who, ...args], { cwd: dir, encoding: 'utf8' }).trim();
-}
 
 it('lands again after a rollback, with what it pushed before replaced', async () => {
   const [data, repository, origin] = [bed.folder(), bed.folder('theirs'), bed.folder('origin')];

@@ -4,6 +4,7 @@ import type { GateView, GoalView } from '../../core/goal.js';
 import type { Folded } from '../../engine/history/goal-fold.js';
 import { formatDateTime, formatTime } from './duration.js';
 import { paint } from './paint.js';
+import { forWords } from './task-row.js';
 import { oneLine } from './text.js';
 
 /** @param told what was said already; grows */
@@ -17,8 +18,7 @@ export function gateLines({ goal, touched }: Folded, time: number, told: Set<str
       const what = `${who} ${gate.kind} ${gate.since}`;
       if (told.has(what)) continue;
       told.add(what);
-      const words = gateText(gate, formatDateTime);
-      const waits = words.startsWith('until ') ? words : `for ${words}`;
+      const waits = forWords(gateText(gate, formatDateTime));
       lines.push(
         `${paint('gray', formatTime(time))}  ${who}: ${paint('yellow', `waits ${waits}`)}${answer(goal, id, gate)}`,
       );

@@ -60,9 +60,12 @@ export type NameOf = (id: string) => string;
 /** What a task in the backlog waits for: names of needs, an approval, a signal, a time; a time alone reads `until …`. */
 export function waitWords({ waitsFor, gates }: TaskReport, nameOf: NameOf): string {
   const parts = [...waitsFor.map(nameOf), ...gates.map((gate) => gateText(gate, formatDateTime))];
-  const words = parts.join(', ');
-  return words.startsWith('until ') ? words : `for ${words}`;
+  return forWords(parts.join(', '));
 }
+
+/** What follows `waits`. */
+export const forWords = (what: string): string =>
+  what.startsWith('until ') ? what : `for ${what}`;
 
 /** Names of a goal's tasks by id. */
 export function namesOf({ tasks }: GoalReport): NameOf {

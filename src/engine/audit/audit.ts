@@ -7,8 +7,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../core/errors.js';
-import { evolve } from '../../core/evolve.js';
-import { createGoal, type GoalView } from '../../core/goal.js';
+import type { GoalView } from '../../core/goal.js';
 import {
   goalIds,
   lastEntries,
@@ -24,6 +23,7 @@ import type { RedisClient } from '../../queues/connection.js';
 import { streamEnds, takeInventory } from '../../queues/inventory.js';
 import { ownerKey } from '../../queues/keys.js';
 import { compareEntries } from '../../queues/streams.js';
+import { GoalFold } from '../history/goal-fold.js';
 import { auditHistory } from './history.js';
 import type { Projects } from '../workspaces/projects.js';
 import { auditBranches } from './branches.js';
@@ -277,10 +277,8 @@ async function hearState(
 }
 
 function foldUntil(log: Log, id: string, seq: number): GoalView | undefined {
+  const fold = new GoalFold();
   let goal: GoalView | undefined;
-  for (const entry of log.events({ goal: id, until: seq })) {
-    if (entry.event.type === 'goal.created') goal = createGoal({ ...entry, event: entry.event });
-    if (goal) evolve(goal, entry);
-  }
+  for (const entry of log.events({ goal: id, until: seq })) goal = fold.fold(entry)?.goal;
   return goal;
 }
