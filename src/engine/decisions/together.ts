@@ -1,6 +1,6 @@
 /**
- * Decides requests that arrive in one turn of the event loop in one transaction: the disk is waited for once, and
- * nobody is answered before that.
+ * Decides requests that arrive in one turn of the event loop in few transactions: the disk is waited for once for
+ * several, and nobody is answered before that.
  *
  * Invariants kept here: 2 (an answer follows the commit), 4. What is refused has recorded nothing, so it takes
  * nothing back from the others.
@@ -15,8 +15,11 @@ interface Waiting {
   readonly resolve: (answer: Answer<Decision> | Promise<never>) => void;
 }
 
+/** Requests in one transaction. What the first ones led to is submitted while the others are decided. */
+const AT_ONCE = 10;
+
 export class Decisions {
-  private waiting: Waiting[] = [];
+  private readonly waiting: Waiting[] = [];
 
   constructor(
     private readonly ledger: Ledger,
@@ -31,8 +34,8 @@ export class Decisions {
   }
 
   private decideAll(): void {
-    const batch = this.waiting;
-    this.waiting = [];
+    const batch = this.waiting.splice(0, AT_ONCE);
+    if (this.waiting.length > 0) setImmediate(() => this.decideAll());
     for (const [index, answer] of this.answers(batch).entries()) batch[index]!.resolve(answer);
   }
 

@@ -27,6 +27,15 @@ export interface StateWriterOptions {
 /** Milliseconds between two writes of one project, at least. */
 const PAUSE = 250;
 /**
+ * While recording is busy, tasks run by the thousand, and files by the thousand would take from them what they need:
+ * they give way until there is a lull, but no longer than so many milliseconds.
+ */
+const LONGEST_WAIT = 5_000;
+/** Milliseconds between two looks whether recording is busy, … */
+const LOOK = 50;
+/** … which it is from this share of its thread's time on. */
+const BUSY = 0.2;
+/**
  * And so many times what the last write took, so that the files cost a twentieth of the time at most. Git's
  * commands run beside this process, and a commit is waited for by people: it counts less.
  */
@@ -41,6 +50,8 @@ interface Slot {
   isDirty: boolean;
   /** On the clock of `performance.now()`. */
   notBefore: number;
+  /** When it is written even if recording is busy. */
+  latest: number;
   timer: NodeJS.Timeout | undefined;
   running: Promise<void> | undefined;
 }
@@ -165,6 +176,7 @@ export class StateWriter {
       writer,
       isDirty: false,
       notBefore: 0,
+      latest: 0,
       timer: undefined,
       running: undefined,
     };
@@ -174,8 +186,19 @@ export class StateWriter {
 
   private schedule(slot: Slot): void {
     if (this.closed || slot.timer || slot.running) return;
-    const delay = Math.max(0, slot.notBefore - performance.now());
-    slot.timer = setTimeout(() => void this.run(slot), delay);
+    const now = performance.now();
+    slot.latest = Math.max(now, slot.notBefore) + LONGEST_WAIT;
+    this.lookAfter(slot, Math.max(LOOK, slot.notBefore - now));
+  }
+
+  /** Writes after so many milliseconds, or at the next look after which recording is not busy. */
+  private lookAfter(slot: Slot, delay: number): void {
+    const before = performance.eventLoopUtilization();
+    slot.timer = setTimeout(() => {
+      const isBusy = performance.eventLoopUtilization(before).utilization > BUSY;
+      if (isBusy && performance.now() < slot.latest) this.lookAfter(slot, LOOK);
+      else void this.run(slot);
+    }, delay);
     // What is not written at the end is what `close` was not called for.
     slot.timer.unref();
   }
