@@ -17,7 +17,6 @@ import { isFinal } from '../core/task-state.js';
 import { listGoals } from '../projections/goal-list.js';
 import { listPauses } from '../projections/pauses.js';
 import type { Flows } from '../queues/flows.js';
-import { keepStreams } from '../queues/flows.js';
 import type { RedisClient } from '../queues/connection.js';
 import type { Gates } from '../queues/gates.js';
 import type { Limits } from '../queues/limits.js';
@@ -174,7 +173,7 @@ export class Reconciler {
   }
 
   private async submit(goal: GoalView, isNew: boolean): Promise<void> {
-    const { jobs, flows, order, client, prefix } = this.parts;
+    const { jobs, flows, order } = this.parts;
     if (goal.state === 'DONE' || goal.state === 'CANCELLED') return;
     // Nothing may start from a branch that is still to go back; tasks that merged until then begin again as well.
     if (goal.rollback !== null) {
@@ -200,7 +199,6 @@ export class Reconciler {
     }
     const lost = root === undefined && goal.submitted && !(await this.hadRoot(goal));
     const current = lost ? await this.prepareRebuild(goal, missing) : goal;
-    await keepStreams(client, prefix, new Set(open.map((task) => task.spec.capability)));
     const again = [...missing].filter((task) => current.tasks.get(task)!.generation > 1);
     if (again.length > 0) await this.restoreJournals(current, new Set(again));
     const priorities = order.place(current, present);

@@ -118,6 +118,17 @@ async function removeJobs(jobs: Jobs, goal: GoalView): Promise<boolean> {
     for (const root of roots) await jobs.removeTree(root);
   }
   const refs = [...roots, ...jobsOf(goal)];
+  // Most often the trees were all there was.
+  const all = !(await jobs.existsAny(refs)) || (await removeEach(jobs, refs));
+  const tasks = [...goal.tasks.values()];
+  await jobs.removeJournals(
+    tasks.flatMap(({ spec, generation }) => generations({ id: spec.id, generation })),
+  );
+  return all;
+}
+
+/** Removes those of the jobs that are there; false where a worker holds one of them. */
+async function removeEach(jobs: Jobs, refs: readonly JobRef[]): Promise<boolean> {
   const exist = await jobs.exist(refs);
   const present = refs.filter((_, index) => exist[index]);
   let all = true;
@@ -128,10 +139,6 @@ async function removeJobs(jobs: Jobs, goal: GoalView): Promise<boolean> {
     );
     all &&= !removed.includes(false);
   }
-  const tasks = [...goal.tasks.values()];
-  await jobs.removeJournals(
-    tasks.flatMap(({ spec, generation }) => generations({ id: spec.id, generation })),
-  );
   return all;
 }
 

@@ -142,7 +142,6 @@ export class Supervisor {
       .inState('OPEN', 'SETTLED')
       .flatMap((goal) => [...capabilitiesOf(goal)]);
     const capabilities = new Set([...recording.log.cursors().keys(), ...open]);
-    await keepStreams(client, prefix, capabilities);
     await this.watch(capabilities);
     await recording.catchUp();
     for (const capability of capabilities) await this.followSwitch(capability);
@@ -250,9 +249,15 @@ export class Supervisor {
     await Promise.all([flows.close(), jobs.close(), gates.close()]);
   }
 
+  /** Has the streams of these queues kept and recorded; to be called before anything is submitted to them. */
   private async watch(capabilities: Iterable<string>): Promise<void> {
-    const { recording } = this.options;
-    await Promise.all([...capabilities].map((capability) => recording.watch(capability)));
+    const { recording, connection, prefix } = this.options;
+    const watched = new Set(recording.watched());
+    const added = [...capabilities].filter((capability) => !watched.has(capability));
+    if (added.length === 0) return;
+    // Redis carries out what is sent behind it later, also for those who ask meanwhile and find nothing to add.
+    const kept = keepStreams(connection.client, prefix, added);
+    await Promise.all([kept, ...added.map((capability) => recording.watch(capability))]);
   }
 
   /** A gate has opened by its time, or by hand in Bull Board: an answer like any other. */

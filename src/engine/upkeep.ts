@@ -57,6 +57,9 @@ export class Upkeep {
     const run = await this.vouch.unvouched();
     if (run === undefined) return;
     await this.claimPrefix();
+    const { connection, prefix, queues } = this.options;
+    // Whoever emptied Redis took it away, and recovering submits.
+    await keepStreams(connection.client, prefix, queues());
     await this.options.recover();
     await this.vouch.vouch(run, this.options.logId);
   }

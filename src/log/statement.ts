@@ -16,13 +16,62 @@ interface Written {
 }
 
 /** Runs a change; returns the row id of the row it inserted last. */
-export type Change = (values: Values) => number | bigint;
+export type Change<T extends object> = (values: T) => number | bigint;
 
-export function prepareChange(db: Database, written: Written): Change {
+/** How to get at the placeholders whose values are no properties of their own. */
+type Computed<T> = Readonly<Record<string, (values: T) => unknown>>;
+
+export function prepareChange<T extends object = Values>(
+  db: Database,
+  written: Written,
+  computed: Computed<T> = {},
+): Change<T> {
   const { sql, params } = written.toSQL();
   const statement = db.$client.prepare(sql);
-  const bind = binder(params);
+  const bind = binder(params, computed);
   return (values) => statement.run(bind(values)).lastInsertRowid;
+}
+
+/**
+ * Writes rows that are often written without a change: one that says the same as the last one under its key costs
+ * no statement. After a rollback it has to forget what was written.
+ */
+export class RowWriter<T extends object> {
+  private readonly written = new Map<string, readonly unknown[]>();
+  private readonly statement;
+  private readonly bind;
+
+  constructor(db: Database, written: Written, computed: Computed<T> = {}) {
+    const { sql, params } = written.toSQL();
+    this.statement = db.$client.prepare(sql);
+    this.bind = binder(params, computed);
+  }
+
+  write(key: string, values: T): void {
+    const bound = this.bind(values);
+    const before = this.written.get(key);
+    if (before && bound.every((value, index) => value === before[index])) return;
+    this.statement.run(bound);
+    this.written.set(key, bound);
+  }
+
+  forget(key: string): void {
+    this.written.delete(key);
+  }
+
+  forgetAll(): void {
+    this.written.clear();
+  }
+}
+
+/** Prepares at the first use on each database, since preparing costs more than most small reads do. */
+export function preparedOn<T>(prepare: (db: Database) => T): (db: Database) => T {
+  const known = new WeakMap<Database, T>();
+  return (db) => {
+    const prepared = known.get(db) ?? prepare(db);
+    known.set(db, prepared);
+    return prepared;
+  };
 }
 
 /** Reads the rows that match. */
@@ -36,7 +85,7 @@ export function prepareRead<T extends SQLiteTable>(
 ): Read<T['$inferSelect']> {
   const { sql, params } = written.toSQL();
   const statement = db.$client.prepare<unknown[], unknown[]>(sql).raw();
-  const bind = binder(params);
+  const bind = binder<Values>(params);
   const columns = Object.entries<Column>(getTableColumns(table)).map(([key, column]) => ({
     key,
     column,
@@ -55,19 +104,21 @@ export function prepareRead<T extends SQLiteTable>(
 }
 
 /** What the parameters of a query are, given the values of its placeholders. */
-function binder(params: readonly unknown[]): (values: Values) => unknown[] {
-  const sources = params.map((param) => {
+function binder<T extends object>(
+  params: readonly unknown[],
+  computed: Computed<T> = {},
+): (values: T) => unknown[] {
+  const sources = params.map((param): ((values: T) => unknown) => {
     const inner = is(param, Param) ? param.value : param;
     if (!is(inner, Placeholder)) return () => param;
     const { name } = inner;
+    const read = computed[name] ?? ((values: T) => (values as Values)[name]);
     // What a column makes of its value: JSON text, 0 or 1.
     const { encoder } = is(param, Param) ? param : { encoder: undefined };
     const isPlain =
       !encoder ||
       (is(encoder, Column) && encoder.mapToDriverValue === Column.prototype.mapToDriverValue);
-    return isPlain
-      ? (values: Values) => values[name]
-      : (values: Values) => encoder.mapToDriverValue(values[name]);
+    return isPlain ? read : (values: T) => encoder.mapToDriverValue(read(values));
   });
   return (values) => sources.map((source) => source(values));
 }

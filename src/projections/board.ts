@@ -14,7 +14,7 @@ import { dependentsOf } from '../core/graph.js';
 import { type GoalState, TASK_STATES, type TaskState } from '../core/task-state.js';
 import type { Database } from '../log/database.js';
 import { goals, tasks } from '../log/schema.js';
-import { prepareChange, prepareRead } from '../log/statement.js';
+import { preparedOn, prepareChange, prepareRead, RowWriter } from '../log/statement.js';
 import { goalOfTask } from './goal-list.js';
 import { foldPause } from './pauses.js';
 
@@ -43,17 +43,19 @@ export class Board {
   private readonly dirty = new Map<string, Changes>();
   /** Goals whose changes are stored and not yet committed. */
   private readonly stored = new Set<GoalView>();
-  private readonly upsertGoal;
+  private readonly goalRows;
   private readonly upsertTask;
   private readonly updateTask;
 
   constructor(private readonly db: Database) {
-    this.upsertGoal = prepareChange(
+    // Most events are of a task alone, and a goal of many would write its own row with each of them.
+    this.goalRows = new RowWriter<GoalView>(
       db,
       db
         .insert(goals)
         .values(placeholders(getTableColumns(goals)) as GoalRow)
         .onConflictDoUpdate({ target: goals.id, set: excluded(getTableColumns(goals)) }),
+      { number: numberOf },
     );
     this.upsertTask = prepareChange(
       db,
@@ -71,12 +73,13 @@ export class Board {
       batch: _batch,
       ...state
     } = getTableColumns(tasks);
-    this.updateTask = prepareChange(
+    this.updateTask = prepareChange<TaskView>(
       db,
       db
         .update(tasks)
         .set(placeholders(state))
         .where(eq(id, sql.placeholder('id'))),
+      { id: ({ spec }) => spec.id },
     );
   }
 
@@ -119,14 +122,15 @@ export class Board {
   /** Writes the rows of everything folded since the last call; to be called inside the transaction. */
   store(): void {
     for (const { goal, tasks: changed, specs } of this.dirty.values()) {
-      this.upsertGoal(goalRow(goal));
+      this.goalRows.write(goal.id, goal);
       const positions = specs
         ? new Map([...goal.tasks.keys()].map((id, index) => [id, index]))
         : null;
       for (const id of changed) {
-        const row = taskRow(goal, goal.tasks.get(id)!);
-        if (positions) this.upsertTask({ ...row, position: positions.get(id)! });
-        else this.updateTask(row);
+        const task = goal.tasks.get(id)!;
+        if (positions) {
+          this.upsertTask({ ...task, id, goal: goal.id, position: positions.get(id)! });
+        } else this.updateTask(task);
       }
       this.stored.add(goal);
     }
@@ -138,6 +142,7 @@ export class Board {
     for (const goal of this.stored) {
       if (isOpen(goal)) continue;
       this.goals.delete(goal.id);
+      this.goalRows.forget(goal.id);
       for (const task of goal.tasks.keys()) this.homes.delete(task);
     }
     this.stored.clear();
@@ -149,6 +154,7 @@ export class Board {
     this.homes.clear();
     this.dirty.clear();
     this.stored.clear();
+    this.goalRows.forgetAll();
   }
 
   private hold(goal: GoalView): void {
@@ -166,10 +172,7 @@ const CHANGES_SPECS: ReadonlySet<string> = new Set<NewEvent['event']['type']>([
 
 const isOpen = ({ state }: GoalView): boolean => state === 'OPEN' || state === 'SETTLED';
 
-/** Preparing costs more than a small goal takes to read, and goals are read at every request. */
-const prepared = new WeakMap<Database, ReturnType<typeof prepareReads>>();
-
-function prepareReads(db: Database) {
+const readsOf = preparedOn((db) => {
   const id = sql.placeholder('id');
   return {
     goal: prepareRead(db, goals, db.select().from(goals).where(eq(goals.id, id))),
@@ -179,12 +182,11 @@ function prepareReads(db: Database) {
       db.select().from(tasks).where(eq(tasks.goal, id)).orderBy(asc(tasks.position)),
     ),
   };
-}
+});
 
 /** A goal as its stored rows show it. */
 export function loadGoal(db: Database, id: string): GoalView | undefined {
-  const reads = prepared.get(db) ?? prepareReads(db);
-  prepared.set(db, reads);
+  const reads = readsOf(db);
   const [row] = reads.goal({ id });
   if (!row) return undefined;
   const rows = reads.tasks({ id });
@@ -207,14 +209,7 @@ function taskView(row: typeof tasks.$inferSelect): TaskView {
   return view;
 }
 
-function goalRow(goal: GoalView): GoalRow {
-  const { tasks: _tasks, dependents: _dependents, counts: _counts, ...row } = goal;
-  return { ...row, number: Number(goal.id.slice('goal-'.length)) };
-}
-
-function taskRow(goal: GoalView, task: TaskView): Omit<TaskRow, 'position'> {
-  return { ...task, id: task.spec.id, goal: goal.id };
-}
+const numberOf = ({ id }: GoalView): number => Number(id.slice('goal-'.length));
 
 const placeholders = (columns: object): Record<string, unknown> =>
   Object.fromEntries(Object.keys(columns).map((name) => [name, sql.placeholder(name)]));

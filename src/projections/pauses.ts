@@ -3,6 +3,7 @@ import { and, eq } from 'drizzle-orm';
 import type { NewEvent } from '../core/events.js';
 import type { Database } from '../log/database.js';
 import { type PauseKind, pauses } from '../log/schema.js';
+import { preparedOn, prepareRead } from '../log/statement.js';
 
 export interface Pause {
   readonly kind: PauseKind;
@@ -42,7 +43,9 @@ export function foldPause(db: Database, entry: NewEvent): void {
   else db.delete(pauses).where(at(change.ends.kind, change.ends.name)).run();
 }
 
-export const listPauses = (db: Database): Pause[] => db.select().from(pauses).all();
+const readAll = preparedOn((db) => prepareRead(db, pauses, db.select().from(pauses)));
+
+export const listPauses = (db: Database): Pause[] => readAll(db)({});
 
 export const isPaused = (db: Database, kind: PauseKind, name: string): boolean =>
   db.select().from(pauses).where(at(kind, name)).get() !== undefined;

@@ -101,6 +101,15 @@ export class Jobs {
     return found;
   }
 
+  /** Whether Redis holds any of the jobs. */
+  async existsAny(refs: readonly JobRef[]): Promise<boolean> {
+    for (const chunk of chunks(refs)) {
+      const keys = chunk.map(({ queue, id }) => jobKey(this.prefix, queue, id));
+      if ((await this.client.exists(...keys)) > 0) return true;
+    }
+    return false;
+  }
+
   /** BullMQ's priority of each job, in the same order; undefined for jobs that Redis does not hold. */
   async priorities(refs: readonly JobRef[]): Promise<(number | undefined)[]> {
     const found: (number | undefined)[] = [];

@@ -22,6 +22,8 @@ interface OpenGoal {
 export class ProjectState {
   private readonly open: Map<string, OpenGoal>;
   private finished: Map<string, GoalEntry>;
+  /** Goals that have finished since the entries were made: of many, most will not be shown. */
+  private ended = new Map<string, GoalView>();
 
   constructor(
     private readonly ledger: Ledger,
@@ -40,15 +42,17 @@ export class ProjectState {
     if (goal.state === 'OPEN' || goal.state === 'SETTLED') {
       this.open.set(goal.id, known);
       this.finished.delete(goal.id);
+      this.ended.delete(goal.id);
     } else {
       this.open.delete(goal.id);
-      this.finished.set(goal.id, describe(goal, known));
-      this.keepNewest();
+      this.ended.set(goal.id, goal);
+      if (this.ended.size > 2 * SHOWN) this.ended = new Map(newestOf(this.ended));
     }
   }
 
   /** The entries as of now, in the order in which the goals were created. */
   entries(): Record<string, GoalEntry> {
+    this.describeEnded();
     const all = new Map(this.finished);
     for (const [id, known] of this.open) {
       const goal = this.ledger.board.goal(id);
@@ -60,7 +64,9 @@ export class ProjectState {
     return Object.fromEntries([...all].toSorted(([a], [b]) => numberOf(a) - numberOf(b)));
   }
 
-  private keepNewest(): void {
+  private describeEnded(): void {
+    for (const [id, goal] of newestOf(this.ended)) this.finished.set(id, describeGoal(goal));
+    this.ended.clear();
     const newestFirst = [...this.finished].toSorted(
       ([a, { finished: endOfA = '' }], [b, { finished: endOfB = '' }]) =>
         endOfA === endOfB ? numberOf(b) - numberOf(a) : endOfA < endOfB ? 1 : -1,
@@ -75,6 +81,15 @@ export class ProjectState {
     );
   }
 }
+
+/** Those that finished last, as many as are shown. */
+const newestOf = (goals: ReadonlyMap<string, GoalView>): [string, GoalView][] =>
+  [...goals]
+    .toSorted(([a, one], [b, other]) => {
+      const later = (other.finishedAt ?? 0) - (one.finishedAt ?? 0);
+      return later === 0 ? numberOf(b) - numberOf(a) : later;
+    })
+    .slice(0, SHOWN);
 
 const describe = (goal: GoalView, { entry, changed }: OpenGoal): GoalEntry =>
   describeGoal(goal, entry && { entry, changed });
