@@ -1,10 +1,11 @@
 /** Starts this command line once more, in the background, and waits until it answers. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, openSync, closeSync, readFileSync, statSync } from 'node:fs';
+import { openSync, closeSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DroverError } from '../core/errors.js';
+import { makeDataDir } from '../log/data-dir.js';
 import { type Presence, readPresence, removePresence, runningSupervisor } from './presence.js';
 
 /** Milliseconds that a start may take; a large append-only file is loaded meanwhile. */
@@ -59,8 +60,8 @@ export async function detach(dataDir: string): Promise<Detached> {
 
 function openOutput(dataDir: string): { logFile: string; output: number; before: number } {
   const logFile = join(dataDir, 'up.log');
+  makeDataDir(dataDir);
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     const output = openSync(logFile, 'a', 0o600);
     return { logFile, output, before: statSync(logFile).size };
   } catch (error) {

@@ -12,6 +12,7 @@ import { readConfig } from '../config.js';
 import { unwrap } from '../core/answer.js';
 
 import type { Json } from '../core/plan.js';
+import { makeDataDir } from '../log/data-dir.js';
 import { acquireWriterLock } from '../log/writer-lock.js';
 import { CommandSender } from '../queues/commands.js';
 import { connect, type Connection, type RedisSource, unlessAway } from '../queues/connection.js';
@@ -213,7 +214,11 @@ export async function connectDrover(options: DroverOptions = {}): Promise<Drover
   return {
     ...controlBy(ask),
     connection,
-    agent: (capability, handler, agentOptions) => host.start(capability, handler, agentOptions),
+    async agent(capability, handler, agentOptions) {
+      // What runs is noted there; a task must not be the first to find out that it cannot be.
+      makeDataDir(dataDir);
+      await host.start(capability, handler, agentOptions);
+    },
     async enqueue(goal, sending = {}) {
       return (await sender.send('enqueue', goal, sending)) as unknown as Enqueued;
     },

@@ -4,13 +4,14 @@
  *
  * Invariants kept here: 6 (only one process opens the log for writing, see writer-lock.ts).
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { z } from 'zod';
 import { DroverError, messageOf } from '../core/errors.js';
+import { makeDataDir } from './data-dir.js';
 import * as schema from './schema.js';
 import { openSqlite, type Sqlite } from './sqlite.js';
 
@@ -40,7 +41,7 @@ export function openDatabase(dataDir: string, mode: 'write' | 'read'): OpenDatab
   }
   let sqlite: Sqlite | undefined;
   try {
-    if (mode === 'write') mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    if (mode === 'write') makeDataDir(dataDir);
     sqlite = openSqlite(file, { readonly: mode === 'read', timeout: 5_000 });
     if (mode === 'write') sqlite.pragma('journal_mode = WAL');
     sqlite.pragma('synchronous = FULL');

@@ -4,11 +4,12 @@
  * The lock is an exclusive transaction on a small SQLite file of its own, so the operating system gives it
  * up when its holder dies, however it dies: there is no stale lock file to judge.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DroverError, messageOf } from '../core/errors.js';
+import { makeDataDir } from './data-dir.js';
 import { openSqlite, type Sqlite } from './sqlite.js';
 
 const holderSchema = z.object({ pid: z.int(), host: z.string(), since: z.string() });
@@ -69,7 +70,7 @@ export function writerLockHolder(dataDir: string): Holder | undefined {
 
 function openLock(dataDir: string): Sqlite {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeDataDir(dataDir);
     // Long enough for somebody who only looks whether it is held.
     return openSqlite(lockFile(dataDir), { timeout: LOOK });
   } catch (error) {

@@ -116,6 +116,25 @@ describe('without a supervisor', () => {
     expect(await refused('logs', 'task-99')).toContain('There is no task-99');
   });
 
+  it('a data directory that cannot be made is told at once', async () => {
+    const here = await place();
+    const flow = await here.flow(GOOD);
+    const data = process.platform === 'linux' ? '/proc/drover' : '/dev/null/drover';
+    for (const args of [
+      ['enqueue', flow],
+      ['run', flow],
+      ['up'],
+      ['up', '--detach'],
+      ['schedule', 'add', '0 2 * * *', flow],
+    ]) {
+      const { code, err } = await here.drover([...args, '--data', data]);
+      expect(code).toBe(5);
+      expect(err).toMatch(new RegExp(`The data directory ${data} cannot be made: .*--data`, 's'));
+    }
+    const file = await here.drover(['enqueue', flow, '--data', flow]);
+    expect(file.err).toContain('cannot be made: it is a file');
+  });
+
   it('nobody waits for what nobody does', async () => {
     const here = await place();
     const { code, err } = await here.drover(['enqueue', await here.flow(GOOD), '--wait']);
