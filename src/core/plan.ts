@@ -104,6 +104,10 @@ export const workSchema = z.strictObject({
   check: checkSchema.optional(),
 });
 
+/** What a goal is called, wherever it comes from. */
+export const MAX_GOAL_TITLE = 500;
+export const goalTitleSchema = z.string().trim().min(1).max(MAX_GOAL_TITLE);
+
 /** A task as planned: named by its author, not yet numbered. */
 export const plannedTaskSchema = workSchema.extend({
   /** Unique in its plan. */

@@ -7,6 +7,7 @@ import {
   backoffSchema,
   capabilitySchema,
   concurrencySchema,
+  goalTitleSchema,
   nameSchema,
   plannedTaskSchema,
   prioritySchema,
@@ -177,7 +178,7 @@ export type WrittenTask = z.infer<typeof taskSchema>;
 
 export const flowSchema = z
   .strictObject({
-    name: z.string().min(1).max(1_000).meta({ description: "The goal's title." }),
+    name: goalTitleSchema.meta({ description: "The goal's title." }),
     project: nameSchema
       .optional()
       .meta({ description: 'The project the goal belongs to; the caller decides unless given.' }),

@@ -3,6 +3,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { goalRequestSchema } from '../../src/engine/decisions/enqueue.js';
 import { parseFlow, readFlow } from '../../src/plan/flow-file.js';
 
 const repeat = (count: number, line: (index: number) => string, separator = '\n'): string =>
@@ -79,6 +80,13 @@ describe('a huge flow', () => {
     ],
   ])('of %s is refused', (_, text, message) => {
     expect(() => parse(text)).toThrow(message);
+  });
+
+  test('that has a longer name than a goal may have is refused', () => {
+    const named = (length: number): string => `name: ${'n'.repeat(length)}\ntasks: {a: {run: x}}`;
+    const { title, tasks } = parse(named(500)).flow;
+    expect(goalRequestSchema.safeParse({ title, tasks })).toMatchObject({ success: true });
+    expect(() => parse(named(501))).toThrow('f.yaml:1:7: ');
   });
 
   test('beyond 4 MiB is refused unread', () => {

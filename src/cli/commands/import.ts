@@ -43,7 +43,7 @@ export const importCommand = defineDroverCommand({
       type: 'string',
       valueHint: 'NAME',
       description:
-        'Capability of the tasks; else workflow for traces, shell for workflows of GitHub, developer for others',
+        'Capability of the tasks; else workflow for traces, shell for workflows of GitHub, developer for others; flow files name their own',
     },
     title: { type: 'string', valueHint: 'TEXT', description: "The goal's title; else the file's" },
     project: FLOW_ARGS.project,

@@ -1,16 +1,19 @@
 /** `enqueue`: a goal with its plan. */
 import { z } from 'zod';
 import { goalId } from '../../core/ids.js';
-import { approvalSchema, nameSchema, planSchema, prioritySchema } from '../../core/plan.js';
+import {
+  approvalSchema,
+  goalTitleSchema,
+  nameSchema,
+  planSchema,
+  prioritySchema,
+} from '../../core/plan.js';
 import { checkPlan } from '../../core/plan-check.js';
 import { numberTasks } from './number.js';
 import { type Decision, defineRule } from './rule.js';
 
-/** Longest title, characters. */
-const MAX_TITLE = 500;
-
 export const goalRequestSchema = z.strictObject({
-  title: z.string().trim().min(1).max(MAX_TITLE),
+  title: goalTitleSchema,
   /** The project it belongs to; `default` unless given. */
   project: nameSchema.default('default'),
   priority: prioritySchema.default('normal'),

@@ -4,6 +4,7 @@
  */
 import { basename } from 'node:path';
 import { DroverError } from '../../core/errors.js';
+import { MAX_GOAL_TITLE } from '../../core/plan.js';
 import { type Flow, parseFlow } from '../flow-file.js';
 import { readTextFile } from '../text-file.js';
 import { assemble, type LeftOut } from './assemble.js';
@@ -19,12 +20,14 @@ import { readWfFormat } from './wfformat.js';
 
 /** Bytes of a file; traces and issue lists are larger than plans written by hand. */
 const MAX_SIZE = 64 * 1024 * 1024;
-const MAX_TITLE = 500;
 
 export interface ImportOptions {
   /** Guessed from the file's shape unless given. */
   readonly format?: Format | undefined;
-  /** Capability of the tasks; unless given `workflow` for traces, `shell` for workflows of GitHub, else `developer`. */
+  /**
+   * Capability of the tasks; unless given `workflow` for traces, `shell` for workflows of GitHub, else `developer`. A
+   * flow file says itself what its tasks need.
+   */
   readonly capability?: string | undefined;
   /** Of a Taskmaster file, the list to read; all unless given. */
   readonly tag?: string | undefined;
@@ -70,6 +73,13 @@ export function parsePlan(text: string, file: string, options: ImportOptions = {
     );
   }
   if (format === 'flow') {
+    if (options.capability !== undefined) {
+      throw new DroverError(
+        'bad-input',
+        `--capability is for plans of other systems, and the flow file ${file} names those of its tasks itself.`,
+        'Leave --capability out, or change `capability` in the file.',
+      );
+    }
     const { flow, warnings } = parseFlow(text, { file });
     const findings = warnings.map(({ line, message, remedy }): Finding => ({
       kind: 'value',
@@ -96,7 +106,7 @@ export function parsePlan(text: string, file: string, options: ImportOptions = {
       'There is nothing to import.',
     );
   }
-  const title = draft.title.slice(0, MAX_TITLE);
+  const title = draft.title.slice(0, MAX_GOAL_TITLE);
   return {
     format,
     flow: { title, priority: 'normal', tasks: [...tasks] },

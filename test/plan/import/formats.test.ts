@@ -78,6 +78,14 @@ test('a tag is refused where the format has none', () => {
   expect(() => read('name: a\ntasks: { b: { run: ls } }', { tag: 'web' })).toThrow('as flow');
 });
 
+test('a capability is refused for a flow file, which names those of its tasks', () => {
+  const flow = 'name: a\ntasks: { b: { run: ls } }';
+  expect(() => read(flow, { capability: 'writer' }, 'flow.yaml')).toThrow(
+    'the flow file flow.yaml',
+  );
+  expect(read(flow, {}, 'flow.yaml').flow.tasks).toMatchObject([{ capability: 'shell' }]);
+});
+
 test('Taskmaster: what contradicts itself is imported and told', () => {
   const plan = read({
     tasks: [
