@@ -1,5 +1,5 @@
 /** Hands one request in and says what became of it. */
-import { type Desk, OFFLINE_NOTE, openDesk } from './desk.js';
+import { type Desk, openDesk } from './desk.js';
 import { EXIT, type ExitCode } from './exit.js';
 import type { Globals } from './globals.js';
 import { print, printJson } from './output.js';
@@ -19,10 +19,10 @@ export async function ask(
   const desk = await openDesk(globals);
   try {
     const [answer, text, exit = EXIT.done] = await work(desk);
-    if (globals.json) printJson({ ...answer, live: desk.live });
+    if (globals.json) printJson({ ...answer, live: desk.live, told: desk.told });
     else {
       print(text);
-      if (!desk.live) print(OFFLINE_NOTE);
+      if (desk.note !== undefined) print(desk.note);
     }
     return exit;
   } finally {

@@ -1,19 +1,32 @@
 /**
  * Where requests are handed in: to the supervisor, wherever it runs, or into the log where none does. Either
- * way they are recorded once and carried out once.
+ * way they are recorded once and carried out once. Agents that go on without a supervisor are told at once where their
+ * Redis is known: it was named, or a supervisor that was killed has left word of it.
  */
 import { existsSync } from 'node:fs';
+import { join as joinPath } from 'node:path';
 import { DroverError } from '../core/errors.js';
 import type { DroverClient } from '../engine/drover.js';
 import { type Control, controlBy } from '../engine/control.js';
 import { askOffline, enqueueOffline } from '../engine/offline.js';
 import type { Enqueued, GoalRequest } from '../engine/decisions/enqueue.js';
+import type { Agents } from '../engine/telling.js';
+import { logFile } from '../log/database.js';
 import type { Globals } from './globals.js';
-import { requireReachable, type RunningSupervisor, runningSupervisor } from './presence.js';
+import {
+  readPresence,
+  requireReachable,
+  type RunningSupervisor,
+  runningSupervisor,
+} from './presence.js';
 
 export interface Desk extends Control {
   /** False where the request is only recorded, for the next supervisor. */
   readonly live: boolean;
+  /** True once agents have heard of what concerns them. */
+  readonly told: boolean;
+  /** What there is to say where it is only recorded. */
+  readonly note: string | undefined;
   readonly enqueue: (goal: GoalRequest) => Promise<Enqueued>;
   readonly close: () => Promise<void>;
 }
@@ -22,18 +35,27 @@ export interface Desk extends Control {
 export async function openDesk(globals: Globals): Promise<Desk> {
   const { dataDir, redis, projectsDir } = globals;
   const supervisor = runningSupervisor(dataDir);
-  if (!supervisor && redis === undefined) {
+  const agents = supervisor ? undefined : await agentsLeft(globals);
+  if (!supervisor && (agents || redis === undefined)) {
     return {
       live: false,
+      get told() {
+        return agents?.told === true;
+      },
+      get note() {
+        return agents?.told === true ? TOLD_NOTE : OFFLINE_NOTE;
+      },
       enqueue: async (goal) => enqueueOffline(dataDir, goal),
-      ...controlBy(askOffline(dataDir, projectsDir)),
-      close: async () => undefined,
+      ...controlBy(askOffline(dataDir, projectsDir, agents)),
+      close: async () => agents?.close(),
     };
   }
   const client = await join(globals, supervisor);
   return {
     ...client,
     live: true,
+    told: true,
+    note: undefined,
     enqueue: (goal) => client.enqueue(goal),
     close: () => client.close(),
   };
@@ -66,5 +88,25 @@ export async function join(
   });
 }
 
-export const OFFLINE_NOTE =
+/** The agents of the data directory, on which no supervisor runs; undefined where they are not known here. */
+async function agentsLeft({ dataDir, redis, prefix }: Globals): Promise<Agents | undefined> {
+  if (!existsSync(logFile(dataDir))) return undefined;
+  const left = readPresence(dataDir);
+  const source = redis ?? left?.redis ?? (await ownRedisLeft(dataDir));
+  if (source === undefined) return undefined;
+  // Loading what talks to Redis takes longer than recording a request.
+  const { reachAgents } = await import('../engine/telling.js');
+  return await reachAgents(dataDir, source, left?.prefix ?? prefix);
+}
+
+/** Drover's own Redis ends with its supervisor, unless that was killed. */
+async function ownRedisLeft(dataDir: string): Promise<{ path: string } | undefined> {
+  if (!existsSync(joinPath(dataDir, 'redis.json'))) return undefined;
+  const { redisSocketOf } = await import('../queues/redis-process.js');
+  return { path: redisSocketOf(dataDir) };
+}
+
+const OFFLINE_NOTE =
   'No supervisor runs on this data directory: it is recorded, and carried out by the next `drover up`.';
+const TOLD_NOTE =
+  'No supervisor runs on this data directory: it is recorded, running agents have been told, and the next `drover up` does the rest.';

@@ -1,8 +1,9 @@
 /**
- * Requests where no supervisor runs: they are recorded, and nothing else. The next supervisor on the data
- * directory carries them out, because its start repeats the effects of whatever is recorded.
+ * Requests where no supervisor runs: they are recorded, and agents that go on without one are told what concerns them
+ * (`telling.ts`). The next supervisor on the data directory carries the requests out, because its start repeats the
+ * effects of whatever is recorded.
  *
- * Invariants kept here: 2 (recording is all that happens), 6 (the writer's lock is held meanwhile).
+ * Invariants kept here: 2 (recorded first), 6 (the writer's lock is held meanwhile).
  */
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
@@ -18,24 +19,42 @@ import type { Calendar } from './decisions/rule.js';
 import { loadGoal } from '../projections/board.js';
 import { Ledger } from './recording/ledger.js';
 import type { Enqueued, GoalRequest } from './decisions/enqueue.js';
+import type { Agents } from './telling.js';
 
 /** @throws DroverError `bad-input`, `bad-plan`, `log-locked` where a supervisor runs after all */
 export function enqueueOffline(dataDir: string, input: GoalRequest): Enqueued {
-  return asWriter(dataDir, (ledger) => {
+  const { ledger, close } = openWriter(dataDir);
+  try {
     const { goal, created } = record(ledger, 'enqueue', input, NO_CALENDAR);
     const tasks = [...ledger.board.goal(goal)!.tasks.values()];
     const ids = Object.fromEntries(tasks.map(({ spec }) => [spec.name, spec.id]));
     return { goal, created, tasks: ids, waitingFor: [] };
-  });
+  } finally {
+    close();
+  }
 }
 
-/** @throws DroverError `bad-input`, `not-found`, `conflict`, `log-locked` */
-export function askOffline(dataDir: string, projectsDir: string | null = null): Ask {
+/**
+ * @param agents those that go on without a supervisor, where they can be reached
+ * @throws DroverError `bad-input`, `not-found`, `conflict`, `log-locked`
+ */
+export function askOffline(
+  dataDir: string,
+  projectsDir: string | null = null,
+  agents?: Agents,
+): Ask {
   return async (name, input) => {
     if (name !== 'scheduleAdd') requireLog(dataDir);
     const calendar = name.startsWith('schedule') ? await loadCalendar() : NO_CALENDAR;
     const line = name === 'rollback' ? await readLine(dataDir, projectsDir, input) : undefined;
-    return asWriter(dataDir, (ledger) => record(ledger, name, input, calendar, line));
+    const { ledger, close } = openWriter(dataDir);
+    try {
+      const decision = record(ledger, name, input, calendar, line);
+      await agents?.tell(ledger, name, decision);
+      return decision;
+    } finally {
+      close();
+    }
   };
 }
 
@@ -86,16 +105,18 @@ function requireLog(dataDir: string): void {
   );
 }
 
-function asWriter<T>(dataDir: string, work: (ledger: Ledger) => T): T {
+/** The log to write, until it is closed. */
+function openWriter(dataDir: string): { readonly ledger: Ledger; readonly close: () => void } {
   const lock = acquireWriterLock(dataDir);
   try {
     const log = Log.open(dataDir);
-    try {
-      return work(new Ledger(log));
-    } finally {
+    const close = (): void => {
       log.close();
-    }
-  } finally {
+      lock.release();
+    };
+    return { ledger: new Ledger(log), close };
+  } catch (error) {
     lock.release();
+    throw error;
   }
 }

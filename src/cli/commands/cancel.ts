@@ -36,8 +36,8 @@ export const cancelCommand = defineDroverCommand({
     const dependents = skip ? 'skip' : only ? 'block' : 'cancel';
     return ask(globals, async (desk) => {
       await desk.cancel(id, why, { dependents });
-      // Its agents may be elsewhere, and only a supervisor tells them.
-      const until = desk.live ? '' : ' What agents run of it goes on until a supervisor runs.';
+      // Their Redis may be one that nobody has named here.
+      const until = desk.told ? '' : ' What agents run of it goes on until a supervisor runs.';
       return [{ cancelled: id }, `${id} is cancelled.${until}`];
     });
   },

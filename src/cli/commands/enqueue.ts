@@ -5,7 +5,7 @@ import { Log } from '../../log/log.js';
 import type { GoalReport } from '../../projections/report.js';
 import { existsSync } from 'node:fs';
 import { defineDroverCommand } from '../command.js';
-import { type Desk, OFFLINE_NOTE, openDesk } from '../desk.js';
+import { type Desk, openDesk } from '../desk.js';
 import { EXIT, type ExitCode, exitOfGoal } from '../exit.js';
 import { FLOW_ARGS, readGoal } from '../flow.js';
 import type { Globals } from '../globals.js';
@@ -70,7 +70,7 @@ function requireWatchable({ dataDir }: Globals): void {
 function announce(
   { goal, created, waitingFor }: Awaited<ReturnType<Desk['enqueue']>>,
   tasks: number,
-  { live }: Desk,
+  { note }: Desk,
   { json }: Globals,
 ): void {
   if (json) return;
@@ -80,7 +80,7 @@ function announce(
     print(`It waits for agents: nobody offers ${list} at the moment.`);
     print(`Start one with \`drover agent ${waitingFor.join(' ')}\`.`);
   }
-  if (!live) print(OFFLINE_NOTE);
+  if (note !== undefined) print(note);
 }
 
 async function waitFor(id: string, globals: Globals): Promise<ExitCode> {

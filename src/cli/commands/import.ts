@@ -8,7 +8,7 @@ import { type ImportedPlan, importPlan } from '../../plan/import/import-plan.js'
 import type { Finding } from '../../plan/import/item.js';
 import { nearest } from '../../plan/suggest.js';
 import { defineDroverCommand } from '../command.js';
-import { OFFLINE_NOTE, openDesk } from '../desk.js';
+import { openDesk } from '../desk.js';
 import { EXIT } from '../exit.js';
 import { FLOW_ARGS, goalOf, readChoices } from '../flow.js';
 import type { Globals } from '../globals.js';
@@ -169,7 +169,7 @@ async function handIn(
     if (waitingFor.length > 0) {
       print(`It waits for agents: start some with \`drover agent ${waitingFor.join(' ')}\`.`);
     }
-    if (!desk.live) print(OFFLINE_NOTE);
+    if (desk.note !== undefined) print(desk.note);
   } finally {
     await desk.close();
   }

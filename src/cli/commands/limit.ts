@@ -6,7 +6,7 @@ import { durationSchema } from '../../plan/duration.js';
 import { readLimits } from '../../projections/limits.js';
 import { wholeNumber } from '../arguments.js';
 import { defineDroverCommand } from '../command.js';
-import { OFFLINE_NOTE, openDesk } from '../desk.js';
+import { openDesk } from '../desk.js';
 import { EXIT } from '../exit.js';
 import { print, printJson } from '../output.js';
 import { limitWords } from '../render/limit-words.js';
@@ -52,7 +52,7 @@ export const limitCommand = defineDroverCommand({
     try {
       const limit = await desk.limit(asked, why);
       if (globals.json) printJson({ limit, live: desk.live });
-      else print(desk.live ? limitWords(limit) : `${limitWords(limit)}\n${OFFLINE_NOTE}`);
+      else print([limitWords(limit), ...(desk.note === undefined ? [] : [desk.note])].join('\n'));
       return EXIT.done;
     } finally {
       await desk.close();
