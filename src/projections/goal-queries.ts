@@ -3,6 +3,7 @@ import { and, asc, count, desc, eq, inArray, isNotNull, isNull, or } from 'drizz
 import type { GoalState } from '../core/task-state.js';
 import type { Database } from '../log/database.js';
 import { goals, tasks } from '../log/schema.js';
+import type { RunningTask } from './waits.js';
 
 export interface FinishedGoal {
   readonly id: string;
@@ -27,6 +28,25 @@ export function finishedInRedis(db: Database): FinishedGoal[] {
     .groupBy(goals.id)
     .orderBy(desc(goals.finishedAt))
     .all();
+}
+
+/** Tasks of open goals that workers hold, in the order in which they were claimed. */
+export function runningTasks(db: Database): RunningTask[] {
+  const rows = db
+    .select({ id: tasks.id, project: goals.project, spec: tasks.spec })
+    .from(goals)
+    .innerJoin(tasks, eq(tasks.goal, goals.id))
+    .where(
+      and(inArray(goals.state, ['OPEN', 'SETTLED']), inArray(tasks.state, ['ASSIGNED', 'ACTIVE'])),
+    )
+    .orderBy(asc(tasks.assignedAt))
+    .all();
+  return rows.map(({ id, project, spec: { capability, concurrency } }) => ({
+    id,
+    project,
+    capability,
+    concurrency,
+  }));
 }
 
 const unlanded = and(eq(goals.state, 'DONE'), eq(goals.merged, true), isNull(goals.landed));

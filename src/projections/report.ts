@@ -3,6 +3,7 @@ import { blockedBy, type GateView, type GoalView, type TaskView } from '../core/
 import { type Hold, holdOf, type PausedPlace } from '../core/hold.js';
 import type { Json } from '../core/plan.js';
 import type { GoalState, TaskState } from '../core/task-state.js';
+import { type Around, type Wait, waitOf } from './waits.js';
 
 /** A gate that is not open; `since` and `due` are null until nothing but gates keeps the task. */
 export type GateReport = Pick<GateView, 'kind' | 'name' | 'since' | 'due'>;
@@ -20,6 +21,8 @@ export interface TaskReport {
   readonly gates: readonly GateReport[];
   /** What keeps it from being begun although it is PENDING; null where nothing is known to. */
   readonly heldBy: Hold | null;
+  /** The same and whatever else it waits for, where the report was made with what tasks of all goals share. */
+  readonly waits?: Wait | null;
   /** Failed or cancelled ancestors because of which it cannot start. */
   readonly blockedBy: readonly string[];
   readonly agent: string | null;
@@ -65,8 +68,15 @@ export interface GoalReport {
   readonly tasks: readonly TaskReport[];
 }
 
-/** @param pauses projects and capabilities that are paused, where they are known */
-export function reportOf(goal: GoalView, pauses?: readonly PausedPlace[]): GoalReport {
+/**
+ * @param pauses projects and capabilities that are paused, where they are known
+ * @param around what tells what its tasks wait for besides
+ */
+export function reportOf(
+  goal: GoalView,
+  pauses?: readonly PausedPlace[],
+  around?: Around,
+): GoalReport {
   const blockers = blockedBy(goal);
   return {
     goal: goal.id,
@@ -83,9 +93,10 @@ export function reportOf(goal: GoalView, pauses?: readonly PausedPlace[]): GoalR
       ? { landed: goal.landed, pushed: goal.pushed, trouble: goal.landingTrouble }
       : null,
     text: summaryOf(goal, blockers.size),
-    tasks: [...goal.tasks.values()].map((task) =>
-      taskReport(goal, task, blockers.get(task.spec.id) ?? [], pauses),
-    ),
+    tasks: [...goal.tasks.values()].map((task) => ({
+      ...taskReport(goal, task, blockers.get(task.spec.id) ?? [], pauses),
+      ...(around && { waits: waitOf(goal, task, around) ?? null }),
+    })),
   };
 }
 

@@ -24,6 +24,9 @@ export interface JobRef {
   readonly id: string;
 }
 
+/** Jobs of a queue that are looked at in their order. */
+const LINE = 1_000;
+
 /** Field of a queue's own hash: whether Drover last paused it (1) or let it go on (0). */
 const OWN_PAUSE = 'droverPaused';
 
@@ -306,6 +309,22 @@ export class Jobs {
   /** Workers on a queue, whoever runs them. */
   async workers(queue: string): Promise<number> {
     return this.queue(queue).getWorkersCount();
+  }
+
+  /** The jobs of a queue that are handed out first, in their order. */
+  async line(queue: string): Promise<string[]> {
+    // What has no priority goes before what has one; BullMQ takes it from the end.
+    const [plain, ranked] = await Promise.all([
+      this.client.lrange(jobKey(this.prefix, queue, 'wait'), -LINE, -1),
+      this.client.zrange(jobKey(this.prefix, queue, 'prioritized'), 0, String(LINE - 1)),
+    ]);
+    return [...plain.toReversed(), ...ranked].slice(0, LINE);
+  }
+
+  /** Milliseconds until a queue's rate lets the next job begin; 0 where it does now. */
+  async nextIn(queue: string): Promise<number> {
+    const max = await this.client.hget(metaKey(this.prefix, queue), 'max');
+    return max === null ? 0 : Math.max(0, await this.queue(queue).getRateLimitTtl(Number(max)));
   }
 
   /** Whether anybody works on a queue, or did within the last second: Redis lists all of its clients for that. */

@@ -11,7 +11,7 @@ import { projectsOf } from '../projects.js';
 import { runningSupervisor } from '../presence.js';
 import { formatDuration } from '../render/duration.js';
 import { cell, renderTable } from '../render/table.js';
-import { agentsOffering } from '../agents-offering.js';
+import { agentsOffering } from '../queues-now.js';
 
 export const inboxCommand = defineDroverCommand({
   name: 'inbox',

@@ -5,11 +5,13 @@ import type { GoalView } from '../../core/goal.js';
 import { isFinal } from '../../core/task-state.js';
 import { Durations, type Kind, type Learned } from '../../projections/durations.js';
 import { type Estimate, estimate } from '../../projections/estimate.js';
+import { runningTasks } from '../../projections/goal-queries.js';
 import { inboxOf } from '../../projections/inbox.js';
 import { type GoalReport, reportOf } from '../../projections/report.js';
 import { readLimits } from '../../projections/limits.js';
 import { listPauses, type Pause } from '../../projections/pauses.js';
 import { listSchedules } from '../../projections/schedules.js';
+import type { Around, QueueNow } from '../../projections/waits.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
 import type { Globals } from '../globals.js';
@@ -24,7 +26,7 @@ import { paint } from '../render/paint.js';
 import { namesOf, waitWords } from '../render/task-row.js';
 import { cell, renderTable } from '../render/table.js';
 import { oneLine } from '../render/text.js';
-import { agentsOffering } from '../agents-offering.js';
+import { agentsOf, queuesNow } from '../queues-now.js';
 
 /** Finished goals that the overview still names. */
 const RECENT = 5;
@@ -74,8 +76,9 @@ async function showGoal(
       (kind === 'project' && name === goal.project) ||
       (kind === 'capability' && needsCapability(goal, name)),
   );
-  const report = reportOf(goal, pauses);
-  const agents = await agentsFor([report], supervisor, globals);
+  const queues = await queuesFor([goal], supervisor, globals);
+  const agents = agentsOf(queues);
+  const report = reportOf(goal, pauses, aroundOf(log, pauses, queues));
   const waitingFor = absent([report], agents);
   const estimated = estimatorFor(log, agents, pauses, supervisor !== undefined)(goal);
   if (globals.json) {
@@ -99,9 +102,11 @@ async function showOverview(
   const unfinished = listGoals(log.db, { states: ['OPEN', 'SETTLED'] }).toReversed();
   const views = unfinished.map(({ id }) => readGoalView(log, id));
   const pauses = listPauses(log.db);
-  const reports = views.map((view) => reportOf(view, pauses));
+  const queues = await queuesFor(views, supervisor, globals);
+  const agents = agentsOf(queues);
+  const around = aroundOf(log, pauses, queues);
+  const reports = views.map((view) => reportOf(view, pauses, around));
   const recent = listGoals(log.db, { states: ['DONE', 'CANCELLED'], limit: RECENT });
-  const agents = await agentsFor(reports, supervisor, globals);
   const waitingFor = absent(reports, agents);
   const estimateOf = estimatorFor(log, agents, pauses, supervisor !== undefined);
   const estimates = new Map(views.map((view) => [view.id, estimateOf(view)]));
@@ -237,18 +242,24 @@ function showObstacles(
 const supervisorJson = (supervisor: RunningSupervisor | undefined): object | null =>
   supervisor ? { ...supervisor.holder, url: supervisor.presence?.url ?? null } : null;
 
-/** Agents by capability, for what is not done yet; undefined where that cannot be asked. */
-async function agentsFor(
-  reports: readonly GoalReport[],
+/** The queues of what is not done yet; undefined where that cannot be asked. */
+async function queuesFor(
+  goals: readonly GoalView[],
   supervisor: RunningSupervisor | undefined,
   globals: Globals,
-): Promise<ReadonlyMap<string, number> | undefined> {
+): Promise<ReadonlyMap<string, QueueNow> | undefined> {
   const wanted = new Set<string>();
-  for (const { tasks } of reports) {
-    for (const { state, capability } of tasks) if (!isFinal(state)) wanted.add(capability);
+  for (const { tasks } of goals) {
+    for (const { state, spec } of tasks.values()) if (!isFinal(state)) wanted.add(spec.capability);
   }
-  return await agentsOffering(wanted, supervisor, globals);
+  return await queuesNow(wanted, supervisor, globals);
 }
+
+const aroundOf = (
+  log: Log,
+  pauses: readonly Pause[],
+  queues: ReadonlyMap<string, QueueNow> | undefined,
+): Around => ({ pauses, limits: readLimits(log), running: runningTasks(log.db), queues });
 
 /** Capabilities that open goals wait for and nobody offers; null where that could not be asked. */
 function absent(

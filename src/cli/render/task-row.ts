@@ -6,6 +6,7 @@ import { formatDateTime, formatDuration } from './duration.js';
 import type { Style } from './paint.js';
 import { type Cell, cell } from './table.js';
 import { oneLine } from './text.js';
+import { pendingWords } from './wait-words.js';
 
 type Look =
   | 'backlog'
@@ -96,6 +97,7 @@ function remarkOn(task: TaskReport, look: Look, nameOf: NameOf, now: number): st
     case 'blocked':
       return `blocked by ${list(task.blockedBy)}`;
     case 'pending':
+      if (task.waits) return pendingWords(task.waits);
       if (task.heldBy) return `held: ${holdText(task.heldBy)}`;
       return task.queuedAt === null ? '' : `queued ${formatDuration(now - task.queuedAt)}`;
     case 'backoff':

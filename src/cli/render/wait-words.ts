@@ -1,0 +1,30 @@
+/** What a task waits for that could be claimed, in words. */
+import type { Wait } from '../../projections/waits.js';
+import { formatDuration } from './duration.js';
+import { oneLine } from './text.js';
+
+/** Tasks that are named at most. */
+const NAMED = 3;
+
+export function pendingWords(wait: Wait): string {
+  switch (wait.kind) {
+    case 'pause':
+      return `held: ${oneLine(wait.of)} is paused`;
+    case 'agents':
+      return `no agent offers ${wait.of}`;
+    case 'limit': {
+      const { of, limit, by } = wait;
+      if (of.startsWith('capability '))
+        return `waits for ${of}: limit ${limit}, ${by.length} running`;
+      const more = by.length > NAMED ? ` and ${by.length - NAMED} more` : '';
+      const holders = `${by.slice(0, NAMED).join(', ')}${more}`;
+      return `waits for a slot of ${oneLine(of)} (limit ${limit}, held by ${holders})`;
+    }
+    case 'rate':
+      return `waits for capability ${wait.of}: its rate is used up, the next begins in ${formatDuration(wait.next)}`;
+    case 'turn':
+      return `behind ${wait.ahead} ${wait.ahead === 1 ? 'other' : 'others'}`;
+    default:
+      return wait satisfies never;
+  }
+}
