@@ -13,13 +13,36 @@
 /** Milliseconds: ten years, like gates. */
 const NEVER = 10 * 365 * 24 * 3_600_000;
 
+/** Entries of a queue's stream among which a claim that was just made is looked for. */
+const LATEST = 100;
+
 /**
+ * `giveBack(queue, id)`: a job that does not begin has used none of its queue's rate. BullMQ counts what it hands out in
+ * a window that begins with the first; a place in a window before the present one is none to give back. When the job
+ * was handed out stands in the stream, by Redis' own clock; where it stands there no more, the place stays used.
+ *
  * `putAside(prefix, reason, note, key, id, claim)`: takes an active job out of its worker's hands, and says so in
  * the job's stream. `note` is kept with the reason while anybody waits for its end.
  */
 export const PUT_ASIDE = `
+local function giveBack(queue, id)
+  local duration = tonumber(redis.call('HGET', queue .. ':meta', 'duration'))
+  local left = duration and redis.call('PTTL', queue .. ':limiter')
+  if not duration or left <= 0 then return end
+  local time = redis.call('TIME')
+  local began = time[1] * 1000 + math.floor(time[2] / 1000) + left - duration
+  for _, entry in ipairs(redis.call('XREVRANGE', queue .. ':events', '+', '-', 'COUNT', ${LATEST})) do
+    if entry[2][2] == 'active' and entry[2][4] == id then
+      if tonumber(string.match(entry[1], '^%d+')) < began then return end
+      if redis.call('DECR', queue .. ':limiter') < 1 then redis.call('DEL', queue .. ':limiter') end
+      redis.call('ZADD', queue .. ':marker', 0, '0')
+      return
+    end
+  end
+end
 local function putAside(prefix, reason, note, key, id, claim)
   local queue = string.sub(key, 1, -#id - 2)
+  giveBack(queue, id)
   local time = redis.call('TIME')
   local ends = time[1] * 1000 + math.floor(time[2] / 1000) + ${NEVER}
   redis.call('DEL', key .. ':lock')

@@ -52,6 +52,9 @@ export const DEFAULT_TIMING: WorkerTiming = { lockDuration: 5_000, stalledInterv
  */
 const MAX_STALLS = 25;
 
+/** Milliseconds after which a worker looks again whether its queue's rate is still used up. */
+const RATE_LOOK = 1_000;
+
 export interface AgentWorkerOptions {
   readonly connection: Redis;
   readonly claims: Claims;
@@ -124,6 +127,8 @@ export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
     skipLockRenewal: true,
     stalledInterval: timing.stalledInterval,
     maxStalledCount: MAX_STALLS,
+    // A rate may have places again before its time is over: they were given back (held.ts), or it was raised.
+    maximumRateLimitDelay: RATE_LOOK,
     // After Redis was away: BullMQ's default of 15 s would leave its workers idle for longer than the outage.
     runRetryDelay: 500,
   });

@@ -261,6 +261,42 @@ describe('a limit on a capability', () => {
   });
 });
 
+describe('a rate', () => {
+  it('is not used by tasks that are put aside', async () => {
+    const drover = await bed.start();
+    const rate = { max: 3, per: 3_600_000 };
+    await drover.limit({ scope: 'capability', name: 'developer', concurrency: null, rate });
+    const begun: string[] = [];
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const handle = async ({ name }: { name: string }): Promise<void> => {
+      begun.push(name);
+      if (name.startsWith('key')) await released;
+    };
+    await drover.agent('developer', handle, { concurrency: 10 });
+    const keyed = Array.from({ length: 8 }, (_, index) => ({
+      name: `key${index}`,
+      capability: 'developer',
+      priority: 'high' as const,
+      concurrency: { key: 'one' },
+    }));
+    const free = ['free0', 'free1', 'free2'].map((name) => ({ name, capability: 'developer' }));
+    const goal = await drover.enqueue({ title: 'Rated', tasks: [...keyed, ...free] });
+    await expect.poll(() => begun.length, { timeout: 20_000 }).toBe(3);
+    expect(begun.filter((name) => name.startsWith('key'))).toHaveLength(1);
+    const limiter = `${drover.prefix}:developer:limiter`;
+    await expect.poll(() => drover.connection.client.get(limiter), { timeout: 10_000 }).toBe('3');
+    release();
+    // The next of the key is handed back to its queue, and has to wait for the rate as all others.
+    const held = (): number =>
+      [...drover.ledger.board.goal(goal.id)!.tasks.values()].filter((task) => task.held).length;
+    await expect.poll(held, { timeout: 10_000 }).toBe(6);
+    expect(begun).toHaveLength(3);
+    await drover.limit({ scope: 'capability', name: 'developer', concurrency: null, rate: null });
+    expect((await goal.done()).text).toBe('Done! 11/11 tasks complete');
+  });
+});
+
 describe('limits of all kinds', () => {
   it('are never exceeded, and every task is done', async () => {
     const drover = await bed.start();
