@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { asError, DroverError } from '../core/errors.js';
 import { type AgentEvent, WORK_STEP } from '../core/events.js';
 import { type Json, jsonSchema } from '../core/plan.js';
-import { type Claim, Held, Renumbered } from '../queues/claim.js';
+import { type Claim, Held, Renumbered, Ungated } from '../queues/claim.js';
 import type { Outcome } from '../queues/worker.js';
 import { asJson, Context, Declined, type Grow, type TaskContext } from './context.js';
 import { ChangedOutside, type Files, type Work } from './files.js';
@@ -117,8 +117,8 @@ export async function runAttempt(
         const reason = agent.declines(context);
         if (reason !== undefined) return await decline(context, opening, agent, reason);
         await context.write([{ event: began }]);
-      } else if (task.concurrency || agent.mayLimit(claim.data.project)) {
-        // Whatever has limits does nothing before it was let in.
+      } else if (task.concurrency || claim.gates.length > 0 || agent.mayLimit(claim.data.project)) {
+        // Whatever has limits or gates does nothing before it was let in.
         await opening.now();
       }
       const finished = await finishedBefore(claim, opening);
@@ -320,6 +320,7 @@ const timeoutError = ({ data: { task } }: Claim): DroverError =>
 /** Nobody's fault: the task goes back into its queue as if it had not been claimed, or was put aside already. */
 function putBack({ reason }: AbortSignal): Outcome | undefined {
   if (reason instanceof Held) return { kind: 'lost' };
+  if (reason instanceof Ungated) return { kind: 'ungated' };
   const stopped = reason instanceof AgentStopped || reason instanceof Renumbered;
   return stopped ? { kind: 'stopped' } : undefined;
 }

@@ -18,12 +18,7 @@ import { gateJobId, heldJobId, relayJobId } from '../core/ids.js';
 import { isFinal } from '../core/task-state.js';
 import type { TaskData } from '../queues/task-data.js';
 import type { JobOptions, JobTree } from '../queues/flows.js';
-
-/**
- * Milliseconds until a gate would open by itself: ten years. BullMQ keeps a delayed job's time times 4,096 in
- * a double, which ends in 2039.
- */
-const NEVER = 10 * 365 * 24 * 3_600_000;
+import { HELD_OPTIONS, NEVER } from '../queues/gate-options.js';
 
 /**
  * @param goal the goal as the log knows it
@@ -142,6 +137,8 @@ function taskJob(goal: GoalView, task: TaskView, priority: number): JobTree {
       ),
     ),
   };
+  const closed = gates.filter(({ open }) => !open).map(({ kind }) => kind);
+  if (closed.length > 0) data.gates = closed;
   const { attempts, backoff } = spec.retry;
   return {
     queue: spec.capability,
@@ -194,10 +191,8 @@ function heldGate(
     data: { goal: goal.id, task: task.spec.id, gate: kind, ...(name !== null && { name }) },
     options: {
       priority,
-      // What is recorded when it opens by itself may have to wait, for a disk that is full.
-      attempts: 1_000,
-      backoff: { type: 'fixed', delay: 1_000, jitter: 0 },
-      delay: due === null ? NEVER : Math.max(1, due - Date.now()),
+      ...HELD_OPTIONS,
+      ...(due !== null && { delay: Math.max(1, due - Date.now()) }),
     },
     children: [],
   };

@@ -78,11 +78,8 @@ export class Steering {
   async openGates(goal: GoalView): Promise<void> {
     for (const task of goal.tasks.values()) {
       if (task.gates.length === 0 || isFinal(task.state)) continue;
-      const job = jobOf(task);
-      for (const { kind, open, value } of task.gates) {
-        if (open) await this.parts.gates.open([heldJobId(job, kind)], value);
-        else this.dated.set(task.spec.id, goal.id);
-      }
+      if (task.gates.some(({ open }) => !open)) this.dated.set(task.spec.id, goal.id);
+      await this.answer(task);
       await this.arm(task);
     }
   }
@@ -92,11 +89,13 @@ export class Steering {
     return this.dated.size > 0 && tasks.some((id) => this.dated.has(id));
   }
 
-  /** Lets the times of these tasks' gates run. */
+  /** Lets the times of these tasks' gates run, and opens those once more that were answered and put back since. */
   async reached(goal: GoalView, tasks: readonly string[]): Promise<void> {
     for (const id of tasks) {
       const task = goal.tasks.get(id);
-      if (task && this.dated.has(id)) await this.arm(task);
+      if (!task || !this.dated.has(id)) continue;
+      if (task.state === 'PENDING' || task.state === 'BACKLOG') await this.answer(task);
+      await this.arm(task);
     }
   }
 
@@ -165,6 +164,13 @@ export class Steering {
     const present = new Map(open.map(({ spec }, index) => [spec.id, found[index] ?? 1]));
     const priority = order.place(goal, present).get(task.spec.id)!;
     await jobs.reprioritise([{ queue: task.spec.capability, id: jobOf(task), priority }]);
+  }
+
+  private async answer(task: TaskView): Promise<void> {
+    const job = jobOf(task);
+    for (const { kind, open, value } of task.gates) {
+      if (open) await this.parts.gates.open([heldJobId(job, kind)], value);
+    }
   }
 
   private async arm(task: TaskView): Promise<void> {

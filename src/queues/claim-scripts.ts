@@ -20,7 +20,7 @@ const LOG_LINES = 1_000;
  * why it may not begin.
  *
  * KEYS lock, job, stream, cancelled, vouch, paused, limits; ARGV token, claims, job, goal, prefix, project, limit of
- * its key (or nothing), how many that allows, the claim's number, events…
+ * its key (or nothing), how many that allows, the claim's number, its gates by their keys and a space behind each, events…
  *
  * A worker takes several jobs under one token, one after the other, and a later claim of this job may be among
  * them: the token alone does not tell that the claim is still the same, the number of claims does.
@@ -33,6 +33,9 @@ local function begin(KEYS, ARGV)
   if redis.call('GET', KEYS[5]) ~= ${RUN_ID} then return 'unready' end
   if redis.call('SISMEMBER', KEYS[4], ARGV[4]) == 1 or redis.call('SISMEMBER', KEYS[4], ARGV[3]) == 1 then
     return 'cancelled'
+  end
+  for gate in string.gmatch(ARGV[10], '%S+') do
+    if redis.call('HEXISTS', KEYS[2] .. ':processed', gate) == 0 then return 'ungated' end
   end
   for i = 4, 6, 2 do
     if redis.call('SISMEMBER', KEYS[6], ARGV[i]) == 1 then
@@ -49,7 +52,7 @@ ${PUT_ASIDE}
 ${ADMIT}
     if not admit(ARGV[5], limits, KEYS[2], ARGV[3], ARGV[2] .. ':' .. ARGV[1], ARGV[9]) then return 'held' end
   end
-  for i = 10, #ARGV do
+  for i = 11, #ARGV do
     redis.call('XADD', KEYS[3], '*', 'event', 'drover', 'jobId', ARGV[3], 'data', ARGV[i])
   end
   return 'open', limits

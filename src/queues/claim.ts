@@ -12,9 +12,10 @@ import { DroverError } from '../core/errors.js';
 import type { AgentEvent } from '../core/events.js';
 import { answerOf } from '../core/goal.js';
 import type { Json } from '../core/plan.js';
-import { GATE_KINDS, type GateKind, ownerOf } from '../core/ids.js';
+import { GATE_KINDS, type GateKind, heldJobId, ownerOf } from '../core/ids.js';
 import { FINISH_KEYS } from './bullmq-script.js';
 import { type ClaimScripts, claimScripts } from './claim-scripts.js';
+import { Gates } from './gates.js';
 import {
   cancelledKey,
   jobKey,
@@ -79,6 +80,11 @@ export class Held extends Error {
   override readonly name = 'Held';
 }
 
+/** A gate of it was removed that nobody has answered: it is put back, and the task waits behind it. */
+export class Ungated extends Error {
+  override readonly name = 'Ungated';
+}
+
 /** The keys and arguments of BullMQ's script that completes a claim's job with a result and takes the next one. */
 export type Completion = (result: Json) => readonly ScriptArgument[];
 
@@ -87,7 +93,7 @@ export class Claims {
   private readonly scripts: ClaimScripts;
 
   constructor(
-    client: Redis,
+    private readonly client: Redis,
     readonly prefix: string,
   ) {
     this.limits = new Limits(client, prefix);
@@ -95,7 +101,7 @@ export class Claims {
   }
 
   of(job: Job, token: string, completion: Completion): Claim {
-    return new Claim(job, token, this.prefix, completion, this.scripts, this.limits);
+    return new Claim(job, token, this.prefix, completion, this.scripts, this.limits, this.client);
   }
 }
 
@@ -115,10 +121,16 @@ export class Claim {
     private readonly completion: Completion,
     private readonly scripts: ClaimScripts,
     private readonly limits: Limits,
+    private readonly client: Redis,
   ) {
     this.data = taskDataOf(job.data);
     this.number = this.data.floor + job.attemptsStarted;
     this.key = jobKey(prefix, job.queueName, job.id!);
+  }
+
+  /** Gates that have to be answered before it begins. */
+  get gates(): readonly GateKind[] {
+    return this.data.gates ?? [];
   }
 
   get jobId(): string {
@@ -138,7 +150,7 @@ export class Claim {
   /**
    * Announces the claim's first events and reads what the task may see, in one round trip. Where Redis has just
    * been started, it waits until the supervisor has vouched for it.
-   * @throws the signal's reason, `Renumbered`, `Held`, or DroverError `stale-claim` or `cancelled`.
+   * @throws the signal's reason, `Renumbered`, `Held`, `Ungated`, or DroverError `stale-claim` or `cancelled`.
    */
   open(events: readonly AgentEvent[], signal: AbortSignal): Promise<Opened> {
     const opening = this.openNow(events, signal);
@@ -257,6 +269,28 @@ export class Claim {
     await this.limits.release(this.key, `${this.job.attemptsStarted}:${this.token}`, counted);
   }
 
+  /** Puts back the gates that somebody removed before they were answered; its job can wait for them then. */
+  async gateAgain(): Promise<void> {
+    const { goal, task } = this.data;
+    const answered = new Set(await this.client.hkeys(`${this.key}:processed`));
+    const gates = new Gates(this.client, this.prefix);
+    const missing = this.gates.filter((kind) => !answered.has(this.gateKey(kind)));
+    const { wait } = task;
+    const name = wait && 'signal' in wait ? { name: wait.signal } : {};
+    try {
+      await gates.restore(
+        this.job,
+        missing.map((gate) => ({ goal, task: task.id, gate, ...(gate === 'signal' && name) })),
+      );
+    } finally {
+      await gates.close();
+    }
+  }
+
+  private gateKey(kind: GateKind): string {
+    return jobKey(this.prefix, 'gates', heldJobId(this.jobId, kind));
+  }
+
   /** Asks until the supervisor has vouched for Redis; the answer of a claim that may begin. */
   private async whenReady(signal: AbortSignal, ask: () => Promise<unknown>): Promise<unknown> {
     let reply = await ask();
@@ -268,6 +302,7 @@ export class Claim {
     const status = statusOf(reply);
     if (status === 'renumbered') throw new Renumbered();
     if (status === 'held') throw new Held();
+    if (status === 'ungated') throw new Ungated();
     if (status !== 'open') throw this.refused(reply);
     return reply;
   }
@@ -295,6 +330,7 @@ export class Claim {
         concurrency ? keyLimit(concurrency.key) : '',
         concurrency?.limit ?? '',
         this.number,
+        this.gates.map((kind) => `${this.gateKey(kind)} `).join(''),
         ...events.map((event) => this.encode(event)),
       ],
     };

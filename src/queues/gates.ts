@@ -10,9 +10,10 @@
 import { type Job, Queue, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { GATE_KINDS } from '../core/ids.js';
+import { GATE_KINDS, heldJobId } from '../core/ids.js';
 import type { Json } from '../core/plan.js';
 import { type Finish, finisher, OUTCOME } from './complete.js';
+import { HELD_OPTIONS } from './gate-options.js';
 import { jobKey } from './keys.js';
 import type { WorkerTiming } from './worker.js';
 
@@ -32,6 +33,19 @@ export class Gates {
   /** Opens the gates with the need's result; those that are open already stay as they are. */
   async open(gates: readonly string[], result: Json): Promise<void> {
     await this.finish.complete(this.queue, gates, result);
+  }
+
+  /** Puts gates back that somebody removed, as children of the job that they belong to; a worker holds it. */
+  async restore(
+    job: Job,
+    gates: readonly (HeldGate & { readonly name?: string })[],
+  ): Promise<void> {
+    const parent = { id: job.id!, queue: job.queueQualifiedName };
+    for (const gate of gates) {
+      const jobId = heldJobId(job.id!, gate.gate);
+      const { priority = 1 } = job.opts;
+      await this.queue.add(jobId, gate, { ...HELD_OPTIONS, jobId, priority, parent });
+    }
   }
 
   /** Opens a relay's gates with the result of its task, and returns that. */

@@ -10,8 +10,7 @@
  * script that puts it elsewhere).
  */
 
-/** Milliseconds: ten years, like gates. */
-const NEVER = 10 * 365 * 24 * 3_600_000;
+import { NEVER } from './gate-options.js';
 
 /** Entries of a queue's stream among which a claim that was just made is looked for. */
 const LATEST = 100;

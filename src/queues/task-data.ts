@@ -1,5 +1,6 @@
 /** What a task's job carries; part of the contract with workers that know nothing of Drover. */
 import { z } from 'zod';
+import { GATE_KINDS } from '../core/ids.js';
 import type { Json, TaskSpec } from '../core/plan.js';
 
 const taskIdSchema = z.object({ id: z.string(), name: z.string(), needs: z.array(z.string()) });
@@ -21,6 +22,8 @@ const taskDataSchema = z.object({
   note: z.string().optional(),
   /** Data of the signals that came before the job was made, by name. */
   signals: z.record(z.string(), z.custom<Json>()).default({}),
+  /** Gates that were closed when the job was made: it begins only once each of them has been answered. */
+  gates: z.array(z.enum(GATE_KINDS)).optional(),
 });
 export type TaskData = z.infer<typeof taskDataSchema>;
 

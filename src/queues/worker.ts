@@ -29,6 +29,8 @@ export type Outcome =
   | { readonly kind: 'declined'; readonly delay: number }
   /** Waits for tasks that it added; it is claimed again when they are done. */
   | { readonly kind: 'suspended' }
+  /** A gate was removed that nobody has answered: it is put back, and the task waits behind it, no attempt used. */
+  | { readonly kind: 'ungated' }
   /** Another claim holds the task by now, or nobody: nothing is written. */
   | { readonly kind: 'lost' }
   /** Its agent has to go, or the claim was numbered wrongly: back into the queue at once, no attempt used. */
@@ -98,6 +100,12 @@ export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
         case 'declined':
           await job.moveToDelayed(Date.now() + outcome.delay, token);
           throw new DelayedError();
+        case 'ungated':
+          await claim.gateAgain();
+          if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
+          // It was answered at once.
+          await job.moveToWait(token);
+          throw new WaitingError();
         case 'suspended':
           if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
           // They were done before the task could be put aside, so it goes straight on.

@@ -1,6 +1,7 @@
 /** Approvals, signals and timers: what keeps a task from starting, and holds no worker meanwhile. */
-import { Queue } from 'bullmq';
+import { Queue, Worker } from 'bullmq';
 import { describe, expect, it } from 'vitest';
+import { audit } from '../../src/engine/audit/audit.js';
 import type { Drover } from '../../src/engine/drover.js';
 import { inboxOf } from '../../src/projections/inbox.js';
 import { testBed } from '../support/redis.js';
@@ -278,5 +279,99 @@ describe('a task that waits', () => {
     expect(tasks[1]!.result).toMatchObject({ note: 'fine' });
     expect(tasks[2]!.result).toMatchObject({ signals: { before: 'kept' } });
     await agree(second);
+  });
+});
+
+describe('a gate that somebody removes', () => {
+  /** As Bull Board does it, where it may change jobs. */
+  async function remove(drover: Drover, ...ids: string[]): Promise<void> {
+    const connection = drover.connection.client;
+    const gates = new Queue('gates', { connection, prefix: drover.prefix });
+    for (const id of ids) await (await gates.getJob(id))!.remove();
+    await gates.close();
+  }
+  const waits = (drover: Drover): number => eventsOf(drover, 'task.suspended').length;
+
+  it('is put back before its task begins, whatever it waits for', async () => {
+    const drover = await bed.start();
+    await telling(drover);
+    const goal = await drover.enqueue({
+      title: 'Removed',
+      tasks: [
+        { name: 'approved', capability: 'work', approve: 'before' },
+        { name: 'signalled', capability: 'work', wait: { signal: 'deployed' } },
+        { name: 'timed', capability: 'work', wait: { for: 4_000 } },
+      ],
+    });
+    await expect.poll(() => inbox(drover).length).toBe(1);
+    await remove(drover, 'task-1.approval', 'task-2.signal', 'task-3.timer');
+    await expect.poll(() => waits(drover), { timeout: 10_000 }).toBe(3);
+    for (const name of ['approved', 'signalled', 'timed'])
+      expect(stateOf(goal, name)).toBe('BACKLOG');
+    expect(inbox(drover)).toMatchObject([{ kind: 'approval', id: 'task-1' }]);
+    await drover.approve('task-1', 'go');
+    await drover.signal(goal.id, 'deployed', { commit: 'abc' });
+    const { tasks } = await goal.done();
+    expect(tasks.map(({ result }) => result)).toEqual([
+      { note: 'go', signals: {} },
+      { note: null, signals: { deployed: { commit: 'abc' } } },
+      { note: null, signals: {} },
+    ]);
+    expect(tasks.map(({ claims, attempts }) => [claims, attempts])).toEqual([
+      [2, 1],
+      [2, 1],
+      [2, 1],
+    ]);
+    expect(eventsOf(drover, 'gate.opened').at(-1)).toMatchObject({ event: { via: 'time' } });
+    await agree(drover);
+  });
+
+  it('is no matter where its task was skipped', async () => {
+    const drover = await bed.start();
+    await telling(drover);
+    const goal = await drover.enqueue({
+      title: 'Skipped',
+      tasks: [
+        { name: 'deploy', capability: 'work', approve: 'before' },
+        { name: 'tell', capability: 'work', needs: ['deploy'] },
+      ],
+    });
+    await remove(drover, 'task-1.approval');
+    await expect.poll(() => waits(drover), { timeout: 10_000 }).toBe(1);
+    await drover.skip('task-1');
+    expect((await goal.done()).text).toBe('Done! 1/2 tasks complete, 1 cancelled');
+    await agree(drover);
+  });
+
+  it('is told by the audit where a worker that knows nothing of Drover took its task', async () => {
+    const drover = await bed.start();
+    const goal = await drover.enqueue({
+      title: 'Plain',
+      tasks: [{ name: 'deploy', capability: 'work', approve: 'before' }],
+    });
+    await remove(drover, 'task-1.approval');
+    const { client: connection } = drover.connection;
+    const worker = new Worker('work', async () => 1, { connection, prefix: drover.prefix });
+    expect((await goal.done()).state).toBe('DONE');
+    await worker.close();
+    const { log } = drover.ledger;
+    const { disagreements } = await audit({ log, running: true });
+    expect(disagreements).toMatchObject([
+      { task: 'task-1', explanation: expect.stringContaining('before its approval let it') },
+    ]);
+  });
+
+  it('keeps nothing that was answered before an agent came', async () => {
+    const drover = await bed.start();
+    const goal = await drover.enqueue({
+      title: 'Early',
+      tasks: [{ name: 'deploy', capability: 'work', approve: 'before' }],
+    });
+    await remove(drover, 'task-1.approval');
+    await expect.poll(() => stateOf(goal, 'deploy')).toBe('PENDING');
+    await drover.approve('task-1', 'go');
+    await telling(drover);
+    expect((await goal.done()).tasks[0]).toMatchObject({ result: { note: 'go' }, attempts: 1 });
+    await agree(drover);
   });
 });

@@ -193,6 +193,8 @@ class HistoryAudit {
           task.takenAgain.push(seq);
         }
         task.firstAssigned ??= entry;
+        return;
+      case 'task.active':
         this.checkGates(after, seq);
         return;
       case 'task.retried':
@@ -218,6 +220,8 @@ class HistoryAudit {
         if (event.passed) task.provenBy = entry.claim;
         return;
       case 'task.completed':
+        // A plain worker does not say that it has begun.
+        if (after.activeAt === null) this.checkGates(after, seq);
         if (before?.state === 'DONE') this.checkRepeated(id, task, event, seq);
         else if (after.state === 'DONE') this.complete(after, task, { ...entry, event });
         return;
@@ -228,15 +232,11 @@ class HistoryAudit {
 
   /** Who opens a gate is recorded before it opens. */
   private checkGates({ spec, gates, state }: TaskView, seq: number): void {
-    if (state !== 'ASSIGNED') return;
+    // What was given up ends behind its gates, and what a worker still says of it counts for nothing.
+    if (state !== 'ACTIVE' && state !== 'DONE') return;
     for (const { kind, open } of gates) {
       if (open) continue;
-      this.report.add(
-        spec.id,
-        kind,
-        seq,
-        `A worker took it (event ${seq}) before its ${kind} let it.`,
-      );
+      this.report.add(spec.id, kind, seq, `It began (event ${seq}) before its ${kind} let it.`);
     }
   }
 
