@@ -77,3 +77,39 @@ export function plainFan(width) {
   }));
   return { name: 'join', queueName: CAPABILITY, data: {}, children };
 }
+
+/** Ten years: a gate waits until it is promoted. */
+const NEVER = 10 * 365 * 24 * 3_600_000;
+
+/**
+ * A diamond as one BullMQ flow, the tree that Drover makes of it: the first task's job below a relay, the relay below
+ * one job of the middle, and below each other one a delayed job that the relay's worker promotes.
+ * @param {number} width @param {string} goal makes the gates' ids unique @returns {import('bullmq').FlowJob}
+ */
+export function plainDiamond(width, goal) {
+  const gates = range(1, width).map((index) => `${goal}.m${index}.gate`);
+  /** @type {import('bullmq').FlowJob} */
+  const relay = {
+    name: 'relay',
+    queueName: 'relays',
+    data: { gates },
+    children: [{ name: 'first', queueName: CAPABILITY, data: {} }],
+  };
+  const { children = [], ...join } = plainFan(width);
+  const below = (/** @type {number} */ index) =>
+    index === 0
+      ? relay
+      : { name: 'gate', queueName: 'gates', opts: { jobId: gates[index - 1], delay: NEVER } };
+  return {
+    ...join,
+    children: children.map((job, index) => ({ ...job, children: [below(index)] })),
+  };
+}
+
+/** A flow below a job of its own, as Drover has one for each goal. @param {import('bullmq').FlowJob} tree @returns {import('bullmq').FlowJob} */
+export const plainGoal = (tree) => ({
+  name: 'goal',
+  queueName: 'goals',
+  data: {},
+  children: [tree],
+});

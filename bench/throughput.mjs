@@ -1,6 +1,6 @@
 /** Tasks per second: many small goals at once, against the same trees in BullMQ alone. */
 import { performance } from 'node:perf_hooks';
-import { FlowProducer, Worker } from 'bullmq';
+import { FlowProducer, Job, Queue, Worker } from 'bullmq';
 import {
   CAPABILITY,
   cpuMs,
@@ -15,7 +15,7 @@ import {
   withDrover,
   withRedis,
 } from './harness.mjs';
-import { chain, diamond, plainChain, plainFan } from './plans.mjs';
+import { chain, diamond, plainChain, plainDiamond, plainFan, plainGoal } from './plans.mjs';
 
 export const about = 'tasks per second of 100 goals of 10 tasks, chains and diamonds';
 export const defaults = { goals: 100, rounds: 5, concurrency: 50, warmup: 3 };
@@ -26,7 +26,8 @@ const SIZE = 10;
 /**
  * What one run cost, milliseconds per task except for the rate (tasks per second) and `loop busy` (0 to 1).
  * @typedef {Record<string, number> & { rate: number }} Cost
- * @typedef {{ plain: Cost[], drover: Cost[], first: Cost }} Measured `first` is Drover's right after its start
+ * @typedef {{ plain: Cost[], drover: Cost[], first: Cost, fan: Cost[] }} Measured `first` is Drover's right after its
+ *   start, `fan` BullMQ's without relay and gates, of diamonds
  */
 
 /** @param {typeof defaults} options @returns {Promise<import('./harness.mjs').Result>} */
@@ -45,10 +46,11 @@ export async function run({ goals, rounds, concurrency, warmup }) {
           await drover(place, instance, shape, goals);
         }
         /** @type {Measured} */
-        const all = { plain: [], drover: [], first };
+        const all = { plain: [], drover: [], first, fan: [] };
         for (let turn = 0; turn < rounds; turn += 1) {
           all.plain.push(await plain(place, shape, goals, concurrency));
           all.drover.push(await drover(place, instance, shape, goals));
+          if (shape === 'diamond') all.fan.push(await plain(place, 'fan', goals, concurrency));
         }
         return all;
       });
@@ -117,9 +119,9 @@ async function drover(place, instance, shape, goals) {
 }
 
 /**
- * BullMQ alone: from the first add until the last job is completed.
+ * BullMQ alone: from the first add until the last goal's job, or for `fan` the last task's, is completed.
  * @param {import('./harness.mjs').Place} place
- * @param {'chain' | 'diamond'} shape
+ * @param {'chain' | 'diamond' | 'fan'} shape
  * @param {number} goals
  * @param {number} concurrency
  */
@@ -128,30 +130,50 @@ async function plain({ client, redis, prefix }, shape, goals, concurrency) {
   const connection = plainConnection(redis);
   const options = { connection, prefix: prefix() };
   const flows = new FlowProducer(options);
-  let left = goals * SIZE;
+  const gates = new Queue('gates', options);
+  let left = shape === 'fan' ? goals * SIZE : goals;
   /** @type {(value?: unknown) => void} */
   let finish = () => undefined;
   const finished = new Promise((resolve) => {
     finish = resolve;
   });
-  const work = async (/** @type {import('bullmq').Job} */ job) => {
-    if (job.name === 'first') await flows.add(plainFan(SIZE - 2));
-    return {};
-  };
-  const worker = new Worker(CAPABILITY, work, { ...options, concurrency });
-  worker.on('completed', () => {
+  const count = () => {
     left -= 1;
     if (left === 0) finish();
-  });
-  await worker.waitUntilReady();
-  const tree = () =>
-    shape === 'chain' ? plainChain(SIZE) : { name: 'first', queueName: CAPABILITY, data: {} };
+  };
+  const work = async (/** @type {import('bullmq').Job} */ job) => {
+    if (shape === 'fan' && job.name === 'first') await flows.add(plainFan(SIZE - 2));
+    return {};
+  };
+  const relay = async (/** @type {import('bullmq').Job} */ { data }) => {
+    // Without reading them first: what is promoted is known.
+    const promoted = data.gates.map((/** @type {string} */ id) =>
+      new Job(gates, 'gate', {}, {}, id).promote(),
+    );
+    await Promise.all(promoted);
+  };
+  const worker = new Worker(CAPABILITY, work, { ...options, concurrency });
+  const engine = [
+    new Worker('relays', relay, { ...options, concurrency: 50 }),
+    new Worker('gates', async () => null, { ...options, concurrency: 10 }),
+    new Worker('goals', async () => null, { ...options, concurrency: 10 }),
+  ];
+  const last = shape === 'fan' ? worker : engine[2];
+  last.on('completed', count);
+  const workers = [worker, ...engine];
+  await Promise.all(workers.map((each) => each.waitUntilReady()));
+  await gates.waitUntilReady();
+  const tree = (/** @type {number} */ goal) => {
+    if (shape === 'fan') return { name: 'first', queueName: CAPABILITY, data: {} };
+    return plainGoal(shape === 'chain' ? plainChain(SIZE) : plainDiamond(SIZE - 2, `goal-${goal}`));
+  };
   await quiet();
   const running = await meter(client);
-  await Promise.all(range(goals).map(() => flows.add(tree())));
+  await Promise.all(range(goals).map((goal) => flows.add(tree(goal))));
   await finished;
   const cost = await running.stop(goals * SIZE);
-  await worker.close();
+  await Promise.all(workers.map((each) => each.close()));
+  await gates.close();
   await flows.close();
   await connection.quit();
   return cost;
@@ -159,21 +181,24 @@ async function plain({ client, redis, prefix }, shape, goals, concurrency) {
 
 /** @param {Record<string, Measured>} measured @param {typeof defaults} options @returns {import('./harness.mjs').Result} */
 function report(measured, { goals, rounds, concurrency, warmup }) {
-  const shapes = Object.entries(measured).map(([shape, { plain: alone, drover: ours, first }]) => {
-    const rates = { plain: medianOf(alone, 'rate'), drover: medianOf(ours, 'rate') };
-    // Neighbours in time, because what else the machine does changes from minute to minute.
-    const ratio = median(ours.map(({ rate }, index) => rate / alone[index].rate));
-    const all = ours.map(({ rate }) => rate);
-    const extreme = { slowest: Math.min(...all), fastest: Math.max(...all) };
-    return {
-      shape,
-      ...rates,
-      ratio,
-      ...extreme,
-      first: first.rate,
-      costs: { plain: costs(alone), drover: costs(ours) },
-    };
-  });
+  const shapes = Object.entries(measured).map(
+    ([shape, { plain: alone, drover: ours, first, fan }]) => {
+      const rates = { plain: medianOf(alone, 'rate'), drover: medianOf(ours, 'rate') };
+      // Neighbours in time, because what else the machine does changes from minute to minute.
+      const ratio = median(ours.map(({ rate }, index) => rate / alone[index].rate));
+      const all = ours.map(({ rate }) => rate);
+      const extreme = { slowest: Math.min(...all), fastest: Math.max(...all) };
+      return {
+        shape,
+        ...rates,
+        ratio,
+        ...extreme,
+        first: first.rate,
+        ...(fan.length > 0 && { fan: medianOf(fan, 'rate') }),
+        costs: { plain: costs(alone), drover: costs(ours) },
+      };
+    },
+  );
   // Equal parts of both shapes take the sum of their times, which is not the mean of their rates.
   const both = (/** @type {'plain' | 'drover'} */ who) =>
     shapes.length / shapes.reduce((sum, each) => sum + 1 / each[who], 0);
@@ -203,7 +228,8 @@ function report(measured, { goals, rounds, concurrency, warmup }) {
     ],
     notes: [
       'Drover’s time ends when all goals are DONE in the log, its projections and cursors are current; BullMQ’s when the last job is completed. Both include submitting, one call per goal, all calls at once.',
-      'BullMQ has no jobs with several parents: its diamond is what its users write, a first job whose processor adds the other nine as a flow (eight children and their parent). A crash in between can add them twice or never.',
+      'Both run the same trees of jobs: below a job for each goal a chain of ten, or a diamond of ten with a relay and seven gates, which BullMQ’s relay opens with `promote`.',
+      '`fan` is BullMQ without relay and gates: a first job whose processor adds the other nine as a flow (eight children and their parent). A crash in between adds them twice or never. It is in no ratio.',
       '`first` is Drover’s rate right after its start, when nothing is compiled yet; it is in no ratio.',
       'Drover keeps one supervisor over all rounds, with its retention; STATE.yaml and task pages follow beside it. BullMQ removes nothing and writes no files.',
       'Both run one worker with the same concurrency in one process; tasks do nothing and return {}.',
