@@ -164,6 +164,22 @@ export async function runAttempt(
 
 async function act(context: Context, signal: AbortSignal, agent: Agent): Promise<Json> {
   signal.throwIfAborted();
+  const returned = agent.handle(context);
+  // Of a handler that has returned there is nothing to give up.
+  const result = isThenable(returned) ? await unlessGivenUp(returned, signal) : returned;
+  // A handler that ignores its signal has not done the task in time.
+  signal.throwIfAborted();
+  return asJson(result, `The result of ${context.id}`);
+}
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' &&
+  value !== null &&
+  'then' in value &&
+  typeof value.then === 'function';
+
+/** Waits for what a handler does, but not for one that goes on long after its signal. */
+async function unlessGivenUp(work: PromiseLike<unknown>, signal: AbortSignal): Promise<unknown> {
   let giveUp: NodeJS.Timeout | undefined;
   let onAbort = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {
@@ -173,10 +189,7 @@ async function act(context: Context, signal: AbortSignal, agent: Agent): Promise
     signal.addEventListener('abort', onAbort, { once: true });
   });
   try {
-    const result = await Promise.race([(async () => agent.handle(context))(), aborted]);
-    // A handler that ignores its signal has not done the task in time.
-    signal.throwIfAborted();
-    return asJson(result, `The result of ${context.id}`);
+    return await Promise.race([work, aborted]);
   } finally {
     // What aborts it from now on finds nobody whom it would have to wait for.
     signal.removeEventListener('abort', onAbort);

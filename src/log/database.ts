@@ -45,6 +45,8 @@ export function openDatabase(dataDir: string, mode: 'write' | 'read'): OpenDatab
     sqlite = openSqlite(file, { readonly: mode === 'read', timeout: 5_000 });
     if (mode === 'write') sqlite.pragma('journal_mode = WAL');
     sqlite.pragma('synchronous = FULL');
+    // Pages between two checkpoints; SQLite's 1,000 are a few commits here, and each page would be written twice.
+    sqlite.pragma('wal_autocheckpoint = 4000');
     const db = drizzle(sqlite, { schema });
     refuseNewer(sqlite, file);
     if (mode === 'write') migrate(db, { migrationsFolder: MIGRATIONS });

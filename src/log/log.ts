@@ -5,7 +5,7 @@
  * of queue and entry is unique, and cursors move in the transaction that appends).
  */
 import { randomUUID } from 'node:crypto';
-import { and, asc, count, eq, gt, lte, max, sql } from 'drizzle-orm';
+import { and, asc, count, eq, getTableColumns, gt, lte, max, sql } from 'drizzle-orm';
 import { DroverError } from '../core/errors.js';
 import {
   EVENT_VERSION,
@@ -156,7 +156,7 @@ export class Log {
     if (known) return known;
     const read = prepareRead(
       this.db,
-      events,
+      getTableColumns(events),
       this.db
         .select()
         .from(events)

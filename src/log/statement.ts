@@ -4,8 +4,8 @@
  * drizzle's own prepared queries look up each placeholder's and column's kind at every call, which took more time
  * than SQLite did: half of what recording cost (docs/benchmarks.md). Here that is looked up once.
  */
-import { Column, getTableColumns, is, Param, Placeholder, type Query } from 'drizzle-orm';
-import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
+import { Column, type GetColumnData, is, Param, Placeholder, type Query } from 'drizzle-orm';
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
 import type { Database } from './database.js';
 
 /** Values by placeholder. */
@@ -74,19 +74,22 @@ export function preparedOn<T>(prepare: (db: Database) => T): (db: Database) => T
   };
 }
 
+type Columns = Record<string, SQLiteColumn>;
+type RowOf<C extends Columns> = { [K in keyof C]: GetColumnData<C[K]> };
+
 /** Reads the rows that match. */
 export type Read<Row> = (values: Values) => Row[];
 
-/** @param written a query of all columns of `table`, in its order, as `db.select().from(table)` makes it */
-export function prepareRead<T extends SQLiteTable>(
+/** @param written a query of these columns, in this order, as `db.select(columns).from(table)` makes it */
+export function prepareRead<C extends Columns>(
   db: Database,
-  table: T,
+  columns: C,
   written: Written,
-): Read<T['$inferSelect']> {
+): Read<RowOf<C>> {
   const { sql, params } = written.toSQL();
   const statement = db.$client.prepare<unknown[], unknown[]>(sql).raw();
   const bind = binder<Values>(params);
-  const columns = Object.entries<Column>(getTableColumns(table)).map(([key, column]) => ({
+  const read = Object.entries(columns).map(([key, column]) => ({
     key,
     column,
     isPlain: column.mapFromDriverValue === Column.prototype.mapFromDriverValue,
@@ -94,12 +97,12 @@ export function prepareRead<T extends SQLiteTable>(
   return (values) =>
     statement.all(bind(values)).map((raw) => {
       const row: Record<string, unknown> = {};
-      for (let index = 0; index < columns.length; index += 1) {
-        const { key, column, isPlain } = columns[index]!;
+      for (let index = 0; index < read.length; index += 1) {
+        const { key, column, isPlain } = read[index]!;
         const value = raw[index];
         row[key] = isPlain || value === null ? value : column.mapFromDriverValue(value);
       }
-      return row;
+      return row as RowOf<C>;
     });
 }
 

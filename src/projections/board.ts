@@ -172,14 +172,18 @@ const CHANGES_SPECS: ReadonlySet<string> = new Set<NewEvent['event']['type']>([
 
 const isOpen = ({ state }: GoalView): boolean => state === 'OPEN' || state === 'SETTLED';
 
+/** The columns that are the views' own. */
+const { number: _number, ...goalColumns } = getTableColumns(goals);
+const { id: _id, goal: _goal, position: _position, ...taskColumns } = getTableColumns(tasks);
+
 const readsOf = preparedOn((db) => {
   const id = sql.placeholder('id');
   return {
-    goal: prepareRead(db, goals, db.select().from(goals).where(eq(goals.id, id))),
+    goal: prepareRead(db, goalColumns, db.select(goalColumns).from(goals).where(eq(goals.id, id))),
     tasks: prepareRead(
       db,
-      tasks,
-      db.select().from(tasks).where(eq(tasks.goal, id)).orderBy(asc(tasks.position)),
+      taskColumns,
+      db.select(taskColumns).from(tasks).where(eq(tasks.goal, id)).orderBy(asc(tasks.position)),
     ),
   };
 });
@@ -187,26 +191,20 @@ const readsOf = preparedOn((db) => {
 /** A goal as its stored rows show it. */
 export function loadGoal(db: Database, id: string): GoalView | undefined {
   const reads = readsOf(db);
-  const [row] = reads.goal({ id });
-  if (!row) return undefined;
+  const [goal] = reads.goal({ id });
+  if (!goal) return undefined;
   const rows = reads.tasks({ id });
   const counts = Object.fromEntries(TASK_STATES.map((state) => [state, 0])) as Record<
     TaskState,
     number
   >;
   for (const task of rows) counts[task.state] += 1;
-  const { number: _number, ...goal } = row;
   return {
     ...goal,
-    tasks: new Map(rows.map((task) => [task.id, taskView(task)])),
+    tasks: new Map(rows.map((task) => [task.spec.id, task])),
     dependents: dependentsOf(rows.map((task) => task.spec)),
     counts,
   };
-}
-
-function taskView(row: typeof tasks.$inferSelect): TaskView {
-  const { id: _id, goal: _goal, position: _position, ...view } = row;
-  return view;
 }
 
 const numberOf = ({ id }: GoalView): number => Number(id.slice('goal-'.length));

@@ -15,11 +15,12 @@ export class GoalReader {
   constructor(private readonly db: Database) {
     // One transaction, so that goal and tasks are of one moment.
     this.load = db.$client.transaction((id: string) => loadGoal(db, id));
+    const { state } = goals;
     const row = db
-      .select()
+      .select({ state })
       .from(goals)
       .where(eq(goals.id, sql.placeholder('id')));
-    this.row = prepareRead(db, goals, row);
+    this.row = prepareRead(db, { state }, row);
   }
 
   /** A goal by id, or undefined where the log has none. */

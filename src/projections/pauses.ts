@@ -1,5 +1,5 @@
 /** Which projects and capabilities are paused; goals say so themselves. */
-import { and, eq } from 'drizzle-orm';
+import { and, eq, getTableColumns } from 'drizzle-orm';
 import type { NewEvent } from '../core/events.js';
 import type { Database } from '../log/database.js';
 import { type PauseKind, pauses } from '../log/schema.js';
@@ -43,7 +43,9 @@ export function foldPause(db: Database, entry: NewEvent): void {
   else db.delete(pauses).where(at(change.ends.kind, change.ends.name)).run();
 }
 
-const readAll = preparedOn((db) => prepareRead(db, pauses, db.select().from(pauses)));
+const readAll = preparedOn((db) =>
+  prepareRead(db, getTableColumns(pauses), db.select().from(pauses)),
+);
 
 export const listPauses = (db: Database): Pause[] => readAll(db)({});
 
