@@ -16,7 +16,7 @@ interface Waiting {
 }
 
 /** Requests in one transaction. What the first ones led to is submitted while the others are decided. */
-const AT_ONCE = 50;
+const AT_ONCE = 25;
 
 export class Decisions {
   private readonly waiting: Waiting[] = [];
