@@ -3,7 +3,8 @@
  * build. What is there already is left alone, so this can stand before every command. Plain Node, because it
  * runs before anything is installed; old syntax where a Node too old has to be able to read it.
  *
- * `--tests` adds what the tests need: a Redis of their own whatever REDIS_URL says, and a browser.
+ * `--tests` adds what the tests need: a Redis of their own whatever REDIS_URL says, and a browser; and what some of
+ * them use where it is there.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
@@ -24,8 +25,8 @@ function run(command, args, options) {
   return ended.status === 0;
 }
 
-function onPath(program) {
-  return (process.env.PATH || '').split(delimiter).some((folder) => {
+function onPath(program, more = '') {
+  return `${process.env.PATH || ''}${delimiter}${more}`.split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);
       return true;
@@ -91,6 +92,11 @@ function proveSqlite() {
 const APT_INSTALL = `
 set -e
 export DEBIAN_FRONTEND=noninteractive
+units=/lib/systemd/system
+fresh=
+for service in redis-server valkey-server ssh; do
+  [ -e $units/$service.service ] || fresh="$fresh $service"
+done
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
   trap 'rm -f $policy' EXIT
@@ -106,11 +112,11 @@ get() {
 }
 get "$@" >/dev/null 2>&1 || { apt-get update -qq && get "$@" >/dev/null; }
 if [ -d /run/systemd/system ]; then
-  for service in redis-server valkey-server; do systemctl disable --quiet $service 2>/dev/null || true; done
+  for service in $fresh; do systemctl disable --quiet $service 2>/dev/null || true; done
 fi
 `;
 
-/** Tries apt-get, then brew; of `packages` the first that can be had is enough. */
+/** Tries apt-get, then brew where it has it; of `packages` the first that can be had is enough. */
 function install(name, packages, brewArguments) {
   const isRoot = process.getuid && process.getuid() === 0;
   if (onPath('apt-get') && (isRoot || onPath('sudo'))) {
@@ -121,7 +127,7 @@ function install(name, packages, brewArguments) {
     const sudo = isRoot ? [] : process.stdin.isTTY ? ['sudo'] : ['sudo', '-n'];
     const [command, ...args] = [...sudo, 'sh', '-c', APT_INSTALL, 'sh', ...packages];
     run(command, args);
-  } else if (onPath('brew')) {
+  } else if (brewArguments && onPath('brew')) {
     console.log(
       `Installing ${name} (brew install ${brewArguments.join(' ')}); no service is started`,
     );
@@ -153,12 +159,32 @@ function installBrowser() {
   );
 }
 
+/** Each test that uses one of them is skipped by name, with the reason, where it is missing or may not be used. */
+const SERVES_TESTS = [
+  { name: 'bubblewrap', program: 'bwrap', packages: ['bubblewrap'] },
+  { name: 'git-lfs', program: 'git-lfs', packages: ['git-lfs'], brewArguments: ['git-lfs'] },
+  { name: 'an ssh server', program: 'sshd', packages: ['openssh-server'] },
+];
+
+function installWhatServesTests() {
+  for (const { name, program, packages, brewArguments } of SERVES_TESTS) {
+    // Where servers are, which a user's PATH may leave out.
+    const there = () => onPath(program, '/usr/sbin');
+    if (there()) continue;
+    install(name, packages, brewArguments);
+    if (!there()) console.log(`There is no ${program}: tests that use it are skipped.`);
+  }
+}
+
 const forTests = process.argv.includes('--tests');
 checkNode();
 installModules();
 proveSqlite();
 installRedis();
-if (forTests) installBrowser();
+if (forTests) {
+  installBrowser();
+  installWhatServesTests();
+}
 const { build } = await import('./build.mjs');
 try {
   if (build()) console.log('Built dist/');

@@ -63,8 +63,11 @@ async function program(name: string, script = ''): Promise<void> {
 
 const calls = (): Promise<string> => readFile(join(dir, 'calls'), 'utf8').catch(() => '');
 
-function setup(env: NodeJS.ProcessEnv = {}): { status: number | null; out: string; err: string } {
-  const ended = spawnSync(process.execPath, [join(dir, 'scripts', 'setup.mjs')], {
+function setup(
+  env: NodeJS.ProcessEnv = {},
+  ...args: string[]
+): { status: number | null; out: string; err: string } {
+  const ended = spawnSync(process.execPath, [join(dir, 'scripts', 'setup.mjs'), ...args], {
     env: { PATH: bin, HOME: dir, ...env },
     encoding: 'utf8',
   });
@@ -137,6 +140,16 @@ describe('the set-up', () => {
       out: expect.stringContaining('brew install redis') as string,
     });
     expect(await calls()).toBe('brew install --quiet redis\n');
+  });
+
+  it('goes on without what only serves some tests', async () => {
+    for (const name of ['redis-server', 'chromium', 'brew']) await program(name);
+    const { status, out } = setup({}, '--tests');
+    expect(status).toBe(0);
+    // Nothing but Linux has bubblewrap.
+    expect(await calls()).toBe('brew install --quiet git-lfs\n');
+    for (const name of ['bwrap', 'git-lfs'])
+      expect(out).toContain(`There is no ${name}: tests that use it are skipped.`);
   });
 
   it('says what to do where it can install nothing', () => {
