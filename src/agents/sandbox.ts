@@ -17,7 +17,7 @@ export interface SandboxSettings {
   readonly network: boolean;
   /** Absolute paths that commands do not see, and paths below the home folder that begin with `~/`. */
   readonly hide: readonly string[];
-  /** Absolute paths besides the worktree that commands may write. */
+  /** Paths besides the worktree that commands may write, written likewise. */
   readonly write: readonly string[];
 }
 
@@ -44,6 +44,9 @@ export function sandboxArguments(
   return [
     program,
     '--die-with-parent',
+    // What root may do besides, such as mounting, would undo all that stands below.
+    '--cap-drop',
+    'ALL',
     '--unshare-pid',
     '--unshare-ipc',
     '--unshare-uts',
@@ -92,13 +95,14 @@ export function fenceFor(
     if (mode === 'require') throw sandboxMissing(found.reason);
     return { reason: found.reason };
   }
+  const absolute = (path: string): string => path.replace(/^~(?=\/)/, env['HOME'] ?? '~');
   const sandbox: Sandbox = {
     program: found.program,
     worktree,
     network,
     // What is not there cannot be covered, and need not be.
-    hide: hide.flatMap((path) => realPath(path.replace(/^~(?=\/)/, env['HOME'] ?? '~'))),
-    write,
+    hide: hide.flatMap((path) => realPath(absolute(path))),
+    write: write.map(absolute),
     isFolder: (path) => statSync(path).isDirectory(),
   };
   return { wrap: (argv) => sandboxArguments(sandbox, argv) };

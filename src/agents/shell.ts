@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { DroverError } from '../core/errors.js';
 import type { Json } from '../core/plan.js';
+import { redisSocketOf } from '../queues/redis-process.js';
 import type { TaskContext } from './context.js';
 import { commandEnvironment } from './environment.js';
 import type { CheckResult, Handler } from './loop.js';
@@ -169,7 +170,10 @@ function runFor(
       'Set them in the environment of the agent.',
     );
   }
-  const { wrap, reason } = { reason: undefined, ...fenceFor(command.sandbox, command.cwd, env) };
+  // A network of its own does not keep a command from a socket that is a file: Drover's own would give it every task.
+  const hide = [...command.sandbox.hide, redisSocketOf(shell.dataDir)];
+  const fence = fenceFor({ ...command.sandbox, hide }, command.cwd, env);
+  const { wrap, reason } = { reason: undefined, ...fence };
   if (reason !== undefined) command.onOutput(`sandbox: none, because ${reason}`);
   return runCommand({
     ...command,

@@ -43,17 +43,17 @@ const pathSchema = z.string().refine(isPlainPath, {
 export const LANDINGS = ['auto', 'approve'] as const;
 export const MERGES = ['merge-commit', 'fast-forward'] as const;
 
+const sandboxPath = z.string().regex(/^(?:\/|~\/)/, { error: 'must begin with `/` or `~/`' });
+
 const sandboxSchema = z.strictObject({
   /** `off`: none. `auto`: where bubblewrap is installed. `require`: no command runs without it. */
   mode: z.enum(['off', 'auto', 'require']).default('off'),
   /** Whether commands may use the network. */
   network: z.boolean().default(false),
   /** Absolute paths that commands do not see, and paths below the home folder that begin with `~/`. */
-  hide: z
-    .array(z.string().regex(/^(?:\/|~\/)/, { error: 'must begin with `/` or `~/`' }))
-    .default([]),
-  /** Absolute paths besides the worktree that commands may write, such as a cache. */
-  write: z.array(z.string().regex(/^\//, { error: 'must begin with `/`' })).default([]),
+  hide: z.array(sandboxPath).default([]),
+  /** Such paths besides the worktree that commands may write, such as a cache. */
+  write: z.array(sandboxPath).default([]),
 });
 
 /** Everything that can be set, with nothing filled in. */

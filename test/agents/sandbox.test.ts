@@ -49,6 +49,9 @@ test('lets a command write in its worktree alone, and hides what is hidden', asy
   expect(run(`cat ${outside}/secret`).stdout).toBe('secret');
   expect(run(`cat ${outside}/secret`, [outside]).status).not.toBe(0);
   expect(run(`cat ${outside}/secret`, [join(outside, 'secret')]).stdout).toBe('');
+  expect(run(`umount ${outside} && cat ${outside}/secret`, [outside]).stdout).toBe('');
+  expect(run('mount -o remount,rw /').status).not.toBe(0);
+  expect(run('grep CapEff /proc/self/status').stdout).toMatch(/\t0+\n$/);
   const connect = `exec 3<>/dev/tcp/127.0.0.1/${port}`;
   expect(run(connect).status).not.toBe(0);
   expect(run(connect, [], true).status).toBe(0);

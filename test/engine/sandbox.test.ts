@@ -1,6 +1,8 @@
 /** Setup, tasks and checks of a project run in its sandbox; skipped where bubblewrap does not work. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { fenceFor, findSandbox } from '../../src/agents/sandbox.js';
@@ -21,6 +23,24 @@ it('refuses or goes without one where bubblewrap is missing', () => {
   expect(fenceFor({ ...settings, mode: 'off' }, '/', env)).toEqual({});
 });
 
+it('takes paths below the home folder', (context) => {
+  const found = findSandbox(PATH);
+  if (found.program === undefined) {
+    context.skip(`no sandbox here: ${found.reason}`);
+    return;
+  }
+  const home = bed.folder();
+  mkdirSync(join(home, 'secrets'));
+  const paths = { hide: ['~/secrets'], write: ['~/cache'] };
+  const { wrap } = fenceFor({ mode: 'require', network: false, ...paths }, '/', {
+    PATH,
+    HOME: home,
+  });
+  const argv = wrap!(['true']).join(' ');
+  expect(argv).toContain(`--tmpfs ${home}/secrets `);
+  expect(argv).toContain(`--bind-try ${home}/cache ${home}/cache `);
+});
+
 it('fences set-up, task and check in', async (context) => {
   const found = findSandbox(PATH);
   if (found.program === undefined) {
@@ -32,7 +52,13 @@ it('fences set-up, task and check in', async (context) => {
   const [hidden, cache] = [join(outside, 'hidden'), join(outside, 'cache')];
   for (const dir of [hidden, cache]) mkdirSync(dir);
   writeFileSync(join(hidden, 'secret'), 'secret');
-  const data = bed.folder();
+  // Not in the folder for temporary files, which is another one inside.
+  const data = join(outside, 'data');
+  mkdirSync(data);
+  const socket = join(data, 'redis.sock');
+  const server = createServer((connection) => connection.end());
+  onTestFinished(() => void server.close());
+  await once(server.listen(socket), 'listening');
   const repository = join(data, 'theirs');
   mkdirSync(join(data, 'projects'));
   git(data, 'init', '-q', '-b', 'main', repository);
@@ -50,6 +76,8 @@ it('fences set-up, task and check in', async (context) => {
   const run = [
     `! cat ${hidden}/secret`,
     `! echo task > ${outside}/task`,
+    // The socket of Drover's own Redis.
+    `! node -e 'require("net").connect("${socket}").on("connect", () => process.exit())'`,
     `echo task >> ${cache}/seen`,
     'mktemp > /dev/null',
     'echo work > work',
