@@ -14,6 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DroverError, messageOf } from '../core/errors.js';
 import { branchRef } from './branches.js';
 import { type Change, changesBetween } from './changes.js';
+import { fetchedFiles } from './filtered.js';
 import { type Git, gitIn, LOCK_BACKOFF } from './git.js';
 import { inProgress } from './in-progress.js';
 import type { Repository } from './repository.js';
@@ -75,7 +76,7 @@ export async function blockerOf(
     );
   }
   const isOwn = step.isOwn ?? (() => false);
-  const dirty = (await changedFiles(git)).filter((path) => !isOwn(path));
+  const dirty = (await changedFiles(repository, git)).filter((path) => !isOwn(path));
   if (dirty.length > 0) return blocked('It has changes that are not committed.', dirty);
   const changes = await stepChanges(repository, step);
   const inTheWay = await untrackedAt(dir, changes, isOwn);
@@ -158,14 +159,26 @@ async function lockIn(git: Git): Promise<string | undefined> {
   return existsSync(lock) ? lock : undefined;
 }
 
-/** Tracked files that are not as HEAD has them, staged or not. What is in a submodule's folder stays as it is anyway. */
-async function changedFiles(git: Git): Promise<string[]> {
+/**
+ * Tracked files that are not as HEAD has them, staged or not. What is in a submodule's folder stays as it is anyway, and a
+ * file that Git LFS has fetched is no change, though git without filters may take it for one.
+ */
+async function changedFiles(repository: Repository, git: Git): Promise<string[]> {
   const args = ['status', '--porcelain=v1', '-z', '--untracked-files=no', '--no-renames'];
   const output = await git.run([...args, '--ignore-submodules=dirty']);
-  return output
-    .split('\0')
-    .filter(Boolean)
-    .map((entry) => entry.slice(3));
+  const entries = output.split('\0').filter(Boolean);
+  const paths = entries.map((entry) => entry.slice(3));
+  // Changed where they lie, and not staged.
+  const inPlace = new Set(
+    entries.flatMap((entry) => (entry.startsWith(' M ') ? [entry.slice(3)] : [])),
+  );
+  if (inPlace.size === 0) return paths;
+  const raw = await git.run(['diff-files', '--raw', '--abbrev=64', '-z']);
+  const files = [...raw.matchAll(/:\S+ \S+ (\S+) \S+ M\0([^\0]+)\0/g)]
+    .map(([, object, path]) => ({ path: path!, object: object! }))
+    .filter(({ path }) => inPlace.has(path));
+  const fetched = await fetchedFiles(repository, git.dir, files);
+  return paths.filter((path) => !fetched.has(path));
 }
 
 async function stepChanges(repository: Repository, { from, to }: Step): Promise<Change[]> {

@@ -13,6 +13,7 @@ import { DroverError, messageOf } from '../core/errors.js';
 import { branchRef, claimRef, keptRef, taskBranch } from './branches.js';
 import { type Claim, readClaim, staleClaim } from './claims.js';
 import { commitTree, isWithin, readCommit, treeOf } from './commits.js';
+import { withPointers } from './filtered.js';
 import type { Author } from './git.js';
 import { nestedGit, type NestedGit, nestedRefusals } from './nested-git.js';
 import { moveRefs, readRefs } from './refs.js';
@@ -150,7 +151,8 @@ export async function treeOfFiles(
       ? objects.ask([...add, '--ignore-errors'], { variables })
       : objects.run(add, { variables }));
     for (const each of nested) await addFilesOf(repository, worktree, each, variables);
-    return (await objects.run(['write-tree'], { variables })).trim();
+    const tree = (await objects.run(['write-tree'], { variables })).trim();
+    return withPointers(repository, worktree, tree);
   };
   try {
     await writeFile(ignored, `${shared}\n${patterns.join('\n')}\n`);

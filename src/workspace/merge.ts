@@ -8,6 +8,7 @@
 import { type Change, changesBetween } from './changes.js';
 import { commitTree, isWithin, treeOf } from './commits.js';
 import { type Conflict, conflictsIn, parseMergeTree } from './conflicts.js';
+import { filteredRefusals } from './filtered.js';
 import { type Refusal, refusalsOf } from './guard.js';
 import { type Loss, lossesOf } from './loss.js';
 import type { Repository } from './repository.js';
@@ -51,7 +52,12 @@ export async function mergeWork(
   ]);
   if (!isHere && !isTrusted) return { kind: 'start-gone' };
   const changes = all.filter(({ path }) => !isOwnPath(path));
-  const refusals = isTrusted ? [] : await refusalsOf(repository, changes);
+  const refusals = isTrusted
+    ? []
+    : [
+        ...(await refusalsOf(repository, changes)),
+        ...(await filteredRefusals(repository, head, changes)),
+      ];
   if (refusals.length > 0) return { kind: 'refused', refusals };
   if (changes.length === 0) return { kind: 'merged', tree, isEmpty: true };
 
