@@ -53,9 +53,14 @@ export async function cloneOf({ name, url, dataDir, environment }: RemotePlace):
   await mkdir(parent, { recursive: true });
   const aside = join(parent, `.${name}-${randomUUID()}`);
   const git = networkGit(parent, environment);
+  const clone = (...how: string[]): Promise<string> =>
+    git.run(['clone', '--bare', '--no-tags', ...how, ...WHOLE_HISTORY, '--', url, aside]);
   try {
-    const partial = ['--filter=blob:none', ...WHOLE_HISTORY];
-    await git.run(['clone', '--bare', '--no-tags', ...partial, '--', url, aside]);
+    await clone('--filter=blob:none');
+    if (!(await givesObjectsLater(networkGit(aside, environment)))) {
+      await rm(aside, { recursive: true, force: true });
+      await clone();
+    }
     await rename(aside, dir);
   } catch (error) {
     if (!existsSync(join(dir, 'HEAD'))) throw unreachable(url, error);
@@ -63,6 +68,25 @@ export async function cloneOf({ name, url, dataDir, environment }: RemotePlace):
     await rm(aside, { recursive: true, force: true });
   }
   return dir;
+}
+
+/**
+ * Whether the other side hands out single objects. Some leave them out of a clone and do so only in git's newer protocol,
+ * which an sshd does not pass on unless it is told to (`AcceptEnv GIT_PROTOCOL`).
+ */
+async function givesObjectsLater(git: Git): Promise<boolean> {
+  const walk = ['rev-list', '--objects', '--missing=print', '--max-count=1', 'HEAD', '--'];
+  // Where there is no commit yet, nothing was left out.
+  const listed = await git.run(walk).catch(() => '');
+  const missing = /^\?(\S+)$/m.exec(listed)?.[1];
+  if (missing === undefined) return true;
+  try {
+    await git.run(['cat-file', '-e', missing]);
+    return true;
+  } catch (error) {
+    if (/unadvertised object|not our ref/.test(messageOf(error))) return false;
+    throw error;
+  }
 }
 
 /** Lines that say nothing of what is wrong. */

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { gitDaemon, sshProgram } from '../support/git-server.js';
+import { gitDaemon, sshProgram, sshServer } from '../support/git-server.js';
 import { command, git, judgeFiles, runsOf } from './files-oracle.js';
 import { type CrashPlan, QUICK, type Scene, type Settings, stage, until } from './support.js';
 
@@ -38,13 +38,17 @@ it('work of agents by git daemon, by ssh and beside the repository comes togethe
   const scene = await set();
   const repository = serve(scene);
   const url = `${await gitDaemon(scene.dir)}/theirs.git`;
+  // The real one where there is one: the tests of clones tell by name where it is missing.
+  const sshd = await sshServer(scene.dir);
+  const ssh =
+    'missing' in sshd ? { url: 'ssh://elsewhere.invalid', command: sshProgram(scene.dir) } : sshd;
   const supervisor = await scene.supervisor({ timing: QUICK });
   const machines = [
     elsewhere(scene, 'machine-1', repository, ['near', 'shell']),
     elsewhere(scene, 'machine-2', url, ['daemon', 'shell']),
     {
-      ...elsewhere(scene, 'machine-3', `ssh://elsewhere.invalid${repository}`, ['ssh', 'shell']),
-      env: { GIT_SSH_COMMAND: sshProgram(scene.dir) },
+      ...elsewhere(scene, 'machine-3', `${ssh.url}${repository}`, ['ssh', 'shell']),
+      env: { GIT_SSH_COMMAND: ssh.command },
     },
   ];
   const agents = await Promise.all(machines.map((machine) => scene.agent(machine)));

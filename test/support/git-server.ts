@@ -1,9 +1,10 @@
 /** Repositories of this machine, served as git serves them to others. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { join } from 'node:path';
+import { userInfo } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
 /**
@@ -50,4 +51,64 @@ export function sshProgram(dir: string): string {
   writeFileSync(program, `#!/bin/sh\n${options}\nshift\nexec sh -c "$*"\n`);
   chmodSync(program, 0o755);
   return program;
+}
+
+/** How the other machine is reached: the URL of its root folder, and the command that stands for `ssh`. */
+export interface SshServer {
+  readonly url: string;
+  readonly command: string;
+}
+
+/**
+ * A real sshd on a port of the loopback, until the test is over: with keys of its own, for this user alone.
+ * @param dir for its keys and settings
+ * @returns why there is none, where it is not installed or does not let this user in
+ */
+export async function sshServer(dir: string): Promise<SshServer | { readonly missing: string }> {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin'];
+  const sshd = folders.map((folder) => join(folder, 'sshd')).find((path) => existsSync(path));
+  if (sshd === undefined) return { missing: 'sshd is not installed' };
+  const at = (name: string): string => join(dir, name);
+  for (const name of ['host', 'user'])
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', at(name)]);
+  const settings = [
+    `HostKey ${at('host')}`,
+    `AuthorizedKeysFile ${at('user.pub')}`,
+    'AuthenticationMethods publickey',
+    'PidFile none',
+    'UsePAM no',
+    // The folder for temporary files is everybody's.
+    'StrictModes no',
+  ];
+  writeFileSync(at('sshd_config'), `${settings.join('\n')}\n`);
+  // Where root keeps what has no rights; an init script makes it.
+  if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
+  // It gets each connection from a port that is open already, so nobody else can have taken it.
+  const children = new Set<ReturnType<typeof spawn>>();
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    const child = spawn(sshd, ['-i', '-f', at('sshd_config')], {
+      stdio: [socket, socket, 'ignore'],
+    });
+    children.add(child);
+    child.on('close', () => children.delete(child));
+    socket.destroy();
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(async () => {
+    server.close();
+    await Promise.all([...children].map((child) => once(child, 'close')));
+  });
+  const { port } = server.address() as AddressInfo;
+  writeFileSync(at('known'), `[127.0.0.1]:${port} ${readFileSync(at('host.pub'), 'utf8')}`);
+  const options = ['-F', 'none', '-i', at('user'), '-o', `UserKnownHostsFile=${at('known')}`];
+  const ssh = ['ssh', ...options, '-o', 'IdentitiesOnly=yes', '-o', 'BatchMode=yes'];
+  const here = `${userInfo().username}@127.0.0.1`;
+  const tried = spawn(ssh[0]!, [...ssh.slice(1), '-p', String(port), here, 'git', '--version'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  tried.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const [status] = (await once(tried, 'close')) as [number | null];
+  if (status !== 0) return { missing: `sshd does not let this user in: ${said.trim()}` };
+  return { url: `ssh://${here}:${port}`, command: ssh.join(' ') };
 }

@@ -2,15 +2,16 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, type TestContext, vi } from 'vitest';
 import { readGoalBranch } from '../../src/workspace/branches.js';
 import { checkpoint } from '../../src/workspace/checkpoint.js';
+import type { Environment } from '../../src/workspace/git.js';
 import { landMerges } from '../../src/workspace/integrate.js';
 import { landGoal, prepareLanding } from '../../src/workspace/land.js';
 import { pushBranch } from '../../src/workspace/push.js';
 import { moveRefs } from '../../src/workspace/refs.js';
 import type { Repository } from '../../src/workspace/repository.js';
-import { gitDaemon, sshProgram } from '../support/git-server.js';
+import { gitDaemon, sshProgram, sshServer } from '../support/git-server.js';
 import { temporaryFolder, userGit, userRepository, writeFiles } from './repository.js';
 import { begun, merged, opened } from './work.js';
 
@@ -24,19 +25,25 @@ interface Served {
 }
 
 const { PATH } = process.env;
-const KINDS = ['git daemon', 'ssh'] as const;
+const KINDS = ['git daemon', 'ssh', 'sshd'] as const;
 
-async function servedBy(kind: (typeof KINDS)[number]): Promise<Served> {
+async function servedBy(kind: (typeof KINDS)[number], context?: TestContext): Promise<Served> {
   const root = temporaryFolder();
   const dir = join(root, 'shop.git');
   execFileSync('git', ['clone', '-q', '--bare', userRepository(), dir]);
   userGit(dir, 'config', 'uploadpack.allowFilter', 'true');
-  const ssh = { PATH, GIT_SSH_COMMAND: sshProgram(temporaryFolder()) };
-  const [url, environment] =
-    kind === 'ssh'
-      ? [`ssh://git@elsewhere.invalid${root}`, ssh]
-      : [await gitDaemon(root), { PATH }];
-  return { dir, clone: () => opened({ location: `${url}/shop.git`, environment }) };
+  const clones = (url: string, environment: Environment) => ({
+    dir,
+    clone: () => opened({ location: `${url}/shop.git`, environment }),
+  });
+  if (kind === 'git daemon') return clones(await gitDaemon(root), { PATH });
+  if (kind === 'ssh') {
+    const GIT_SSH_COMMAND = sshProgram(temporaryFolder());
+    return clones(`ssh://git@elsewhere.invalid${root}`, { PATH, GIT_SSH_COMMAND });
+  }
+  const server = await sshServer(temporaryFolder());
+  if ('missing' in server) return context!.skip(server.missing);
+  return clones(`${server.url}${root}`, { PATH, GIT_SSH_COMMAND: server.command });
 }
 
 function writeHook(dir: string, name: string, script: string): void {
@@ -46,8 +53,8 @@ function writeHook(dir: string, name: string, script: string): void {
 }
 
 describe.each(KINDS)('two clones of what %s serves', (kind) => {
-  test('merge what many tasks do in both at once', async () => {
-    const { dir, clone } = await servedBy(kind);
+  test('merge what many tasks do in both at once', async (context) => {
+    const { dir, clone } = await servedBy(kind, context);
     const clones = await Promise.all([clone(), clone()]);
     const names = Array.from({ length: 6 }, (_, at) => at + 1);
     await Promise.all(
@@ -66,8 +73,8 @@ describe.each(KINDS)('two clones of what %s serves', (kind) => {
     );
   });
 
-  test('know which claim holds a task, and what the loser of a race did', async () => {
-    const { dir, clone } = await servedBy(kind);
+  test('know which claim holds a task, and what the loser of a race did', async (context) => {
+    const { dir, clone } = await servedBy(kind, context);
     const [one, two] = [await clone(), await clone()];
     const first = await begun(one, 'task-1', 1);
     writeFiles(first.worktree.dir, { 'b.txt': 'first\n' });
