@@ -5,20 +5,19 @@
  * used, and its HEAD stays. What git ignores is left out, bytes are taken as they are. A task's branch moves only
  * with its claim (invariant 5), and salvaged work gets a reference before anybody may remove it (invariant 8).
  */
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DroverError, messageOf } from '../core/errors.js';
 import { branchRef, claimRef, keptRef, taskBranch } from './branches.js';
 import { type Claim, readClaim, staleClaim } from './claims.js';
 import { commitTree, isWithin, readCommit, treeOf } from './commits.js';
-import { withPointers } from './filtered.js';
 import type { Author } from './git.js';
 import { nestedGit, type NestedGit, nestedRefusals } from './nested-git.js';
 import { moveRefs, readRefs } from './refs.js';
 import type { Repository } from './repository.js';
-import { filesOf, makeAdminDir } from './worktree.js';
+import { type LeftOut, leftOutText, type TreeOfFiles, treeOfFiles } from './tree-of-files.js';
+import { makeAdminDir } from './worktree.js';
 import type { Worktree } from './worktree-record.js';
 
 export interface Checkpoint {
@@ -28,6 +27,8 @@ export interface Checkpoint {
   readonly hasWork: boolean;
   /** Git's folders of others in it; looked for only to leave them out. */
   readonly nested: readonly NestedGit[];
+  /** What git could not take in; empty unless that was to be left out. */
+  readonly leftOut: readonly LeftOut[];
 }
 
 export interface CheckpointOptions {
@@ -36,8 +37,11 @@ export interface CheckpointOptions {
   readonly author?: Author | undefined;
   /** Whether the commits that were made in it will do where the folder is gone. */
   readonly mayBeGone?: boolean;
-  /** Whether to take in what there is around repositories in it, and their files, in place of refusing it all. */
-  readonly leavesOutNested?: boolean;
+  /**
+   * Whether to take in what there is around repositories in it, their files, and all that git can take in, in place of
+   * refusing the whole.
+   */
+  readonly leavesOut?: boolean;
 }
 
 /**
@@ -83,8 +87,8 @@ export async function salvage(
   for (let tries = 0; ; tries += 1) {
     const before = (await readRefs(repository, [ref])).get(ref);
     const message = `Keep what claim ${claim} of ${task} left`;
-    const options = { author, message, mayBeGone: true, leavesOutNested: true };
-    const made = await snapshot(repository, worktree, before, options, true);
+    const options = { author, message, mayBeGone: true, leavesOut: true };
+    const made = await snapshot(repository, worktree, before, options);
     if (made.head === before) return { ...made, ref };
     if (made.head === start) return made;
     const result = await moveRefs(repository, [{ ref, from: before ?? null, to: made.head }]);
@@ -98,8 +102,7 @@ async function snapshot(
   repository: Repository,
   worktree: Worktree,
   before: string | undefined,
-  { message, author, mayBeGone = false, leavesOutNested = false }: CheckpointOptions,
-  isLenient = false,
+  { message, author, mayBeGone = false, leavesOut = false }: CheckpointOptions,
 ): Promise<Checkpoint> {
   const { start, task, claim } = worktree.record;
   const isGone = !existsSync(worktree.dir);
@@ -108,90 +111,21 @@ async function snapshot(
   if (!existsSync(join(worktree.adminDir, 'HEAD'))) await makeAdminDir(repository, worktree);
   const parents = await parentsOf(repository, worktree, before);
   const nested =
-    leavesOutNested && !isGone ? await nestedGit(repository, worktree, worktree.record.start) : [];
-  const tree = isGone
-    ? await treeOf(repository, parents[0]!)
-    : await treeOfFiles(repository, worktree, { isLenient, nested });
+    leavesOut && !isGone ? await nestedGit(repository, worktree, worktree.record.start) : [];
+  const { tree, leftOut } = isGone
+    ? { tree: await treeOf(repository, parents[0]!), leftOut: [] }
+    : await filesIn(repository, worktree, nested);
+  if (leftOut.length > 0 && !leavesOut) throw await leftOutError(repository, worktree, leftOut);
   const hasWork = tree !== (await treeOf(repository, start));
   if (parents.length === 1 && tree === (await treeOf(repository, parents[0]!)))
-    return { head: parents[0]!, hasWork, nested };
+    return { head: parents[0]!, hasWork, nested, leftOut };
   const text = message ?? `Work on ${task}, claim ${claim}`;
   return {
     head: await commitTree(repository, { tree, parents, message: `${text}\n`, author }),
     hasWork,
     nested,
+    leftOut,
   };
-}
-
-export interface TreeOptions {
-  /** Whether to leave out what git cannot take in. */
-  readonly isLenient?: boolean;
-  /** Git's folders to leave out; the files beside them are taken in. */
-  readonly nested?: readonly NestedGit[];
-}
-
-/** The tree of the files that are there now; only objects are added. */
-export async function treeOfFiles(
-  repository: Repository,
-  worktree: Worktree,
-  { isLenient = false, nested = [] }: TreeOptions = {},
-): Promise<string> {
-  const { objects, gitDir } = repository;
-  const { adminDir, record } = worktree;
-  // Its own: somebody may look at the same worktree at this moment, and take what is in a shared one for the work.
-  const index = join(adminDir, `drover-index-${randomUUID()}`);
-  const variables = filesOf(worktree, index);
-  const ignored = `${index}.ignored`;
-  const add = ['-c', `core.excludesFile=${ignored}`, 'add', '--all'];
-  const shared = await readFile(join(gitDir, 'info', 'exclude'), 'utf8').catch(() => '');
-  const out = nested.map((each) => each.repository ?? each.path);
-  const patterns = [...record.links, ...out].map((path) => `/${patternOf(path)}`);
-  const attempt = async (): Promise<string> => {
-    await (isLenient
-      ? objects.ask([...add, '--ignore-errors'], { variables })
-      : objects.run(add, { variables }));
-    for (const each of nested) await addFilesOf(repository, worktree, each, variables);
-    const tree = (await objects.run(['write-tree'], { variables })).trim();
-    return withPointers(repository, worktree, tree);
-  };
-  try {
-    await writeFile(ignored, `${shared}\n${patterns.join('\n')}\n`);
-    // A copy knows which files have not changed, so they are not read again.
-    if (existsSync(join(adminDir, 'index'))) {
-      await copyFile(join(adminDir, 'index'), index);
-      const tree = await attempt().catch(() => undefined);
-      if (tree !== undefined) return tree;
-    }
-    await rm(index, { force: true });
-    await objects.run(['read-tree', record.start], { variables });
-    return await attempt();
-  } catch (error) {
-    throw await explain(repository, worktree, objects.explain(error));
-  } finally {
-    for (const file of [index, `${index}.lock`, ignored]) await rm(file, { force: true });
-  }
-}
-
-const patternOf = (path: string): string => path.replaceAll(/[*?[\]\\! #]/g, String.raw`\$&`);
-
-/** Git takes in no file that lies in a repository of its own, unless it is named. */
-async function addFilesOf(
-  { objects }: Repository,
-  { dir }: Worktree,
-  { repository: path }: NestedGit,
-  variables: Record<string, string>,
-): Promise<void> {
-  if (path === undefined) return;
-  const inside = {
-    GIT_WORK_TREE: join(dir, path),
-    GIT_INDEX_FILE: `${variables['GIT_INDEX_FILE']}.none`,
-  };
-  const list = ['ls-files', '-z', '--others', '--exclude-standard'];
-  const listed = await objects.run(list, { variables: inside });
-  // Repositories inside this one end with a slash, and have their own turn.
-  const names = listed.split('\0').filter((name) => name !== '' && !name.endsWith('/'));
-  const input = names.map((name) => `${path}/${name}\0`).join('');
-  await objects.run(['update-index', '--add', '-z', '--stdin'], { variables, input });
 }
 
 const gone = ({ dir }: Worktree): DroverError =>
@@ -201,31 +135,46 @@ const gone = ({ dir }: Worktree): DroverError =>
     'See whether the task itself does; the next attempt gets another one.',
   );
 
-async function explain(
+async function filesIn(
   repository: Repository,
   worktree: Worktree,
-  error: unknown,
-): Promise<unknown> {
-  if (error instanceof DroverError) return error;
+  nested: readonly NestedGit[],
+): Promise<TreeOfFiles> {
+  try {
+    return await treeOfFiles(repository, worktree, nested);
+  } catch (error) {
+    if (error instanceof DroverError) throw error;
+    const said = messageOf(error).trim().split('\n').at(-1);
+    throw new DroverError(
+      'bad-input',
+      `What is in the worktree ${worktree.dir} cannot be committed: ${said}`,
+      'Remove the file that git names, or leave it out with .gitignore.',
+      { cause: error },
+    );
+  }
+}
+
+/** Git may have stumbled over a repository in it. */
+async function leftOutError(
+  repository: Repository,
+  worktree: Worktree,
+  leftOut: readonly LeftOut[],
+): Promise<DroverError> {
   const nested = await nestedGit(repository, worktree, worktree.record.start);
-  if (nested.length > 0) return nestedError(nested, error);
-  const said = messageOf(error).trim().split('\n').at(-1);
+  if (nested.length > 0) return nestedError(nested);
   return new DroverError(
-    'bad-input',
-    `What is in the worktree ${worktree.dir} cannot be committed: ${said}`,
-    'Remove the file that git names, or leave it out with .gitignore.',
-    { cause: error },
+    'conflict',
+    `The work cannot be taken. ${leftOut.map(leftOutText).join(' ')}`,
+    'Remove them, write plain files, or name them in .gitignore.',
   );
 }
 
 /** The next attempt may do without. */
-function nestedError(nested: readonly NestedGit[], cause?: unknown): DroverError {
+function nestedError(nested: readonly NestedGit[]): DroverError {
   const parts = nestedRefusals(nested).map(
     ({ path, problem, remedy }) => `${path} ${problem}. ${remedy}`,
   );
-  return new DroverError('conflict', `The work cannot be taken. ${parts.join(' ')}`, undefined, {
-    cause,
-  });
+  return new DroverError('conflict', `The work cannot be taken. ${parts.join(' ')}`);
 }
 
 /** @param head what was committed of the worktree. @throws DroverError `conflict`, which names git's folders in it */

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { messageOf } from '../core/errors.js';
 import { isAlive } from '../queues/alive.js';
 import { branchRef, keptRef, readGoalBranch, taskBranch } from './branches.js';
-import { headOf, treeOfFiles } from './checkpoint.js';
+import { headOf } from './checkpoint.js';
 import { readClaim } from './claims.js';
 import { treeOf } from './commits.js';
 import { mergesOf } from './merges.js';
@@ -20,6 +20,7 @@ import { nestedGit } from './nested-git.js';
 import { QUARANTINED } from './quarantine.js';
 import { readRefs } from './refs.js';
 import type { Repository } from './repository.js';
+import { leftOutText, treeOfFiles } from './tree-of-files.js';
 import { placeOf, readRecord, type Worktree, type WorktreeRecord } from './worktree-record.js';
 
 /**
@@ -129,7 +130,8 @@ async function lookAt(
   const more = nested.filter(({ hasObjects }) => hasObjects).map(({ path }) => path);
   if (more.length > 0)
     return { state: 'dirty', reason: `No reference keeps what is in ${more.join(', ')}.` };
-  const tree = await treeOfFiles(repository, { dir, adminDir, record }, { nested });
+  const { tree, leftOut } = await treeOfFiles(repository, { dir, adminDir, record }, nested);
+  if (leftOut.length > 0) return { state: 'dirty', reason: leftOut.map(leftOutText).join(' ') };
   const head = await headOf(repository, adminDir);
   if (head === undefined) return corrupted('Its HEAD names no commit.');
   const isIn = async (commit: string | undefined): Promise<boolean> =>

@@ -1,4 +1,4 @@
-/** A task that leaves a repository in its worktree is told where, and its sound files are kept. */
+/** A task that leaves what git cannot take in, such as a repository, is told where, and its sound files are kept. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -47,6 +47,20 @@ it.each([
   expect(readdirSync(worktrees)).toEqual([]);
   expect(git(repository, 'branch', '--list', 'autonomous/task-*')).toBe('');
   if (!run.includes('> one')) return;
+  for (const claim of [1, 2])
+    expect(git(repository, 'show', `refs/drover/kept/task-1.${claim}:one`)).toBe('2');
+});
+
+it('a link where git expects a file of its own', async () => {
+  const { task, repository, worktrees } = await failed(
+    'echo 2 > one; ln -s one .gitmodules; ln -s one .GITMODULES',
+  );
+  expect(task).toMatchObject({ state: 'FAILED', claims: 2 });
+  for (const name of ['.gitmodules', '.GITMODULES'])
+    expect(task!.error).toContain(
+      `Git does not take in ${name} (a symbolic link to one): invalid path '${name}'.`,
+    );
+  expect(readdirSync(worktrees)).toEqual([]);
   for (const claim of [1, 2])
     expect(git(repository, 'show', `refs/drover/kept/task-1.${claim}:one`)).toBe('2');
 });

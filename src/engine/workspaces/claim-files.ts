@@ -135,9 +135,12 @@ export class ClaimFiles implements Files {
       );
       const message = `Keep what claim ${claim.claim} of ${claim.task} left`;
       const { author } = settings;
-      const options = { message, author, mayBeGone: true, leavesOutNested: true };
-      const { nested } = await checkpoint(repository, opened.worktree, claim, options);
-      hasMore = nested.some(({ hasObjects }) => hasObjects);
+      const options = { message, author, mayBeGone: true, leavesOut: true };
+      const { nested, leftOut } = await checkpoint(repository, opened.worktree, claim, options);
+      // Of a link the attempt's error says all there is.
+      hasMore =
+        nested.some(({ hasObjects }) => hasObjects) ||
+        leftOut.some(({ target }) => target === undefined);
     }
     // Its own merge has ended it; one that an earlier claim made has not.
     const isOver = this.merged && (claim.claim === 1 || !(await isHeldBy(repository, claim)));
