@@ -1,6 +1,5 @@
 /** What the loop asks of whoever keeps the projects' repositories: a task's files, and their way into the goal's branch. */
 import { DroverError } from '../core/errors.js';
-import type { AgentEvent } from '../core/events.js';
 import type { Json } from '../core/plan.js';
 import type { CheckResult } from './loop.js';
 import type { SandboxSettings } from './sandbox.js';
@@ -47,17 +46,10 @@ export type Integration =
   /** Another claim holds the task by now. */
   | { readonly kind: 'stale' };
 
-/** Settings and hooks by which a repository's git runs programs, and that were changed during an attempt. */
-export type OutsideChanges = NonNullable<(AgentEvent & { type: 'attempt.failed' })['outside']>;
-
-/** An attempt has changed what is none of its business; a person has to see to programs that git would run. */
+/** An attempt has moved branches that are none of its business. */
 export class ChangedOutside extends DroverError {
-  constructor(
-    message: string,
-    readonly changes: OutsideChanges,
-  ) {
-    // What a further attempt would find so already is final.
-    super(changes.length > 0 ? 'bad-input' : 'conflict', message);
+  constructor(message: string) {
+    super('conflict', message);
   }
 }
 

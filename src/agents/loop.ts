@@ -22,10 +22,16 @@ export type Handler = (task: TaskContext) => unknown;
 /** A check's result as the log keeps it. */
 export type CheckResult = Omit<AgentEvent & { type: 'check.finished' }, 'type'>;
 
-/** How a claim's files are heard and stopped. */
+/** How work on files is heard and stopped. */
 export interface FilesContext {
   readonly signal: AbortSignal;
   readonly log: (line: string) => void;
+}
+
+/** How one claim's files are heard and stopped. */
+export interface ClaimContext extends FilesContext {
+  /** Puts what was found into the log. */
+  readonly tell: (event: AgentEvent) => Promise<void>;
 }
 
 export interface Agent {
@@ -37,7 +43,7 @@ export interface Agent {
   /** Whether a limit may keep this project's tasks from beginning. */
   readonly mayLimit: (project: string) => boolean;
   /** The files of one claim's task. */
-  readonly files: (claim: Claim, context: FilesContext) => Files;
+  readonly files: (claim: Claim, context: ClaimContext) => Files;
   readonly grow: Grow;
   /** Where large results lie; without it they are refused. */
   readonly results: string | undefined;
@@ -95,7 +101,11 @@ export async function runAttempt(
     const opening = new Opening(() => orAbort(claim.open(events, signal)));
     const { grow, results } = agent;
     const files = new PatientFiles(
-      agent.files(claim, { signal, log: (line) => context.log(line) }),
+      agent.files(claim, {
+        signal,
+        log: (line) => context.log(line),
+        tell: (event) => context.write([{ event }]),
+      }),
       signal,
       (reason) => context.write([{ event: { type: 'attempt.hindered', reason } }]),
     );
@@ -270,7 +280,7 @@ async function keep(files: Files, error: Error): Promise<Error> {
     await files.close();
   } catch (changed) {
     if (changed instanceof ChangedOutside && !(error instanceof ChangedOutside))
-      return new ChangedOutside(`${error.message} ${changed.message}`, changed.changes);
+      return new ChangedOutside(`${error.message} ${changed.message}`);
     // Where that fails otherwise, the worktree itself is kept, and `drover worktrees` says why.
   }
   return error;
@@ -293,17 +303,11 @@ async function failed(claim: Claim, context: Context, error: Error): Promise<Out
   const final = isFinal(claim, error);
   // A worker takes jobs one after the other under one token, so BullMQ might count this for the claim after it.
   if (error instanceof DroverError && error.code === 'stale-claim') return { kind: 'lost' };
-  const outside = error instanceof ChangedOutside && error.changes.length > 0;
   // BullMQ refuses a claim that was lost meanwhile, whatever becomes of this announcement.
   await context
     .write([
       {
-        event: {
-          type: 'attempt.failed',
-          error: error.message,
-          final,
-          ...(outside && { outside: error.changes }),
-        },
+        event: { type: 'attempt.failed', error: error.message, final },
       },
       { log: error.message },
     ])

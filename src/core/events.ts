@@ -91,10 +91,22 @@ export const agentEventSchema = z.discriminatedUnion('type', [
     type: z.literal('attempt.failed'),
     error: text,
     final: z.boolean(),
-    /** What its repository's git would run otherwise since; a null value is gone. */
-    outside: z
-      .array(z.object({ kind: z.enum(['setting', 'hook']), name: text, value: text.nullable() }))
-      .optional(),
+  }),
+  /**
+   * What is in its repository otherwise than when the task began, and nobody can tell who did it: what git would run, and a
+   * base branch that lacks what it had. A null value is gone.
+   */
+  z.object({
+    type: z.literal('outside.changed'),
+    changes: z.array(
+      z.object({
+        kind: z.enum(['setting', 'hook', 'branch']),
+        name: text,
+        value: text.nullable(),
+        /** The branch's commit before. */
+        was: text.optional(),
+      }),
+    ),
   }),
   /** Something that is nobody's fault is in the way of its files; the attempt goes on when it is gone. */
   z.object({ type: z.literal('attempt.hindered'), reason: text }),

@@ -9,7 +9,7 @@
 import { DroverError } from '../core/errors.js';
 import { branchRef, type GoalBranch, goalTipRef, putBackRef, readGoalBranch } from './branches.js';
 import { tasksAdminDirs } from './in-use.js';
-import { readReflog } from './reflog.js';
+import { readReflog, type ReflogEntry } from './reflog.js';
 import { moveRefs, readRef } from './refs.js';
 import type { Repository } from './repository.js';
 
@@ -71,7 +71,14 @@ export async function isMovedByPeople(
 ): Promise<boolean> {
   const moves = await readReflog(repository.gitDir, branchRef(branch));
   const since = moves.slice(moves.findLastIndex(({ to }) => to === noted) + 1);
-  if (since.at(-1)?.to !== tip) return false;
+  return since.at(-1)?.to === tip && (await areMadeByPeople(repository, since));
+}
+
+/** Whether each of the moves of a branch was made in a checkout that is no task's. */
+export async function areMadeByPeople(
+  repository: Repository,
+  moves: readonly ReflogEntry[],
+): Promise<boolean> {
   const dirs = await tasksAdminDirs(repository);
   const tasks = (await Promise.all(dirs.map((dir) => readReflog(dir, 'HEAD')))).flat();
   const lines = new Set(tasks.map(({ line }) => line));
@@ -79,7 +86,7 @@ export async function isMovedByPeople(
   const rebased = new Set(
     tasks.flatMap(({ to, message }) => (/^rebase\b.*\(finish\)/.test(message) ? [to] : [])),
   );
-  return since.every(
+  return moves.every(
     ({ line, message, to }) =>
       IN_CHECKOUT.test(message) &&
       !lines.has(line) &&

@@ -54,6 +54,11 @@ const failures = ({ drover }: Place, task = 'task-1') =>
     event.type === 'attempt.failed' ? [event] : [],
   );
 
+const changesTold = ({ drover }: Place, task = 'task-1') =>
+  [...drover.ledger.log.events({ task, types: ['outside.changed'] })].flatMap(({ event }) =>
+    event.type === 'outside.changed' ? event.changes : [],
+  );
+
 async function hear({ data }: Place): Promise<AuditReport> {
   const log = Log.read(data);
   const environment = { PATH: process.env['PATH'] ?? '' };
@@ -190,6 +195,60 @@ describe('a task moves', () => {
   });
 });
 
+describe('the base branch loses what it had', () => {
+  /** Its commit, which is its second one. */
+  function twoCommits({ repository }: Place): string {
+    const tree = git(repository, 'rev-parse', 'trunk^{tree}');
+    const second = git(repository, 'commit-tree', tree, '-p', 'trunk', '-m', 'second');
+    git(repository, 'update-ref', 'refs/heads/trunk', second);
+    return second;
+  }
+  const REMOVE = 'git update-ref -d refs/heads/trunk';
+  const BACK = 'git update-ref refs/heads/trunk trunk~1';
+
+  it.each([
+    ['it is moved back', BACK, 'moved back to'],
+    ['it is removed', REMOVE, 'removed'],
+  ])('%s while it is checked out: it is put back', async (_, run, how) => {
+    const here = await place();
+    const before = twoCommits(here);
+    await (await enqueue(here, `${first(here, run)}; echo 1 > one`)).done();
+    expect(failures(here)).toMatchObject([
+      { final: false, error: expect.stringMatching(`The branch trunk was ${how}.* again\\.`) },
+    ]);
+    expect(git(here.repository, 'rev-parse', 'trunk')).toBe(before);
+    expect(git(here.repository, 'status', '--porcelain')).toBe('');
+    expect(here.drover.ledger.board.goal('goal-1')!.state).toBe('DONE');
+    expect(await hear(here)).toMatchObject({ agrees: true });
+  });
+
+  it.each([
+    ['it is moved back', BACK, 'was moved to', 'git branch -f trunk'],
+    ['it is removed', REMOVE, 'went away', 'git branch trunk'],
+  ])('%s where nobody has it checked out: a person sees to it', async (_, run, how, remedy) => {
+    const here = await place({ bare: true, settings: 'base: trunk\nland: auto\n' });
+    const before = twoCommits(here);
+    await (await enqueue(here, `${run}; echo 1 > one`)).done();
+    expect(changesTold(here)).toMatchObject([{ kind: 'branch', name: 'trunk', was: before }]);
+    const view = () => here.drover.ledger.board.goal('goal-1')!;
+    await expect
+      .poll(() => view().landingTrouble)
+      .toContain(`While task-1 ran, the branch trunk ${how}`);
+    expect(view().landingTrouble).toContain(`${remedy} ${before}`);
+    git(here.repository, 'update-ref', 'refs/heads/trunk', before);
+    expect(await hear(here)).toMatchObject({ agrees: true });
+  });
+
+  it('by a person, in a checkout of it: that is theirs', async () => {
+    const here = await place();
+    twoCommits(here);
+    const back = `git -C ${here.repository} reset -q --hard trunk~1`;
+    await (await enqueue(here, `${back}; echo 1 > one`)).done();
+    expect(changesTold(here)).toEqual([]);
+    expect(here.drover.ledger.board.goal('goal-1')!.tasks.get('task-1')!.claims).toBe(1);
+  });
+});
+
 it('a goal’s branch that is moved once all is merged does not land', async () => {
   const here = await place();
   await (await enqueue(here, 'echo 1 > one')).done();
@@ -213,51 +272,78 @@ it('a goal’s branch that is moved once all is merged does not land', async () 
   expect(await hear(here)).toMatchObject({ agrees: true });
 });
 
-describe('a task writes what git would run', () => {
+describe('what git would run changes while a task runs', () => {
   it.each([
     ['core.hooksPath', 'git config core.hooksPath "$PWD"', 'core.hookspath'],
     ['a filter', "git config filter.x.clean 'sh evil'", 'filter.x.clean'],
     ['an ssh command', 'git config core.sshCommand evil', 'core.sshcommand'],
     ['a configuration to include', 'git config include.path /tmp/evil', 'include.path'],
-  ])('%s', async (_, run, key) => {
-    const here = await place();
-    await (await enqueue(here, `${run}; echo 1 > one`)).done();
-    const [event] = failures(here);
-    expect(event).toMatchObject({ final: true, outside: [{ kind: 'setting', name: key }] });
-    expect(event!.error).toContain(`git config --file ${here.repository}/.git/config --unset-all`);
-    expect(git(here.repository, 'log', '--format=%s', `trunk..${GOAL}`)).toBe('');
-    const report = await hear(here);
-    expect(report.disagreements).toContainEqual(
-      expect.objectContaining({ task: 'task-1', field: key }),
+  ])(
+    '%s: the work is taken, and does not land before a person has seen to it',
+    async (_, run, key) => {
+      const here = await place({ settings: 'land: auto\n' });
+      const goal = await enqueue(here, `${run}; echo 1 > one`);
+      expect((await goal.done()).tasks).toMatchObject([{ state: 'DONE', claims: 1 }]);
+      expect(changesTold(here)).toMatchObject([{ kind: 'setting', name: key }]);
+      const view = () => here.drover.ledger.board.goal('goal-1')!;
+      await expect.poll(() => view().landingTrouble).not.toBeNull();
+      expect(view().landingTrouble).toContain(`While task-1 ran, the setting ${key} in `);
+      expect(view().landingTrouble).toContain(
+        `git config --file ${here.repository}/.git/config --unset-all ${key}`,
+      );
+      expect(git(here.repository, 'log', '--format=%s', 'trunk')).not.toContain('goal-1');
+      const report = await hear(here);
+      expect(report.disagreements).toContainEqual(
+        expect.objectContaining({ task: 'task-1', field: key, witnesses: ['log', 'git'] }),
+      );
+      git(here.repository, 'config', '--unset-all', key);
+      expect(await hear(here)).toMatchObject({ agrees: true });
+      await here.drover.approve('goal-1');
+      await expect.poll(() => view().landed).not.toBeNull();
+    },
+  );
+
+  it('by a person who means it: an approval is all it takes, and tasks beside it go on', async () => {
+    const here = await place({ settings: 'land: auto\n' });
+    const meet = join(here.data, 'meet');
+    const wait = `until test -e ${meet}; do sleep 0.02; done`;
+    const goal = await enqueue(here, `${wait}; echo 1 > one`, `${wait}; echo 2 > two`);
+    await expect
+      .poll(() => [...here.drover.ledger.log.events({ types: ['workspace.opened'] })].length)
+      .toBe(2);
+    git(here.repository, 'config', 'core.hooksPath', '.husky');
+    writeFileSync(meet, '');
+    expect((await goal.done()).tasks).toMatchObject([
+      { state: 'DONE', claims: 1 },
+      { state: 'DONE', claims: 1 },
+    ]);
+    const view = () => here.drover.ledger.board.goal('goal-1')!;
+    await expect.poll(() => view().landingTrouble).not.toBeNull();
+    expect(view().landingTrouble).toMatch(
+      /^While task-\d, task-\d ran, the setting core\.hookspath/,
     );
-    git(here.repository, 'config', '--unset-all', key);
+    await here.drover.approve('goal-1');
+    await expect.poll(() => view().landed).not.toBeNull();
     expect(await hear(here)).toMatchObject({ agrees: true });
   });
 
-  it('at an attempt that fails by itself: the next one does not find it there as if it belonged', async () => {
+  it('at an attempt that fails by itself: it is told, and the next one begins with it', async () => {
     const here = await place();
     const evil = 'git config core.hooksPath /tmp/evil; echo it broke >&2; exit 1';
     await (await enqueue(here, first(here, evil))).done();
-    const all = failures(here);
-    expect(all).toHaveLength(1);
-    expect(all[0]).toMatchObject({ final: true, outside: [{ name: 'core.hookspath' }] });
-    expect(all[0]!.error).toMatch(/it broke[^]*While claim 1 of task-1 ran[^]*core\.hookspath/);
-    // A person who lets it run again has seen to it.
-    git(here.repository, 'config', '--unset', 'core.hooksPath');
-    await here.drover.retry('task-1');
-    expect((await here.drover.goal('goal-1').done()).state).toBe('DONE');
-    expect(await hear(here)).toMatchObject({ agrees: true });
+    expect(failures(here)).toMatchObject([{ final: false }]);
+    expect(changesTold(here)).toMatchObject([{ name: 'core.hookspath', value: '/tmp/evil' }]);
+    expect(here.drover.ledger.board.goal('goal-1')!.state).toBe('DONE');
   });
 
-  it('a hook, through its worktree’s git folder', async () => {
+  it('a hook, through a worktree’s git folder', async () => {
     const here = await place();
     const hooks = '"$(git rev-parse --git-common-dir)/hooks/post-checkout"';
     await (await enqueue(here, `echo evil > ${hooks}; chmod +x ${hooks}; echo 1 > one`)).done();
-    expect(failures(here)[0]).toMatchObject({
-      final: true,
-      outside: [{ kind: 'hook', name: 'post-checkout' }],
-      error: expect.stringContaining('The hook post-checkout in '),
-    });
+    expect(changesTold(here)).toMatchObject([{ kind: 'hook', name: 'post-checkout' }]);
+    // It waits for an approval anyway, and says what else there is to see to.
+    const view = () => here.drover.ledger.board.goal('goal-1')!;
+    await expect.poll(() => view().landingTrouble).toContain('the hook post-checkout in ');
     expect((await hear(here)).disagreements).toContainEqual(
       expect.objectContaining({ task: 'task-1', field: 'post-checkout' }),
     );

@@ -108,6 +108,11 @@ export function wordsOf(event: Event, time: number, move?: Move): Words {
           };
     case 'attempt.failed':
       return { text: `attempt failed: ${event.error}`, style: 'red' };
+    case 'outside.changed':
+      return {
+        text: `changed in the repository meanwhile, by a task or a person: ${event.changes.map(({ name }) => name).join(', ')}`,
+        style: 'yellow',
+      };
     case 'attempt.hindered':
       return { text: `waits until this is gone: ${event.reason}`, style: 'yellow' };
     case 'task.held':
@@ -282,6 +287,7 @@ const TOLD: ReadonlySet<Event['type']> = new Set<Event['type']>([
   'goal.rolled-back',
   'attempt.failed',
   'attempt.hindered',
+  'outside.changed',
   'task.retrying',
   'task.retried',
   'tasks.reopened',

@@ -5,7 +5,8 @@
 import { goalIds } from '../../log/integrity.js';
 import type { Log } from '../../log/log.js';
 import { loadGoal } from '../../projections/board.js';
-import { programSettings, readPrograms } from '../../workspace/programs.js';
+import { programSettings } from '../../workspace/programs.js';
+import { standingChanges, standingText } from '../workspaces/standing-changes.js';
 import type { Projects } from '../workspaces/projects.js';
 import type { Disagreement } from './disagreement.js';
 
@@ -19,7 +20,6 @@ export async function auditPrograms(log: Log, projects: Projects): Promise<Disag
     if (!opened) continue;
     const { gitDir, worktreesDir } = opened.repository;
     const settings = await programSettings(opened.repository);
-    const { hooks } = await readPrograms(opened.repository);
     for (const [name, value] of settings) {
       if (!value.includes(worktreesDir)) continue;
       found.push({
@@ -31,29 +31,17 @@ export async function auditPrograms(log: Log, projects: Projects): Promise<Disag
         explanation: `The setting ${name} in ${gitDir}/config names what lies in a task's worktree.`,
       });
     }
-    for (const { goal, task, kind, name, value } of changesIn(log, project)) {
-      const now = (kind === 'hook' ? hooks : settings).get(name) ?? null;
-      if (value === null || now !== value) continue;
-      const what = kind === 'hook' ? `hook ${name}` : `setting ${name}`;
+    for (const change of await standingChanges(log, opened.repository, { project })) {
+      const { goal, tasks, name, value } = change;
       found.push({
         witnesses: ['log', 'git'],
         goal,
-        task,
+        task: tasks[0]!,
         field: name,
         values: { log: null, git: value },
-        explanation: `While it ran, the ${what} in ${gitDir} was written, and it is still there.`,
+        explanation: standingText(opened.repository, [change]),
       });
     }
   }
   return found;
-}
-
-/** What attempts were refused for, of tasks that no person has let pass with it since. */
-function* changesIn(log: Log, project: string) {
-  for (const entry of log.events({ types: ['attempt.failed'] })) {
-    const { event, goal, task } = entry;
-    if (event.type !== 'attempt.failed' || !event.outside || entry.project !== project) continue;
-    if (task === undefined || loadGoal(log.db, goal)?.tasks.get(task)?.state === 'DONE') continue;
-    for (const change of event.outside) yield { goal, task, ...change };
-  }
 }

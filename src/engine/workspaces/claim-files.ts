@@ -11,7 +11,7 @@ import {
   type Work,
   type Workspace,
 } from '../../agents/files.js';
-import type { CheckResult, FilesContext } from '../../agents/loop.js';
+import type { CheckResult, ClaimContext } from '../../agents/loop.js';
 import { type Purpose, runCheck, runSetup, type Shell } from '../../agents/shell.js';
 import type { Json } from '../../core/plan.js';
 import type { Claim as JobClaim } from '../../queues/claim.js';
@@ -25,7 +25,7 @@ import type { Worktree } from '../../workspace/worktree-record.js';
 import { removeWorktree } from '../../workspace/prune.js';
 import type { GoalTrain } from './goal-train.js';
 import { runningProjectCommands } from './project-commands.js';
-import { lookOutside, type Outside, requireUntouched } from './outside-changes.js';
+import { lookOutside, type Outside, requireUntouched, unclearChanges } from './outside-changes.js';
 import type { OpenProject, Projects } from './projects.js';
 
 export interface ClaimFilesParts {
@@ -53,7 +53,7 @@ export class ClaimFiles implements Files {
     private readonly parts: ClaimFilesParts,
     private readonly held: JobClaim,
     private readonly agent: string,
-    private readonly context: FilesContext,
+    private readonly context: ClaimContext,
   ) {}
 
   get opened(): boolean {
@@ -74,6 +74,7 @@ export class ClaimFiles implements Files {
 
   async commit(message: string): Promise<Work | null> {
     const { project, worktree, claim, outside } = await this.working!;
+    await this.tellUnclear(project, worktree, outside);
     await requireUntouched(project.repository, claim, worktree, outside);
     const { author } = project.settings;
     const made = await checkpoint(project.repository, worktree, claim, { message, author });
@@ -130,6 +131,7 @@ export class ClaimFiles implements Files {
     let changed: unknown;
     if (!this.merged && opened) {
       // An attempt that fails by itself may leave for the next one what would be no change any more then.
+      await this.tellUnclear(project, opened.worktree, opened.outside);
       changed = await requireUntouched(repository, claim, opened.worktree, opened.outside).catch(
         (error: unknown) => error,
       );
@@ -149,6 +151,15 @@ export class ClaimFiles implements Files {
     if (opened && !hasMore) await removeWorktree(opened.worktree);
     if (claim.claim > 1) await settleLeftovers(repository, claim, settings.author);
     if (changed instanceof ChangedOutside) throw changed;
+  }
+
+  private async tellUnclear(
+    { repository }: OpenProject,
+    worktree: Worktree,
+    outside: Outside,
+  ): Promise<void> {
+    const changes = await unclearChanges(repository, worktree, outside);
+    if (changes.length > 0) await this.context.tell({ type: 'outside.changed', changes });
   }
 
   private async begin(): Promise<{ project: OpenProject; claim: Claim }> {

@@ -30,6 +30,7 @@ import type { Turns } from '../turns.js';
 import { LandingChecks } from './landing-checks.js';
 import { landingFiles } from './landing-files.js';
 import type { OpenProject, Projects } from './projects.js';
+import { standingChanges, standingText } from './standing-changes.js';
 import { refusalText } from './refusal-text.js';
 import { undoneLate } from './undone-late.js';
 
@@ -142,6 +143,7 @@ export class Landings {
     const { push } = project.settings;
     try {
       if (push !== undefined && goal.pushed === null) await this.push(goal, project, push);
+      await this.requireSeenTo(goal, project);
       await this.land(goal.id);
     } catch (error) {
       if (!(error instanceof DroverError)) throw error;
@@ -153,6 +155,15 @@ export class Landings {
       await this.record(goal, { type: 'landing.refused', reason });
     }
     this.later.delete(goal.id);
+  }
+
+  /** @throws DroverError `conflict` where a person has to see to what changed beside the goal's tasks, and has not */
+  private async requireSeenTo({ id, approved }: GoalView, { repository }: OpenProject) {
+    if (approved) return;
+    const changes = await standingChanges(this.parts.recording.log, repository, { goal: id });
+    if (changes.length === 0) return;
+    const remedy = `Approve ${id} when that is seen to.`;
+    throw new DroverError('conflict', standingText(repository, changes), remedy);
   }
 
   private async tryLater({ id }: GoalView, why: string): Promise<void> {

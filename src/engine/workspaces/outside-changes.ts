@@ -1,10 +1,13 @@
 /**
- * What a claim changed outside its own branch, looked at when its work is taken.
+ * What a claim changed outside its own branch, looked at when its work is taken or its attempt has failed.
  *
- * A task in a sandbox cannot; one without it runs as the user and can. Its work is refused then (invariant 7: what gets
- * onto a branch gets there by a merge that was checked), and whoever reads the log hears what to mend.
+ * A task in a sandbox cannot; one without it runs as the user and can. Where it moved branches its work is refused
+ * (invariant 7: what gets onto a branch gets there by a merge that was checked); of settings and hooks a person hears
+ * (invariant 8).
  */
 import { ChangedOutside } from '../../agents/files.js';
+import type { AgentEvent } from '../../core/events.js';
+import { type BaseLoss, undoBaseLoss } from '../../workspace/base-moves.js';
 import { branchRef } from '../../workspace/branches.js';
 import type { Claim } from '../../workspace/claims.js';
 import { type PutBack, putBackText, putGoalBack } from '../../workspace/goal-moves.js';
@@ -22,12 +25,13 @@ import type { Worktree } from '../../workspace/worktree-record.js';
 
 /** What is outside a claim's branch, as it was when the claim's work began. */
 export interface Outside {
-  readonly programs: Programs;
+  /** As they were found last. */
+  programs: Programs;
   /** Set-ups and checks that had ended. */
   readonly projectCommands: number;
-  readonly base: string | undefined;
+  base: string | undefined;
   /** Branches that were found moved: a look that something hinders is repeated, and what it put back must count. */
-  readonly branches: (PutBack | Trespass)[];
+  readonly branches: (PutBack | Trespass | BaseLoss)[];
 }
 
 export async function lookOutside(repository: Repository, worktree: Worktree): Promise<Outside> {
@@ -39,34 +43,64 @@ export async function lookOutside(repository: Repository, worktree: Worktree): P
   };
 }
 
-/** @throws ChangedOutside where something is otherwise than before, and not by Drover or a person */
+/** What a person has to see to: nobody can tell whether a task did it or a person beside it. */
+export type UnclearChange = (AgentEvent & { type: 'outside.changed' })['changes'][number];
+
+/**
+ * Settings, hooks and a base branch that are otherwise than when they were looked at last; each is told once. It costs no
+ * attempt, and a person sees to it before the goal lands.
+ */
+export async function unclearChanges(
+  repository: Repository,
+  worktree: Worktree,
+  outside: Outside,
+): Promise<UnclearChange[]> {
+  const programs = await changedPrograms(repository, worktree, outside);
+  if (repository.kind === 'remote') return programs;
+  const loss = await undoBaseLoss(repository, outside.base);
+  if (!loss) return programs;
+  const { branch: name, was, found: value, isBack } = loss;
+  if (isBack) {
+    outside.branches.push(loss);
+    return programs;
+  }
+  outside.base = value ?? undefined;
+  return [...programs, { kind: 'branch', name, value, was }];
+}
+
+async function changedPrograms(
+  repository: Repository,
+  worktree: Worktree,
+  outside: Outside,
+): Promise<ProgramChange[]> {
+  const before = outside.programs;
+  const now = await readPrograms(repository, worktree);
+  outside.programs = now;
+  // What the project's own commands may have written beside the task is nobody's fault.
+  const isClear = !ranProjectCommands(repository.gitDir, outside.projectCommands);
+  return isClear ? programChanges(repository, before, now) : [];
+}
+
+/** @throws ChangedOutside where a branch is elsewhere than before, and was not moved by Drover or a person */
 export async function requireUntouched(
   repository: Repository,
   { goal, task, claim }: Claim,
   worktree: Worktree,
-  before: Outside,
+  { base, branches }: Outside,
 ): Promise<void> {
-  const now = await readPrograms(repository, worktree);
-  // What the project's own commands may have written beside the task is nobody's fault.
-  const isClear = !ranProjectCommands(repository.gitDir, before.projectCommands);
-  const programs = isClear ? await programChanges(repository, before.programs, now) : [];
-  const { branches } = before;
   // The branches of a URL are moved there, with what the user may do there: see docs/projects.md.
   if (repository.kind !== 'remote') {
     const back = await putGoalBack(repository, goal);
     if (back) branches.push(back);
-    await undoTrespasses(repository, worktree, before.base, (found) => branches.push(found));
+    await undoTrespasses(repository, worktree, base, (found) => branches.push(found));
   }
-  if (programs.length === 0 && branches.length === 0) return;
-  const texts = [
-    ...branches.map((branch) => ('kept' in branch ? putBackText(branch) : trespassText(branch))),
-    ...programs.map((change) => programText(repository, change)),
-  ];
-  if (programs.length > 0)
-    texts.push(`Then \`drover retry ${task}\`; also where a person has made these changes.`);
+  if (branches.length === 0) return;
+  const texts = branches.map((branch) => {
+    if ('kept' in branch) return putBackText(branch);
+    return 'was' in branch ? lossText(branch) : trespassText(branch);
+  });
   throw new ChangedOutside(
     `While claim ${claim} of ${task} ran, more than its own branch was changed, so its work is not merged. ${texts.join(' ')}`,
-    programs,
   );
 }
 
@@ -74,16 +108,8 @@ const baseOf = async (repository: Repository): Promise<string | undefined> =>
   // One behind a URL is not asked for it: see above.
   repository.kind === 'remote' ? undefined : readRef(repository, branchRef(repository.base));
 
+const lossText = ({ branch, was, found }: BaseLoss): string =>
+  `The branch ${branch} was ${found === null ? 'removed' : `moved back to ${found.slice(0, 12)}`} by something other than Drover, and is at ${was.slice(0, 12)} again.`;
+
 const trespassText = ({ branch, found, commit }: Trespass): string =>
   `The branch ${branch} (${found.slice(0, 12)}) has the task’s commit ${commit.slice(0, 12)}, which was not checked; take it out there, with \`git revert\` or \`git rebase --onto\`.`;
-
-function programText({ gitDir }: Repository, { kind, name, value }: ProgramChange): string {
-  if (kind === 'hook')
-    return value === null
-      ? `The hook ${name} in ${gitDir}/hooks is gone; put it back.`
-      : `The hook ${name} in ${gitDir}/hooks was written; read it, and remove it.`;
-  const config = `git config --file ${gitDir}/config`;
-  return value === null
-    ? `The setting ${name} in ${gitDir}/config is gone; put it back.`
-    : `The setting ${name} in ${gitDir}/config is ${JSON.stringify(value)} now; mend it, with \`${config} --unset-all ${name}\`.`;
-}

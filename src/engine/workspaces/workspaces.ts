@@ -1,6 +1,6 @@
 /** The files of this process's claims; see claim-files.ts for one of them. */
 import type { Files } from '../../agents/files.js';
-import type { FilesContext } from '../../agents/loop.js';
+import type { ClaimContext } from '../../agents/loop.js';
 import type { Shell } from '../../agents/shell.js';
 import type { Claim } from '../../queues/claim.js';
 import type { RedisClient } from '../../queues/connection.js';
@@ -26,7 +26,7 @@ export class Workspaces {
     this.train = new GoalTrain(this.trains, parts.shell);
   }
 
-  of(claim: Claim, agent: string, context: FilesContext): Files {
+  of(claim: Claim, agent: string, context: ClaimContext): Files {
     const { projects, shell } = this.parts;
     return new ClaimFiles({ projects, shell, train: this.train }, claim, agent, context);
   }
