@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DroverError } from '../core/errors.js';
 import { isGoalId, isTaskId } from '../core/ids.js';
-import { commitTree } from './commits.js';
+import { commitTree, isWithin } from './commits.js';
 import type { Author } from './git.js';
 import { moveRefs, noteOfMove, readRef, readRefs } from './refs.js';
 import type { Repository } from './repository.js';
@@ -35,7 +35,7 @@ export interface GoalBranch {
 /**
  * The goal's branch; it starts from the base branch where it does not exist yet. Whoever is first creates it,
  * and everybody else gets the same one. Where the base branch has no commit, it starts from an empty one.
- * @throws DroverError `conflict` where a branch of that name is there that Drover did not start
+ * @throws DroverError `hindered` where a branch of that name is there that Drover did not start
  */
 export async function openGoalBranch(
   repository: Repository,
@@ -43,7 +43,7 @@ export async function openGoalBranch(
   author?: Author,
 ): Promise<GoalBranch> {
   const base = branchRef(repository.base);
-  const found = await readGoalBranch(repository, goal);
+  const found = await readOrRestore(repository, goal);
   if (found) return found;
   const start = (await readRef(repository, base)) ?? (await emptyCommit(repository, author));
   const moved = await moveRefs(
@@ -64,7 +64,29 @@ export async function openGoalBranch(
   );
 }
 
-/** Undefined where the goal has not started there. @throws DroverError `conflict`, see `openGoalBranch` */
+/** As `readGoalBranch`; one that somebody removed is there again, where Drover had moved it last. */
+export async function readOrRestore(
+  repository: Repository,
+  goal: string,
+): Promise<GoalBranch | undefined> {
+  try {
+    return await readGoalBranch(repository, goal);
+  } catch (error) {
+    const refs = await readRefs(repository, refsOf(goal));
+    const [start, noted] = [refs.get(goalStartRef(goal)), refs.get(goalTipRef(goal))];
+    const ref = branchRef(goalBranch(goal));
+    if (start === undefined || noted === undefined || refs.has(ref)) throw error;
+    if (!(await isWithin(repository, start, noted))) throw error;
+    const moves = [
+      { ref, from: null, to: noted },
+      { ref: goalTipRef(goal), from: noted, to: noted },
+    ];
+    await moveRefs(repository, moves, `drover: put ${goal} back`);
+    return readGoalBranch(repository, goal);
+  }
+}
+
+/** Undefined where the goal has not started there. @throws DroverError `hindered`, see `openGoalBranch` */
 export async function readGoalBranch(
   repository: Repository,
   goal: string,
@@ -78,7 +100,7 @@ export async function readGoalBranch(
   }
 }
 
-/** @throws DroverError `not-found` where the goal has no branch, `conflict` as `readGoalBranch` */
+/** @throws DroverError `not-found` where the goal has no branch, `hindered` as `readGoalBranch` */
 export async function startedGoalBranch(repository: Repository, goal: string): Promise<GoalBranch> {
   const found = await readGoalBranch(repository, goal);
   if (found) return found;
@@ -115,12 +137,12 @@ function goalBranchIn(
   if (tip === undefined && start === undefined) return undefined;
   throw tip === undefined
     ? new DroverError(
-        'conflict',
+        'hindered',
         `The branch ${branch} of project ${repository.name} is gone, but ${goal} has started.`,
         `Put it back with \`git branch ${branch} ${goalTipRef(goal)}\`, or let the goal start anew with \`git update-ref -d ${goalStartRef(goal)}\`.`,
       )
     : new DroverError(
-        'conflict',
+        'hindered',
         `Project ${repository.name} has a branch ${branch} already that Drover did not start.`,
         `Rename it with \`git branch -m ${branch} OTHER\`.`,
       );

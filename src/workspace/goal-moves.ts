@@ -7,7 +7,7 @@
  * one transaction that names where the branch is and where Drover had moved it last, and stays reachable (invariant 8).
  */
 import { DroverError } from '../core/errors.js';
-import { branchRef, type GoalBranch, goalTipRef, putBackRef, readGoalBranch } from './branches.js';
+import { branchRef, type GoalBranch, goalTipRef, putBackRef, readOrRestore } from './branches.js';
 import { tasksAdminDirs } from './in-use.js';
 import { readReflog, type ReflogEntry } from './reflog.js';
 import { moveRefs, readRef } from './refs.js';
@@ -32,7 +32,7 @@ export async function putGoalBack(
   goal: string,
 ): Promise<PutBack | undefined> {
   for (let tries = 0; tries < TRIES; tries += 1) {
-    const found = await readGoalBranch(repository, goal);
+    const found = await readOrRestore(repository, goal);
     if (!found || found.noted === undefined || found.tip === found.noted) return undefined;
     const { branch, tip, noted } = found;
     const [ref, note] = [branchRef(branch), goalTipRef(goal)];

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { readGoalBranch } from '../../src/workspace/branches.js';
+import { openGoalBranch, readGoalBranch } from '../../src/workspace/branches.js';
 import { checkpoint } from '../../src/workspace/checkpoint.js';
 import { beginClaim, endClaim } from '../../src/workspace/claims.js';
 import { commitMerge, landMerges } from '../../src/workspace/integrate.js';
@@ -199,7 +199,9 @@ test('a goal’s branch of which git has written one half so far is waited for',
   }
   userGit(repository.dir, 'update-ref', '-d', 'refs/heads/autonomous/goal-1');
   await expect(readGoalBranch(repository, 'goal-1')).rejects.toMatchObject({
-    code: 'conflict',
+    code: 'hindered',
     message: expect.stringContaining('is gone, but goal-1 has started'),
   });
+  // It is known where Drover had it.
+  expect(await openGoalBranch(repository, 'goal-1')).toEqual(whole);
 });

@@ -4,6 +4,7 @@ import { addCommand, newCommand } from './project/add.js';
 import { listCommand } from './project/list.js';
 import { removeCommand } from './project/remove.js';
 import { showCommand } from './project/show.js';
+import { takeOverCommand } from './project/take-over.js';
 
 export const projectCommand = defineCommand({
   meta: { name: 'project', description: 'Let goals work in repositories of yours' },
@@ -13,5 +14,6 @@ export const projectCommand = defineCommand({
     list: listCommand,
     show: showCommand,
     remove: removeCommand,
+    'take-over': takeOverCommand,
   },
 });

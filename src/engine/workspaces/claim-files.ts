@@ -19,6 +19,7 @@ import { openGoalBranch, taskBranch } from '../../workspace/branches.js';
 import { checkpoint, requireNoNestedGit } from '../../workspace/checkpoint.js';
 import { beginClaim, type Claim, endClaim, isHeldBy } from '../../workspace/claims.js';
 import { carryOver, earlierWork } from '../../workspace/earlier-work.js';
+import { requireOwnRepository } from '../../workspace/owner.js';
 import { settleLeftovers } from '../../workspace/leftovers.js';
 import { createWorktree } from '../../workspace/worktree.js';
 import type { Worktree } from '../../workspace/worktree-record.js';
@@ -32,6 +33,8 @@ export interface ClaimFilesParts {
   readonly projects: Projects;
   readonly train: GoalTrain;
   readonly shell: Shell;
+  /** The log whose goals these are; undefined where Redis does not know it. */
+  readonly log: () => Promise<string | undefined>;
 }
 
 interface Opened {
@@ -175,6 +178,8 @@ export class ClaimFiles implements Files {
   private async take(): Promise<{ project: OpenProject; claim: Claim }> {
     const { goal, project: name, task } = this.held.data;
     const project = await this.parts.projects.open(name);
+    const log = await this.parts.log();
+    if (log !== undefined) await requireOwnRepository(project.repository, log);
     await openGoalBranch(project.repository, goal, project.settings.author);
     const request = { goal, task: task.id, claim: this.held.number, owner: this.agent };
     return { project, claim: await beginClaim(project.repository, request) };

@@ -4,6 +4,7 @@ import type { ClaimContext } from '../../agents/loop.js';
 import type { Shell } from '../../agents/shell.js';
 import type { Claim } from '../../queues/claim.js';
 import type { RedisClient } from '../../queues/connection.js';
+import { ownerKey } from '../../queues/keys.js';
 import { Trains } from '../../queues/train.js';
 import { ClaimFiles } from './claim-files.js';
 import { GoalTrain, type Told } from './goal-train.js';
@@ -27,8 +28,9 @@ export class Workspaces {
   }
 
   of(claim: Claim, agent: string, context: ClaimContext): Files {
-    const { projects, shell } = this.parts;
-    return new ClaimFiles({ projects, shell, train: this.train }, claim, agent, context);
+    const { client, prefix, projects, shell } = this.parts;
+    const log = async () => (await client.get(ownerKey(prefix))) ?? undefined;
+    return new ClaimFiles({ projects, shell, log, train: this.train }, claim, agent, context);
   }
 
   /** To be called with every message on `trainChannel`. */
