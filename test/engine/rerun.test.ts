@@ -1,6 +1,9 @@
 /** Tasks that begin again, in their goal or in a fork of it. */
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { audit } from '../../src/engine/audit/audit.js';
 import type { Drover } from '../../src/engine/drover.js';
+import { Projects } from '../../src/engine/workspaces/projects.js';
 import type { TaskContext } from '../../src/index.js';
 import { testBed } from '../support/redis.js';
 import { agree } from './steering-support.js';
@@ -189,4 +192,35 @@ describe('a task of a goal that runs', () => {
     expect((await goal.done()).tasks[0]!.result).toBe(2);
     await agree(drover);
   });
+});
+
+it('a rollback to between the two merges of a task that was run again undoes the later one alone', async () => {
+  const dataDir = bed.folder();
+  const projectsDir = join(dataDir, 'projects');
+  const drover = await bed.start({ dataDir, projectsDir });
+  await drover.agent('shell', 'shell');
+  const shell = (name: string, ...needs: string[]) => ({
+    name,
+    capability: 'shell',
+    run: `date +%s%N > ${name}`,
+    needs,
+  });
+  const tasks = [shell('a'), shell('b', 'a'), shell('c')];
+  const goal = await drover.enqueue({ title: 'Again', project: 'shop', tasks });
+  expect((await goal.done()).state).toBe('DONE');
+  const view = () => drover.ledger.board.goal('goal-1')!;
+  const last = view().tasks.get('task-2')!.commit!;
+  await drover.rerun('task-2', { why: 'wrong' });
+  expect((await goal.done()).state).toBe('DONE');
+  expect(view().tasks.get('task-2')!.commit).not.toBe(last);
+  await drover.rollback('goal-1', last, 'better before');
+  expect((await goal.done()).state).toBe('DONE');
+  const environment = { PATH: process.env['PATH'] };
+  const projects = new Projects({ projectsDir, dataDir, environment });
+  const { disagreements, heard } = await audit({
+    log: drover.ledger.log,
+    projects,
+    running: true,
+  });
+  expect({ disagreements, git: heard.includes('git') }).toEqual({ disagreements: [], git: true });
 });

@@ -21,6 +21,7 @@ import {
   goalBranch,
   readGoalBranch,
 } from '../../workspace/branches.js';
+import { isWithin } from '../../workspace/commits.js';
 import { isMovedByPeople } from '../../workspace/goal-moves.js';
 import { type Merge, mergesOf } from '../../workspace/merges.js';
 import { readRef, refsBelow } from '../../workspace/refs.js';
@@ -47,6 +48,13 @@ export interface ToldGoal {
   readonly goal: GoalView;
   /** The task of each commit. */
   readonly told: ReadonlyMap<string, string>;
+}
+
+/** A merge that was told, of a task that was rolled back since. */
+interface PerhapsUndone {
+  readonly task: string;
+  /** The commits that the branch went back to. */
+  readonly targets: readonly string[];
 }
 
 /** What a repository says about one goal. */
@@ -112,19 +120,51 @@ async function auditOne(
   // Git first: whatever is told of it is there by then, and what is not told yet has a claim to tell it.
   const before = snapshot(log.db, () => loadGoal(log.db, id))!;
   const evidence = await readEvidence(opened, before);
-  const told = snapshot(log.db, () => toldOf(loadGoal(log.db, id)!, log.events({ goal: id })));
-  return compareBranch(told, evidence);
+  const { goal, told, perhapsUndone } = snapshot(log.db, () =>
+    toldOf(loadGoal(log.db, id)!, log.events({ goal: id })),
+  );
+  const stayed = await stayedOf(opened.repository, perhapsUndone);
+  return compareBranch({ goal, told: new Map([...told, ...stayed]) }, evidence);
+}
+
+/** A task that was run again has several merges, and a rollback to between them undoes the later ones alone. */
+async function stayedOf(
+  repository: Repository,
+  perhapsUndone: ReadonlyMap<string, PerhapsUndone>,
+): Promise<Map<string, string>> {
+  const stayed = new Map<string, string>();
+  for (const [commit, { task, targets }] of perhapsUndone) {
+    const isIn = await Promise.all(
+      // What nothing names any more may be gone altogether.
+      targets.map((target) => isWithin(repository, commit, target).catch(() => false)),
+    );
+    if (isIn.every(Boolean)) stayed.set(commit, task);
+  }
+  return stayed;
 }
 
 /** @param events all of the goal's */
-export function toldOf(goal: GoalView, events: Iterable<LoggedEvent>): ToldGoal {
+export function toldOf(
+  goal: GoalView,
+  events: Iterable<LoggedEvent>,
+): ToldGoal & { readonly perhapsUndone: ReadonlyMap<string, PerhapsUndone> } {
   const told = new Map<string, string>();
+  const perhapsUndone = new Map<string, PerhapsUndone>();
   for (const { event, task } of events) {
-    if (event.type === 'task.merged' && task !== undefined) told.set(event.commit, task);
+    if (event.type === 'task.merged' && task !== undefined) {
+      told.set(event.commit, task);
+      perhapsUndone.delete(event.commit);
+    }
     if (event.type !== 'goal.rolled-back') continue;
-    for (const [commit, of] of told) if (event.tasks.includes(of)) told.delete(commit);
+    for (const [commit, { task: of, targets }] of perhapsUndone)
+      perhapsUndone.set(commit, { task: of, targets: [...targets, event.commit] });
+    for (const [commit, of] of told) {
+      if (!event.tasks.includes(of)) continue;
+      told.delete(commit);
+      perhapsUndone.set(commit, { task: of, targets: [event.commit] });
+    }
   }
-  return { goal, told };
+  return { goal, told, perhapsUndone };
 }
 
 async function readEvidence(
