@@ -3,7 +3,9 @@ import {
   branchRef,
   claimRef,
   type GoalBranch,
+  goalBranch,
   keptPrefix,
+  putBackRef,
   readGoalBranch,
   rolledBackRef,
   taskBranch,
@@ -47,6 +49,8 @@ export interface GoalLine extends GoalBranch {
   readonly kept: readonly (Aside & { readonly task: string; readonly claim: number })[];
   /** The branch as it was before each rollback, with the merges that were undone, newest first. */
   readonly rolledBack: readonly (Aside & { readonly undone: readonly Merge[] })[];
+  /** What something other than Drover had moved it to. */
+  readonly putBack: readonly Aside[];
 }
 
 /** Undefined where the goal has no branch. @param tasks the goal's */
@@ -68,6 +72,10 @@ export async function lineOf(
     const were = await mergesOf(repository, { ...found, tip: commit });
     rolledBack.push({ ref, commit, undone: were.filter((merge) => !present.has(merge.commit)) });
   }
+  const putBackBefore = putBackRef(goalBranch(goal), '');
+  const putBack = [...all]
+    .filter(([ref]) => ref.startsWith(putBackBefore))
+    .map(([ref, commit]) => ({ ref, commit }));
   const kept = tasks.flatMap((task) => {
     const prefix = keptPrefix(task);
     return [...all]
@@ -76,7 +84,14 @@ export async function lineOf(
   });
   const held = tasks.filter((task) => all.has(claimRef(task)));
   const claims = await Promise.all(held.map((task) => openClaim(repository, task)));
-  return { ...found, commits, kept, rolledBack, claims: claims.flatMap((claim) => claim ?? []) };
+  return {
+    ...found,
+    commits,
+    kept,
+    rolledBack,
+    putBack,
+    claims: claims.flatMap((claim) => claim ?? []),
+  };
 }
 
 /** The goal's own line since its start, newest first. */

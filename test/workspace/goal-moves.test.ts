@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { branchRef, goalBranch, readGoalBranch } from '../../src/workspace/branches.js';
 import { putGoalBack } from '../../src/workspace/goal-moves.js';
+import { lineOf } from '../../src/workspace/line.js';
 import type { Repository } from '../../src/workspace/repository.js';
 import { temporaryFolder, userGit, userRepository, writeFiles } from './repository.js';
 import { begun, merged, opened } from './work.js';
@@ -41,6 +42,8 @@ describe.each([
       expect(back).toMatchObject({ branch: 'autonomous/goal-1', found, to: tip });
       expect(userGit(dir, 'rev-parse', BRANCH)).toBe(tip);
       expect(userGit(dir, 'rev-parse', back!.kept)).toBe(found);
+      const line = await lineOf(repository, 'goal-1', []);
+      expect(line!.putBack).toContainEqual({ ref: back!.kept, commit: found });
     }
     expect(await readGoalBranch(repository, 'goal-1')).toMatchObject({ tip, noted: tip });
   });

@@ -31,6 +31,7 @@ export function renderGoalLine(
         width,
       ),
     ),
+    ...section('Moved to by something other than Drover, and put back:', putBackRows(line), width),
   ];
 }
 
@@ -79,6 +80,13 @@ const keptRows = ({ kept }: GoalLine): Cell[][] =>
     cell('◌', 'yellow'),
     cell(task, 'bold'),
     cell(`claim ${claim}`),
+    cell(short(commit), 'yellow'),
+    cell(ref, 'gray'),
+  ]);
+
+const putBackRows = ({ putBack }: GoalLine): Cell[][] =>
+  putBack.map(({ ref, commit }) => [
+    cell('↩', 'red'),
     cell(short(commit), 'yellow'),
     cell(ref, 'gray'),
   ]);
