@@ -120,7 +120,7 @@ async function lookAt(
   }
   if (purpose === 'check') return { state: 'check', reason: 'The check in it is over.' };
   if (!ready) return { state: 'clean', reason: 'It was not made to the end; nobody worked in it.' };
-  if (!existsSync(dir)) return corrupted('Its folder is gone.');
+  if (!existsSync(dir)) return lookAtRemains(repository, adminDir, start);
   if (!existsSync(join(adminDir, 'HEAD'))) return corrupted('Its part of the repository is gone.');
   const pointer = await readFile(join(dir, '.git'), 'utf8').catch(() => '');
   if (pointer.trim() !== `gitdir: ${adminDir}`)
@@ -153,6 +153,24 @@ async function lookAt(
   if (await isIn(refs.get(branch)))
     return { state: 'unmerged', reason: `Its work is in ${taskBranch(task)} and not merged.` };
   return { state: 'dirty', reason: 'It has work that no reference keeps.' };
+}
+
+/** Of a worktree whose folder is gone there may be commits that were made in it. */
+async function lookAtRemains(
+  repository: Repository,
+  adminDir: string,
+  start: string,
+): Promise<Seen> {
+  const head = existsSync(adminDir) ? await headOf(repository, adminDir) : start;
+  if (head === undefined) return corrupted('Its folder is gone, and its HEAD names no commit.');
+  const naming = ['for-each-ref', '--count=1', '--format=%(refname)', '--contains', head];
+  const ref = (await repository.git.run(naming)).trim();
+  if (ref === '' && head !== start)
+    return corrupted(`Its folder is gone, and no reference keeps its commit ${head.slice(0, 12)}.`);
+  return {
+    state: 'clean',
+    reason: `Its folder is gone${ref === '' ? '' : `, and its commits are in ${ref}`}.`,
+  };
 }
 
 async function isHeld(repository: Repository, record: WorktreeRecord): Promise<boolean> {

@@ -74,6 +74,28 @@ describe('worktrees', () => {
     expect((await inspectWorktrees(repository)).map(({ state }) => state)).toEqual(['in-use']);
   });
 
+  test('whose folder is gone go with what is left of them, unless it has a commit of its own', async () => {
+    const repository = await opened();
+    const works = [];
+    for (const task of ['task-1', 'task-2', 'task-3']) works.push(await begun(repository, task));
+    const [record, untouched, worked] = works;
+    writeFiles(worked!.worktree.dir, { 'b.txt': 'b\n' });
+    userGit(worked!.worktree.dir, 'add', '.');
+    userGit(worked!.worktree.dir, 'commit', '-qm', 'Mine');
+    for (const { worktree } of works) rmSync(worktree.dir, { recursive: true });
+    rmSync(record!.worktree.adminDir, { recursive: true });
+    const names = (reports: readonly { name: string }[]) => reports.map(({ name }) => name);
+    const first = await pruneWorktrees(repository, NOBODY);
+    expect(names(first.removed)).toEqual(['task-1.1', 'task-2.1']);
+    expect(first.kept).toMatchObject([
+      { name: 'task-3.1', reason: expect.stringContaining('no reference keeps its commit') },
+    ]);
+    await salvage(repository, worked!.worktree);
+    expect(names((await pruneWorktrees(repository, NOBODY)).removed)).toEqual(['task-3.1']);
+    expect(existsSync(untouched!.worktree.adminDir)).toBe(false);
+    expect(readdirSync(repository.worktreesDir)).toEqual([]);
+  });
+
   test('begin with what an earlier claim left, on the new tip', async () => {
     const repository = await opened();
     const [dead, other] = [await begun(repository, 'task-1'), await begun(repository, 'task-2')];
@@ -135,14 +157,14 @@ describe('worktrees', () => {
     rmSync(`${record!.dir}.json`);
     const states = (await inspectWorktrees(repository, NOBODY)).map(({ state }) => state);
     // An index that is broken can be made again.
-    expect(states).toEqual(['corrupted', 'dirty', 'corrupted', 'corrupted', 'corrupted']);
+    expect(states).toEqual(['corrupted', 'dirty', 'clean', 'corrupted', 'corrupted']);
     const aside = await quarantineDamaged(repository, NOBODY);
     expect(aside.map((dir) => dir.replace(/.*\//, ''))).toEqual(
-      [1, 3, 4, 5].map((number) => `task-${number}.1.quarantined-1`),
+      [1, 4, 5].map((number) => `task-${number}.1.quarantined-1`),
     );
     expect(existsSync(join(aside[0]!, 'work.txt'))).toBe(true);
     const { removed, kept } = await pruneWorktrees(repository, NOBODY);
-    expect([removed.length, kept.length]).toEqual([0, 5]);
+    expect([removed.length, kept.length]).toEqual([1, 4]);
     expect(() => userGit(repository.dir, 'worktree', 'list')).not.toThrow();
   });
 
