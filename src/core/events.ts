@@ -240,6 +240,8 @@ const supervisorEventSchema = z.discriminatedUnion('type', [
   /** What was decided of the goal's branch is done: it stands at `commit`, and `kept` names where it stood. */
   z.object({ type: z.literal('branch.moved'), commit: text, kept: text.optional() }),
   /** The goal's branch was pushed to `branch` elsewhere, for a pull request. */
+  /** Told before it is done: where the commit is found there later, it was Drover that pushed it. */
+  z.object({ type: z.literal('push.begun'), branch: text, commit: text }),
   z.object({ type: z.literal('goal.pushed'), branch: text, commit: text }),
   /** The finished goal's jobs have left Redis; its history is here. */
   z.object({ type: z.literal('goal.evicted') }),

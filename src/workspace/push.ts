@@ -7,14 +7,14 @@ import type { Repository } from './repository.js';
 /**
  * Pushes to the repository's URL, or to where the remote `origin` of a repository on this machine pushes. Nothing of
  * anybody else's is overwritten.
- * @param pushedBefore what Drover itself pushed there last; where just that is there, it is replaced
+ * @param ours what Drover itself pushed there before; where one of these is there, it is replaced
  * @throws DroverError `not-found` (no remote, not reachable), `conflict` (the branch there has other commits)
  */
 export async function pushBranch(
   repository: Repository,
   commit: string,
   branch: string,
-  pushedBefore?: string,
+  ours: ReadonlySet<string> = new Set(),
 ): Promise<void> {
   const url = repository.url ?? (await originOf(repository));
   const { dir, environment } = repository;
@@ -31,8 +31,10 @@ export async function pushBranch(
     }
   };
   let result = await push();
-  if (result !== 'pushed' && pushedBefore !== undefined)
-    result = await push(`--force-with-lease=${ref}:${pushedBefore}`);
+  if (result !== 'pushed' && ours.size > 0) {
+    const there = (await git.run(['ls-remote', '--refs', '--', url, ref])).split('\t')[0]!;
+    if (ours.has(there)) result = await push(`--force-with-lease=${ref}:${there}`);
+  }
   if (result === 'pushed') return;
   throw new DroverError(
     'conflict',

@@ -1,5 +1,5 @@
 /** A finished goal's branch is pushed for a pull request, also again after a rollback, and never over somebody else's commits. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { git } from '../support/git.js';
@@ -7,7 +7,8 @@ import { testBed } from '../support/redis.js';
 
 const bed = testBed();
 
-it('lands again after a rollback, with what it pushed before replaced', async () => {
+/** Somebody's repository whose finished goals are pushed, and where to. */
+async function place() {
   const [data, repository, origin] = [bed.folder(), bed.folder('theirs'), bed.folder('origin')];
   git(origin, 'init', '-q', '--bare');
   git(repository, 'init', '-q', '-b', 'trunk');
@@ -18,12 +19,36 @@ it('lands again after a rollback, with what it pushed before replaced', async ()
   writeFileSync(join(data, 'projects', 'shop.yaml'), registration);
   const drover = await bed.start({ dataDir: data, projectsDir: join(data, 'projects') });
   await drover.agent('shell', 'shell');
-  const task = (name: string, ...needs: string[]) => ({
-    name,
-    capability: 'shell',
-    run: `echo ${name} > ${name}`,
-    needs,
-  });
+  return { data, repository, origin, drover };
+}
+
+const task = (name: string, ...needs: string[]) => ({
+  name,
+  capability: 'shell',
+  run: `echo ${name} > ${name}`,
+  needs,
+});
+
+it('replaces also what it pushed without being told that it got there', async () => {
+  const { repository, origin, drover } = await place();
+  const hook = join(origin, 'hooks', 'pre-receive');
+  writeFileSync(hook, '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+  await drover.enqueue({ title: 'Count', project: 'shop', tasks: [task('a'), task('b', 'a')] });
+  await drover.goal('goal-1').done();
+  const view = () => drover.ledger.board.goal('goal-1')!;
+  await expect.poll(() => view().landingTrouble, { timeout: 20_000 }).not.toBe(null);
+  rmSync(hook);
+  // As a supervisor leaves it that was killed before it could tell.
+  git(repository, 'push', '-q', 'origin', 'autonomous/goal-1:refs/heads/drover/goal-1');
+  expect(view().pushed).toBe(null);
+  await drover.rollback('goal-1', 'task-1', 'again');
+  await drover.goal('goal-1').done();
+  await expect.poll(() => view().pushed, { timeout: 20_000 }).not.toBe(null);
+  expect(git(origin, 'rev-parse', 'drover/goal-1')).toBe(view().pushed);
+});
+
+it('lands again after a rollback, with what it pushed before replaced', async () => {
+  const { data, repository, origin, drover } = await place();
   await drover.enqueue({ title: 'Count', project: 'shop', tasks: [task('a'), task('b', 'a')] });
   const view = () => drover.ledger.board.goal('goal-1')!;
   const pushed = async (): Promise<string> => {

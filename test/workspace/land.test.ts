@@ -169,12 +169,12 @@ describe('landing a goal', () => {
     expect(userGit(other, 'rev-parse', 'drover/goal-1')).toBe(commit);
     const unrelated = userGit(repository.dir, 'commit-tree', 'HEAD^{tree}', '-m', 'Other');
     const conflict = { code: 'conflict' };
-    const push = (what: string, before?: string) =>
-      pushBranch(repository, what, 'drover/goal-1', before);
+    const push = (what: string, ...before: string[]) =>
+      pushBranch(repository, what, 'drover/goal-1', new Set(before));
     await expect(push(unrelated)).rejects.toMatchObject(conflict);
     // Only what was pushed there before is replaced.
     await expect(push(unrelated, unrelated)).rejects.toMatchObject(conflict);
-    await push(unrelated, commit);
+    await push(unrelated, commit, unrelated);
     expect(userGit(other, 'rev-parse', 'drover/goal-1')).toBe(unrelated);
     await expect(push(commit, commit)).rejects.toMatchObject(conflict);
   });

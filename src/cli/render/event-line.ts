@@ -88,6 +88,8 @@ export function wordsOf(event: Event, time: number, move?: Move): Words {
       return {
         text: `its branch stands at ${event.commit.slice(0, 10)}; ${event.kept ?? 'nothing'} keeps what it was`,
       };
+    case 'push.begun':
+      return { text: `is pushed to ${event.branch}`, style: 'gray' };
     case 'goal.pushed':
       return { text: `pushed to ${event.branch} as ${event.commit.slice(0, 10)}` };
     case 'landing.refused':

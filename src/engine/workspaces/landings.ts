@@ -158,8 +158,7 @@ export class Landings {
   }
 
   /** @throws DroverError `conflict` where a person has to see to what changed beside the goal's tasks, and has not */
-  private async requireSeenTo({ id, approved }: GoalView, { repository }: OpenProject) {
-    if (approved) return;
+  private async requireSeenTo({ id }: GoalView, { repository }: OpenProject): Promise<void> {
     const changes = await standingChanges(this.parts.recording.log, repository, { goal: id });
     if (changes.length === 0) return;
     const remedy = `Approve ${id} when that is seen to.`;
@@ -180,19 +179,22 @@ export class Landings {
   private async push(goal: GoalView, { repository }: OpenProject, pattern: string): Promise<void> {
     const branch = pattern.replaceAll('{goal}', goal.id);
     await requireOwnMoves(repository, goal);
-    const commit = await readRef(repository, branchRef(goalBranch(goal.id)));
-    await pushBranch(repository, commit!, branch, this.lastPushed(goal, branch));
-    await this.record(goal, { type: 'goal.pushed', branch, commit: commit! });
+    const commit = (await readRef(repository, branchRef(goalBranch(goal.id))))!;
+    const ours = this.pushedBefore(goal, branch);
+    if (!ours.has(commit)) await this.record(goal, { type: 'push.begun', branch, commit });
+    await pushBranch(repository, commit, branch, ours);
+    await this.record(goal, { type: 'goal.pushed', branch, commit });
   }
 
-  /** What Drover pushed to that branch last; after a rollback another commit takes its place. */
-  private lastPushed({ id }: GoalView, branch: string): string | undefined {
-    const pushes = this.parts.recording.log.events({ goal: id, types: ['goal.pushed'] });
-    return [...pushes]
-      .flatMap(({ event }) =>
-        event.type === 'goal.pushed' && event.branch === branch ? [event.commit] : [],
-      )
-      .at(-1);
+  /** What Drover pushed to that branch, or was to push when it died; after a rollback another commit takes its place. */
+  private pushedBefore({ id }: GoalView, branch: string): ReadonlySet<string> {
+    const types: Event['type'][] = ['push.begun', 'goal.pushed'];
+    const commits = new Set<string>();
+    for (const { event } of this.parts.recording.log.events({ goal: id, types })) {
+      if (event.type !== 'push.begun' && event.type !== 'goal.pushed') continue;
+      if (event.branch === branch) commits.add(event.commit);
+    }
+    return commits;
   }
 
   private async land(id: string): Promise<void> {
