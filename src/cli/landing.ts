@@ -17,6 +17,8 @@ export interface LandingShown extends LandingPreview {
   readonly checks: readonly { readonly task: string; readonly check: string }[];
   /** Commands that passed on the branch as it is, the project's checks among them. */
   readonly passed: readonly string[];
+  /** What a person has to see to before they approve it. */
+  readonly trouble: string | null;
 }
 
 /** Undefined where the id is not a done goal that has work to land. */
@@ -25,7 +27,8 @@ export async function landingOf(id: string, globals: Globals): Promise<LandingSh
   if (goal?.state !== 'DONE' || !goal.merged || goal.landed !== null) return undefined;
   const place = projectsOf(globals);
   const [preview, line] = [await previewLanding(place, goal), await goalLine(place, goal)];
-  return { ...preview, checks: checksOf(line), passed: passedOn(goal, globals) };
+  const { landingTrouble: trouble } = goal;
+  return { ...preview, checks: checksOf(line), passed: passedOn(goal, globals), trouble };
 }
 
 /** What the log says of the goal's last merge. */
@@ -49,7 +52,7 @@ const checksOf = ({ commits }: GoalLine): LandingShown['checks'] =>
 
 export function renderLanding(
   id: string,
-  { base, diff, obstacle, checks, passed }: LandingShown,
+  { base, diff, obstacle, checks, passed, trouble }: LandingShown,
 ): string[] {
   if (!diff) return [`${id} cannot land in ${base} as things are: ${oneLine(obstacle ?? '')}`];
   return [
@@ -61,6 +64,7 @@ export function renderLanding(
     ...(passed.length === 0
       ? []
       : [`Passed on its last merge: ${passed.map((command) => oneLine(command)).join(', ')}`]),
+    ...(trouble === null ? [] : [`It did not land so far: ${trouble}`]),
   ];
 }
 
