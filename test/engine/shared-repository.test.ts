@@ -47,7 +47,6 @@ it('another data directory: its goals wait until what the first one left is put 
   const first = await engineOn(repository);
   await (await work(first, 'echo first > first')).done();
   const tip = git(repository, 'rev-parse', 'autonomous/goal-1');
-  await first.close();
   const second = await engineOn(repository);
   const goal = await work(second, 'echo second > second');
   await waits(second, 'has the repository of project shop');
@@ -62,6 +61,10 @@ it('another data directory: its goals wait until what the first one left is put 
   expect(git(repository, 'ls-tree', '--name-only', 'autonomous/goal-1')).not.toContain('first');
   const former = aside.find((ref) => ref.endsWith('/heads/autonomous/goal-1'))!;
   expect(git(repository, 'rev-parse', former)).toBe(tip);
+  // The branch of that name is the second one's by now.
+  await first.approve('goal-1');
+  expect(first.ledger.board.goal('goal-1')!.landingTrouble).toContain('Another Drover log');
+  expect(git(repository, 'ls-tree', '--name-only', 'trunk')).not.toContain('second');
 });
 
 it('a person’s branch: the goal waits until it is called otherwise', async () => {

@@ -21,6 +21,7 @@ import {
   type PreparedLanding,
   prepareLanding,
 } from '../../workspace/land.js';
+import { requireOwnRepository } from '../../workspace/owner.js';
 import { pushBranch } from '../../workspace/push.js';
 import { readRef } from '../../workspace/refs.js';
 import type { Repository } from '../../workspace/repository.js';
@@ -127,6 +128,7 @@ export class Landings {
 
   private async rollBack(goal: GoalView, commit: string): Promise<void> {
     const { repository } = await this.parts.projects.open(goal.project);
+    await this.requireOwn(repository);
     await putGoalBack(repository, goal.id);
     const { tip, kept, undone } = await rollBack(repository, goal.id, commit);
     const { recording } = this.parts;
@@ -142,6 +144,7 @@ export class Landings {
     const project = await this.parts.projects.open(goal.project);
     const { push } = project.settings;
     try {
+      await this.requireOwn(project.repository);
       if (push !== undefined && goal.pushed === null) await this.push(goal, project, push);
       await this.requireSeenTo(goal, project);
       await this.land(goal.id);
@@ -163,6 +166,11 @@ export class Landings {
     if (changes.length === 0) return;
     const remedy = `Approve ${id} when that is seen to.`;
     throw new DroverError('conflict', standingText(repository, changes), remedy);
+  }
+
+  private async requireOwn(repository: Repository): Promise<void> {
+    const log = this.parts.recording.log.knownId();
+    if (log !== undefined) await requireOwnRepository(repository, log);
   }
 
   private async tryLater({ id }: GoalView, why: string): Promise<void> {
