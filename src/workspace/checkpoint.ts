@@ -162,10 +162,10 @@ async function leftOutError(
 ): Promise<DroverError> {
   const nested = await nestedGit(repository, worktree, worktree.record.start);
   if (nested.length > 0) return nestedError(nested);
+  const remedy = 'Write plain files that can be read there, or name them in .gitignore.';
   return new DroverError(
     'conflict',
-    `The work cannot be taken. ${leftOut.map(leftOutText).join(' ')}`,
-    'Remove them, write plain files, or name them in .gitignore.',
+    `The work cannot be taken. ${leftOut.map(leftOutText).join(' ')} ${remedy}`,
   );
 }
 

@@ -31,6 +31,13 @@ describe('drover run', () => {
     expect(existsSync(join(here.data, 'supervisor.json'))).toBe(false);
   });
 
+  it('lands what lands without being asked, before it ends', async () => {
+    const here = await place();
+    const flow = 'name: Lands\nproject: shop\ntasks: { a: { run: echo a > a } }\n';
+    expect(await here.drover(['run', await here.flow(flow)])).toMatchObject({ code: 0 });
+    expect((await here.drover(['graph', 'goal-1'])).out).toContain(', landed as ');
+  });
+
   it('says what it waits for, and how to answer, where there is no terminal', async () => {
     const here = await place();
     const flow =

@@ -60,6 +60,7 @@ it('a link where git expects a file of its own', async () => {
     expect(task!.error).toContain(
       `Git does not take in ${name} (a symbolic link to one): invalid path '${name}'.`,
     );
+  expect(task!.error).toContain('.gitignore');
   expect(readdirSync(worktrees)).toEqual([]);
   for (const claim of [1, 2])
     expect(git(repository, 'show', `refs/drover/kept/task-1.${claim}:one`)).toBe('2');

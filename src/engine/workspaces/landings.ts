@@ -84,7 +84,7 @@ export class Landings {
     });
   }
 
-  /** Resolves when what is under way has ended; the rest is left to the next start. */
+  /** Resolves when what is under way has ended; what needs checks, or has to wait, is left to the next start. */
   async close(): Promise<void> {
     this.closing = true;
     this.checks.stop();
@@ -214,7 +214,7 @@ export class Landings {
       const project = await projects.open(goal.project);
       const { repository, isOwn, settings } = project;
       const mayLand = goal.approved || settings.land === 'auto';
-      if (this.closing || !isToLand(goal) || !mayLand) return;
+      if (!isToLand(goal) || !mayLand) return;
       const attempt = (): Promise<Tried> => this.tryToLand(goal, project, checked);
       // In a checkout of Drover's own STATE.yaml and pages are committed too, and not while it is moved.
       const tried = await (isOwn ? recording.holdingFiles(goal.project, attempt) : attempt());
