@@ -139,7 +139,7 @@ function goalBranchIn(
     ? new DroverError(
         'hindered',
         `The branch ${branch} of project ${repository.name} is gone, but ${goal} has started.`,
-        `Put it back with \`git branch ${branch} ${goalTipRef(goal)}\`, or let the goal start anew with \`git update-ref -d ${goalStartRef(goal)}\`.`,
+        `Put it back with \`git branch ${branch} ${noted === undefined ? 'COMMIT' : goalTipRef(goal)}\`, or let the goal start anew with \`git update-ref -d ${goalStartRef(goal)}\`.`,
       )
     : new DroverError(
         'hindered',
