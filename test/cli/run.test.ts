@@ -93,7 +93,7 @@ describe('drover run', () => {
     const shell = await here.pid('shell.pid');
     const child = await here.pid('child.pid');
     const cancel = await here.drover(['cancel', 'goal-1', '--why', 'enough', '--json']);
-    expect(JSON.parse(cancel.out)).toEqual({ cancelled: 'goal-1', live: true });
+    expect(JSON.parse(cancel.out)).toEqual({ cancelled: 'goal-1', live: true, told: true });
     const { code, out } = await running.ended;
     expect(code).toBe(4);
     expect(out).toContain('cancelled: enough');
