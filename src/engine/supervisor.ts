@@ -172,6 +172,19 @@ export class Supervisor {
       ),
     );
     this.upkeep.start();
+    recording.onReplaced = () => {
+      this.takeUp().catch((error: unknown) => onError(asError(error)));
+    };
+  }
+
+  /** Does what a start does about requests that were recorded and never answered, and switches nobody heard of. */
+  private async takeUp(): Promise<void> {
+    const { recording } = this.options;
+    for (const capability of recording.watched()) await this.followSwitch(capability);
+    await this.parts.limits.set(readLimits(recording.log));
+    await this.reconciler.reconcileAll();
+    void this.parts.landings.settleAll();
+    await this.keeper.compare();
   }
 
   /** All queues of this Drover, the engine's first. */

@@ -1,5 +1,4 @@
 /** Closing while something else has ended: nobody waits for what may never come back. */
-import type { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { connectDrover } from '../../src/index.js';
 import { startRedisServer } from '../../src/queues/redis-server.js';
@@ -43,14 +42,4 @@ describe('closing while Redis is away', () => {
     await next.close();
     await again.stop();
   });
-});
-
-it('says that nothing is recorded any more where its recording thread dies, and ends all the same', async () => {
-  const drover = await bed.start();
-  const thread = Reflect.get(drover.ledger, 'thread') as Worker;
-  await thread.terminate();
-  await expect.poll(() => bed.troubles.at(-1)).toContain('nothing is recorded any more');
-  const asked = drover.enqueue({ title: 'Late', tasks: [{ name: 'a', capability: 'work' }] });
-  await expect(asked).rejects.toMatchObject({ code: 'log-unwritable' });
-  await drover.close();
 });

@@ -25,7 +25,7 @@ import { Recorder } from '../../recorder/recorder.js';
 import type { Request } from '../decisions/decide.js';
 import { Decisions } from '../decisions/together.js';
 import type { Decision } from '../decisions/rule.js';
-import { Ledger } from './ledger.js';
+import { type Commit, Ledger } from './ledger.js';
 import type { Environment } from '../../workspace/git.js';
 import { asideDirOf } from '../../workspace/project.js';
 import { announce } from './notify.js';
@@ -50,8 +50,11 @@ export interface RecordingCalls {
   watch(queue: string): Promise<void>;
   /** Records what is in the streams by now. */
   catchUp(): Promise<void>;
-  /** Goes on recording until `close`. */
-  start(): void;
+  /**
+   * Goes on recording until `close`.
+   * @param heard the last event that the main thread was told of; it is told of what was recorded since
+   */
+  start(heard: number): void;
   /** Writes a project's STATE.yaml and pages as far as the log goes, then none of them until `releaseFiles`. */
   holdFiles(project: string): Promise<void>;
   releaseFiles(project: string): void;
@@ -60,7 +63,8 @@ export interface RecordingCalls {
 
 /** What the main thread is told and asked. */
 export interface RecordingListener {
-  committed(changes: readonly ChangedGoal[]): void;
+  /** @param seq of the last event */
+  committed(changes: readonly ChangedGoal[], seq: number): void;
   trouble(about: 'log' | 'files', reason: string | null): void;
   /** A queue was paused or resumed, by whomever. */
   switched(queue: string): void;
@@ -121,19 +125,11 @@ class Recording implements RecordingCalls {
         onSwitched: (queue) => void main.switched.asEvent(queue),
         onTrouble: (reason) => void main.trouble.asEvent('log', reason),
       });
-      this.ledger.onCommit(({ events, changed }) => {
-        const began = claimedIn(events);
-        const changes = [...changed.values()].map(({ goal, tasks }) => ({
-          goal: goal.id,
-          state: goal.state,
-          tasks: [...tasks],
-          began: began.get(goal.id) ?? [],
-          merged: goal.merged,
-        }));
-        void main.committed.asEvent(changes);
-        announce(connection.client, prefix, events, changed).catch((error: unknown) => {
-          void main.error.asEvent(String(error));
-        });
+      this.ledger.onCommit((commit) => {
+        tellMain(commit);
+        announce(connection.client, prefix, commit.events, commit.changed).catch(
+          (error: unknown) => void main.error.asEvent(String(error)),
+        );
       });
       this.stateWriter = new StateWriter({
         ledger: this.ledger,
@@ -178,9 +174,23 @@ class Recording implements RecordingCalls {
     return this.recorder.catchUp();
   }
 
-  start(): void {
+  start(heard: number): void {
+    const unheard = this.commitsSince(heard);
+    if (unheard.events.length > 0) tellMain(unheard);
     this.recorder.start();
     void this.stateWriter.rebuild();
+  }
+
+  /** What was recorded after this event, as one commit in which all tasks of its goals changed. */
+  private commitsSince(seq: number): Commit {
+    const events = [...this.log.events({ after: seq })];
+    const goals = [...new Set(events.map(({ goal }) => goal))].flatMap(
+      (id) => this.ledger.board.goal(id) ?? [],
+    );
+    const changed = goals.map(
+      (goal) => [goal.id, { goal, tasks: new Set(goal.tasks.keys()) }] as const,
+    );
+    return { events, changed: new Map(changed) };
   }
 
   async holdFiles(project: string): Promise<void> {
@@ -199,6 +209,19 @@ class Recording implements RecordingCalls {
     await this.connection.close();
     this.log.close();
   }
+}
+
+/** What the main thread has to know of a commit. */
+function tellMain({ events, changed }: Commit): void {
+  const began = claimedIn(events);
+  const changes = [...changed.values()].map(({ goal, tasks }) => ({
+    goal: goal.id,
+    state: goal.state,
+    tasks: [...tasks],
+    began: began.get(goal.id) ?? [],
+    merged: goal.merged,
+  }));
+  void main.committed.asEvent(changes, events.at(-1)!.seq);
 }
 
 /** The tasks that were claimed, by goal. */
