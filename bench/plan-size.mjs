@@ -1,10 +1,12 @@
 /** Milliseconds that large plans take until they are submitted. */
+import { once } from 'node:events';
 import { performance } from 'node:perf_hooks';
+import { Worker } from 'node:worker_threads';
 import { compile } from '../dist/compile/compile.js';
 import { FairOrder } from '../dist/compile/fair-order.js';
 import { checkPlan } from '../dist/core/plan-check.js';
 import { Recording } from '../dist/engine/recording/recording.js';
-import { Flows } from '../dist/queues/flows.js';
+import { Submission } from '../dist/engine/submitting/submission.js';
 import { median, round, withDrover, withRedis } from './harness.mjs';
 import { chain, layers } from './plans.mjs';
 
@@ -34,7 +36,7 @@ export async function run({ tasks, width, chain: length, rounds }) {
     tables: [{ title: `milliseconds, medians of ${rounds}`, rows }],
     notes: [
       `Layers of ${width} tasks, each with one to three needs in the layer before, and a chain.`,
-      '`enqueue` is the whole call; `record` (checked, numbered and committed by the recording thread) and `submit` are parts of it. `check` and `compile` were timed again on their own; the first is part of `record`. `jobs` are those of the compiled plan, with relays and gates. `pause` is the longest time during which the event loop did nothing else.',
+      '`enqueue` is the whole call; `record` (checked, numbered and committed by the recording thread) and `submit` are parts of it. `check` and `compile` were timed again on their own; the first is part of `record`. `jobs` are those of the compiled plan, with relays and gates. `pause` is the longest time during which the event loop of the main thread did nothing else, `silence` the longest time that Redis let somebody else wait for an answer. Large plans are submitted by a thread, in parts.',
       'Not measured: running the plan.',
     ],
   };
@@ -44,13 +46,15 @@ export async function run({ tasks, width, chain: length, rounds }) {
 async function enqueuePlan(place, tasks) {
   return withDrover(place, async (drover) => {
     const check = timed(() => checkPlan({ tasks }));
-    const submitting = watch(Flows.prototype, 'submit');
+    const submitting = watch(Submission.prototype, 'submit');
     const deciding = watch(Recording.prototype, 'decide');
+    const redis = await longestSilence(place);
     const pauses = longestPause();
     const began = performance.now();
     const goal = await drover.enqueue({ title: 'Large', tasks });
     const enqueue = performance.now() - began;
     const longest = await pauses.stop();
+    const silence = await redis.stop();
     const [submit, record] = [submitting.stop(), deciding.stop()];
     const view = drover.ledger.board.goal(goal.id);
     /** @type {import('../dist/queues/flows.js').JobTree[]} */
@@ -67,6 +71,7 @@ async function enqueuePlan(place, tasks) {
       submit,
       enqueue,
       pause: longest,
+      silence,
     };
   });
 }
@@ -127,6 +132,19 @@ function longestPause() {
     async stop() {
       await new Promise((resolve) => setTimeout(resolve, 2));
       clearInterval(timer);
+      return longest;
+    },
+  };
+}
+
+/** Watches how long Redis lets somebody else wait. @param {import('./harness.mjs').Place} place */
+async function longestSilence({ redis }) {
+  const thread = new Worker(new URL('./ping-thread.mjs', import.meta.url), { workerData: redis });
+  await once(thread, 'message');
+  return {
+    async stop() {
+      thread.postMessage('stop');
+      const [longest] = await once(thread, 'message');
       return longest;
     },
   };

@@ -35,8 +35,12 @@ export function compile(
 ): JobTree[] {
   const included = [...goal.tasks.values()].filter((task) => missing.has(task.spec.id));
   const nodes = included.map((task) => ({ id: task.spec.id, needs: task.spec.needs }));
-  const jobs = new Map(
-    included.map((task) => [task.spec.id, taskJob(goal, task, priorities.get(task.spec.id)!)]),
+  const jobs = new Map<string, JobTree>(
+    included.map((task) => {
+      const job = taskJob(goal, task, priorities.get(task.spec.id)!);
+      const isFirst = !task.spec.needs.some((need) => missing.has(need));
+      return [task.spec.id, isFirst ? { ...job, isFirst } : job];
+    }),
   );
   const root = withRoot ? goalJob(goal) : undefined;
   const trees: JobTree[] = root ? [root] : [];
@@ -195,6 +199,8 @@ function heldGate(
       ...(due !== null && { delay: Math.max(1, due - Date.now()) }),
     },
     children: [],
+    // By its time, or a person's hand.
+    isFirst: true,
   };
 }
 

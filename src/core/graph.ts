@@ -70,14 +70,23 @@ export function ranks<T extends GraphNode>(
   length: (node: T) => number,
 ): Map<string, number> {
   const byId = new Map(nodes.map((node) => [node.id, node]));
+  /** For each node, dependents whose rank is not known yet; one that names a need twice counts twice. */
+  const open = new Map<string, number>();
+  for (const { needs } of nodes)
+    for (const need of needs) open.set(need, (open.get(need) ?? 0) + 1);
   /** The longest way behind a node; then, its own length included, its rank. */
   const rank = new Map<string, number>();
-  for (const id of topologicalOrder(nodes).toReversed()) {
-    const node = byId.get(id)!;
-    const own = (rank.get(id) ?? 0) + length(node);
-    rank.set(id, own);
-    for (const need of node.needs) {
-      if (byId.has(need)) rank.set(need, Math.max(rank.get(need) ?? 0, own));
+  const ready = nodes.filter(({ id }) => !open.has(id));
+  for (let node = ready.pop(); node; node = ready.pop()) {
+    const own = (rank.get(node.id) ?? 0) + length(node);
+    rank.set(node.id, own);
+    for (const id of node.needs) {
+      const need = byId.get(id);
+      if (!need) continue;
+      rank.set(id, Math.max(rank.get(id) ?? 0, own));
+      const left = open.get(id)! - 1;
+      open.set(id, left);
+      if (left === 0) ready.push(need);
     }
   }
   return rank;

@@ -141,7 +141,9 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
     const projects = new Projects({ projectsDir, dataDir, environment });
     const supervisor = new Supervisor({
       connection,
+      redis: source,
       prefix,
+      dataDir,
       recording,
       projects,
       shell: { environment, dataDir },

@@ -6,7 +6,6 @@
  * submitting costs nothing), 4 (what is there is left alone), 5 (a rebuilt goal's claims go on above all
  * earlier ones).
  */
-import { compile } from '../compile/compile.js';
 import type { FairOrder } from '../compile/fair-order.js';
 import { messageOf } from '../core/errors.js';
 import type { Event, NewEvent } from '../core/events.js';
@@ -16,15 +15,15 @@ import { gateJobId, jobId, relayJobId } from '../core/ids.js';
 import { isFinal } from '../core/task-state.js';
 import { listGoals } from '../projections/goal-list.js';
 import { listPauses } from '../projections/pauses.js';
-import type { Flows } from '../queues/flows.js';
 import type { RedisClient } from '../queues/connection.js';
 import type { Gates } from '../queues/gates.js';
 import type { Limits } from '../queues/limits.js';
 import type { Jobs, JobRef } from '../queues/jobs.js';
 import { finishedSteps } from './journals.js';
-import { hasLooseGates } from './loose-gates.js';
+import { LooseGates } from './loose-gates.js';
 import type { Recording } from './recording/recording.js';
 import type { Steering } from './steering.js';
+import type { Submission } from './submitting/submission.js';
 import type { Turns } from './turns.js';
 import type { Landings } from './workspaces/landings.js';
 
@@ -38,7 +37,7 @@ export interface ReconcileParts {
   readonly client: RedisClient;
   readonly prefix: string;
   readonly recording: Recording;
-  readonly flows: Flows;
+  readonly submission: Submission;
   readonly jobs: Jobs;
   readonly gates: Gates;
   readonly turns: Turns;
@@ -50,13 +49,14 @@ export interface ReconcileParts {
 }
 
 export class Reconciler {
-  /** Gates that no relay opens, by the need they wait for: the need's job did not know of them. */
-  private readonly looseGates = new Map<string, { goal: string; gates: Set<string> }>();
+  private readonly looseGates: LooseGates;
 
   /** Goals of which an effect failed; what was recorded of them is carried out later. */
   private readonly owed = new Set<string>();
 
-  constructor(private readonly parts: ReconcileParts) {}
+  constructor(private readonly parts: ReconcileParts) {
+    this.looseGates = new LooseGates(parts);
+  }
 
   /** Everything that is not finished. */
   async reconcileAll(): Promise<void> {
@@ -126,7 +126,7 @@ export class Reconciler {
       }
       await this.parts.turns.take(id, async () => {
         await this.repairFinished(id);
-        await this.openLooseGates(id);
+        await this.looseGates.open(id);
         const now = this.parts.recording.board.goal(id);
         if (!now) return;
         const { steering } = this.parts;
@@ -166,14 +166,17 @@ export class Reconciler {
     // Two at once would rebuild a lost goal twice, and raise its floor above the claims of the jobs.
     const submitted = this.parts.turns.take(goal.id, async () => {
       // Asked after a wait, the goal may have changed.
-      await this.submit(turn ? this.parts.recording.board.goal(goal.id)! : goal, isNew);
+      await this.submit(
+        turn ? (await this.parts.recording.board.goalInPages(goal.id))! : goal,
+        isNew,
+      );
     });
     turn = true;
     await submitted;
   }
 
   private async submit(goal: GoalView, isNew: boolean): Promise<void> {
-    const { jobs, flows, order } = this.parts;
+    const { jobs, submission, order } = this.parts;
     if (goal.state === 'DONE' || goal.state === 'CANCELLED') return;
     // Nothing may start from a branch that is still to go back; tasks that merged until then begin again as well.
     if (goal.rollback !== null) {
@@ -192,7 +195,7 @@ export class Reconciler {
       const priority = found[index];
       if (priority !== undefined) present.set(spec.id, priority);
     }
-    const missing = new Set(open.map(({ spec }) => spec.id).filter((id) => !present.has(id)));
+    let missing = new Set(open.map(({ spec }) => spec.id).filter((id) => !present.has(id)));
     if (root !== undefined && missing.size === 0) {
       if (!order.knows(goal.id)) order.place(goal, present);
       return;
@@ -201,11 +204,14 @@ export class Reconciler {
     const current = lost ? await this.prepareRebuild(goal, missing) : goal;
     const again = [...missing].filter((task) => current.tasks.get(task)!.generation > 1);
     if (again.length > 0) await this.restoreJournals(current, new Set(again));
-    const priorities = order.place(current, present);
-    await flows.submit(compile(current, missing, priorities, root === undefined));
+    const placed = order.place(current, present);
+    const isCutShort = root !== undefined && wasCutShort(open, missing, goal.floor);
+    if (isCutShort) missing = new Set(open.map(({ spec }) => spec.id));
+    const priorities = isCutShort ? new Map([...present, ...placed]) : placed;
+    await submission.submit(current, missing, priorities, root === undefined || isCutShort);
     await this.parts.steering.openGates(current);
     // A need that was released since the goal was read has looked for its gates too early.
-    await this.openLooseGates(goal.id, current);
+    await this.looseGates.open(goal.id, current);
   }
 
   /** True where Redis holds a goal's own job of an earlier generation: it has lost nothing. */
@@ -223,17 +229,7 @@ export class Reconciler {
     if (steering.mayBeReached(tasks)) {
       await turns.take(goal, () => steering.reached(recording.board.goal(goal)!, tasks));
     }
-    const needed = tasks.filter((id) => this.looseGates.has(id));
-    if (needed.length === 0) return;
-    const view = this.parts.recording.board.goal(goal)!;
-    for (const id of needed) {
-      const task = view.tasks.get(id)!;
-      const loose = this.looseGates.get(id);
-      if (!task.released || !loose) continue;
-      // Before they are open: a gate that comes meanwhile is not among them.
-      this.looseGates.delete(id);
-      await this.parts.gates.open([...loose.gates], task.result);
-    }
+    await this.looseGates.opened(goal, tasks);
   }
 
   /** Tasks of a goal began: others may have to wait a little longer for that. */
@@ -245,7 +241,7 @@ export class Reconciler {
   forget(goal: string): void {
     this.parts.order.forget(goal);
     this.parts.steering.forget(goal);
-    for (const [id, loose] of this.looseGates) if (loose.goal === goal) this.looseGates.delete(id);
+    this.looseGates.forget(goal);
   }
 
   /** @returns the goal with its new floor of claims */
@@ -344,35 +340,6 @@ export class Reconciler {
   private lastOf(task: TaskView): Event | undefined {
     return [...this.parts.recording.log.events({ task: task.spec.id })].at(-1)?.event;
   }
-
-  private watchGates(goal: GoalView): void {
-    if (!hasLooseGates(goal)) return;
-    for (const task of goal.tasks.values()) {
-      if (isFinal(task.state)) continue;
-      for (const need of task.spec.needs) {
-        if (goal.tasks.get(need)!.released) continue;
-        const loose = this.looseGates.get(need) ?? { goal: goal.id, gates: new Set() };
-        loose.gates.add(gateJobId(jobOf(task), need));
-        this.looseGates.set(need, loose);
-      }
-    }
-  }
-
-  /** @param before the goal as it was submitted: only needs that were released since then are looked at */
-  private async openLooseGates(id: string, before?: GoalView): Promise<void> {
-    if (before && !hasLooseGates(before)) return;
-    const goal = this.parts.recording.board.goal(id);
-    if (!goal || !hasLooseGates(goal)) return;
-    this.watchGates(goal);
-    for (const task of goal.tasks.values()) {
-      if (isFinal(task.state)) continue;
-      for (const need of task.spec.needs) {
-        const needed = goal.tasks.get(need)!;
-        if (!needed.released || before?.tasks.get(need)?.released) continue;
-        await this.parts.gates.open([gateJobId(jobOf(task), need)], needed.result);
-      }
-    }
-  }
 }
 
 export const refOf = (task: TaskView): JobRef => ({ queue: task.spec.capability, id: jobOf(task) });
@@ -383,6 +350,22 @@ export const eventOf = (goal: GoalView, event: Event): NewEvent => ({
   goal: goal.id,
   event,
 });
+
+/**
+ * True where a submission in parts ended before its last part: nothing has begun, and all that may begin first is
+ * missing. What is there was compiled with the rest, and is right beside nothing else.
+ */
+function wasCutShort(
+  open: readonly TaskView[],
+  missing: ReadonlySet<string>,
+  floor: number,
+): boolean {
+  const ids = new Set(open.map(({ spec }) => spec.id));
+  return open.every(
+    ({ spec, claims }) =>
+      claims <= floor && (missing.has(spec.id) || spec.needs.some((need) => ids.has(need))),
+  );
+}
 
 /** True where a retry was recorded and its effect was lost; else the job's failure is not recorded yet. */
 const wasRetried = (last: Event | undefined): boolean =>

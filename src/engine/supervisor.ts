@@ -13,8 +13,8 @@ import type { NewEvent } from '../core/events.js';
 import { ENGINE_QUEUES } from '../core/ids.js';
 import { type Json, jsonSchema } from '../core/plan.js';
 import { startCommandWorker } from '../queues/commands.js';
-import { type Connection, unlessAway } from '../queues/connection.js';
-import { Flows, keepStreams } from '../queues/flows.js';
+import { type Connection, type RedisSource, unlessAway } from '../queues/connection.js';
+import { keepStreams } from '../queues/flows.js';
 import { Gates, type HeldGate, startEngineWorkers } from '../queues/gates.js';
 import { Jobs } from '../queues/jobs.js';
 import { Limits } from '../queues/limits.js';
@@ -33,6 +33,7 @@ import type { ChangedGoal } from './recording/recording-thread.js';
 import { Retention, type RetentionPolicy } from './retention.js';
 import { ScheduleKeeper } from './schedule-keeper.js';
 import { Steering } from './steering.js';
+import { Submission } from './submitting/submission.js';
 import { Turns } from './turns.js';
 import { Landings } from './workspaces/landings.js';
 import type { Projects } from './workspaces/projects.js';
@@ -41,7 +42,11 @@ import { Upkeep } from './upkeep.js';
 
 export interface SupervisorOptions {
   readonly connection: Connection;
+  /** For the connections of threads. */
+  readonly redis: RedisSource;
   readonly prefix: string;
+  /** Where the log lies. */
+  readonly dataDir: string;
   readonly recording: Recording;
   readonly projects: Projects;
   /** For checks of what lands. */
@@ -75,7 +80,12 @@ export class Supervisor {
       client,
       prefix,
       recording,
-      flows: new Flows(client, prefix),
+      submission: new Submission({
+        client,
+        prefix,
+        dataDir: options.dataDir,
+        redis: options.redis,
+      }),
       jobs,
       gates,
       turns,
@@ -257,9 +267,9 @@ export class Supervisor {
       ...this.workers.map((worker) => worker.close(force)),
     ]);
     await unlessAway(this.options.connection.client, closing);
-    const { flows, jobs, gates, landings } = this.parts;
+    const { submission, jobs, gates, landings } = this.parts;
     await landings.close();
-    await Promise.all([flows.close(), jobs.close(), gates.close()]);
+    await Promise.all([submission.close(), jobs.close(), gates.close()]);
   }
 
   /** Has the streams of these queues kept and recorded; to be called before anything is submitted to them. */

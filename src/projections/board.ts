@@ -6,7 +6,7 @@
  * Invariants kept here: 1 (the stored rows equal the fold at every commit: both come from `evolve`), 3 (rows
  * change in the transaction of their events; `reset` forgets what a rolled back one did in memory).
  */
-import { asc, eq, getTableColumns, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, getTableColumns, gte, type SQL, sql } from 'drizzle-orm';
 import type { NewEvent } from '../core/events.js';
 import { evolve } from '../core/evolve.js';
 import { createGoal, type GoalView, type TaskView } from '../core/goal.js';
@@ -183,17 +183,32 @@ const readsOf = preparedOn((db) => {
     tasks: prepareRead(
       db,
       taskColumns,
-      db.select(taskColumns).from(tasks).where(eq(tasks.goal, id)).orderBy(asc(tasks.position)),
+      db
+        .select(taskColumns)
+        .from(tasks)
+        .where(and(eq(tasks.goal, id), gte(tasks.position, sql.placeholder('from'))))
+        .orderBy(asc(tasks.position))
+        .limit(sql.placeholder('limit')),
     ),
   };
 });
 
 /** A goal as its stored rows show it. */
 export function loadGoal(db: Database, id: string): GoalView | undefined {
-  const reads = readsOf(db);
-  const [goal] = reads.goal({ id });
-  if (!goal) return undefined;
-  const rows = reads.tasks({ id });
+  const goal = loadGoalRow(db, id);
+  return goal && viewOfRows(goal, loadTaskRows(db, id));
+}
+
+type StoredGoal = Omit<GoalView, 'tasks' | 'dependents' | 'counts'>;
+
+export const loadGoalRow = (db: Database, id: string): StoredGoal | undefined =>
+  readsOf(db).goal({ id })[0];
+
+/** Rows of a goal's tasks in the order of its plan, all of them unless told otherwise. @param from place in the plan */
+export const loadTaskRows = (db: Database, id: string, from = 0, limit = -1): TaskView[] =>
+  readsOf(db).tasks({ id, from, limit });
+
+export function viewOfRows(goal: StoredGoal, rows: readonly TaskView[]): GoalView {
   const counts = Object.fromEntries(TASK_STATES.map((state) => [state, 0])) as Record<
     TaskState,
     number

@@ -33,6 +33,13 @@ export const PLANS = {
       task('end', middle, work),
     ];
   },
+  /** Each task but those of the first layer has three needs, so most have several dependents. */
+  layers: (depth: number, width: number, work?: object): Plan =>
+    Array.from({ length: depth * width }, (_, index) => {
+      const before = Math.floor(index / width) - 1;
+      const needs = [0, 1, 7].map((step) => `l${before * width + ((index + step) % width)}`);
+      return task(`l${index}`, before < 0 ? [] : needs, work);
+    }),
   growth: (work?: object): Plan => [
     task('seed', [], work),
     task('grower', ['seed'], { ...work, grow: 3 }),

@@ -1,7 +1,7 @@
 /** Supervisors that die at named points: nothing is lost, and what is finished does not run again. */
 import { describe, expect, it } from 'vitest';
 import { judge, type Plan, PLANS } from './oracle.js';
-import { type CrashPlan, QUICK, stage } from './support.js';
+import { type CrashPlan, PREFIX, QUICK, stage } from './support.js';
 
 const set = stage();
 const diamond = PLANS.diamond(3);
@@ -30,6 +30,33 @@ describe('the supervisor, between recording a goal and submitting it', () => {
       await second.end();
       const { events } = await judge(scene, new Map([['goal-1', diamond]]));
       expect(events.filter(({ event }) => event.type === 'task.assigned')).toHaveLength(5);
+    },
+  );
+});
+
+describe('the supervisor, between the parts of a large plan', () => {
+  const large = PLANS.layers(20, 30, { steps: 0, ms: 0 });
+  // Some tasks are there then whose needs are a task's that is there and of another that is not.
+  it.each([1, 3, 4])(
+    'dies after part %i: nothing began, and the next one submits the rest',
+    async (skip) => {
+      const scene = await set();
+      const first = await scene.supervisor({ agents: {}, crash: { point: 'before:exec', skip } });
+      first.send({ ask: -1, action: 'enqueue', input: { title: 'Survive', tasks: large } });
+      await first.exited;
+      expect(first.signalCode).toBe('SIGKILL');
+      const [goal, top] = await scene.redis.use((client) =>
+        Promise.all(
+          ['goals:goal-1', 'worker:task-1'].map((key) => client.exists(`${PREFIX}:${key}`)),
+        ),
+      );
+      expect({ goal, top }).toEqual({ goal: 1, top: 0 });
+      const second = await scene.supervisor({ agents: {} });
+      await second.ask('follow', 'goal-1');
+      await second.line(({ ended }) => ended === 'goal-1');
+      await second.end();
+      const { events } = await judge(scene, new Map([['goal-1', large]]));
+      expect(events.filter(({ event }) => event.type === 'task.assigned')).toHaveLength(600);
     },
   );
 });

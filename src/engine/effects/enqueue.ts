@@ -8,7 +8,7 @@ export async function enqueueEffect(
   parts: EffectParts,
   { goal, created }: DecisionOn<'enqueue'>,
 ): Promise<GoalView> {
-  const view = parts.recording.board.goal(goal)!;
+  const view = (await parts.recording.board.goalInPages(goal))!;
   await submit(parts, view, created);
   return view;
 }
