@@ -10,6 +10,7 @@ export const EXIT = {
   cancelled: 4,
   unreachable: 5,
   disagreement: 6,
+  unheard: 7,
   interrupted: 130,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -26,6 +27,7 @@ export const EXIT_CODES: readonly [ExitCode, string][] = [
   [EXIT.cancelled, 'The goal was cancelled.'],
   [EXIT.unreachable, 'Something it needs cannot be reached or used: Redis, supervisor, log.'],
   [EXIT.disagreement, 'What `audit` compared does not agree.'],
+  [EXIT.unheard, 'What `audit` compared agrees, but BullMQ could not be asked.'],
   [EXIT.interrupted, 'Interrupted before the end; nothing is lost.'],
 ];
 

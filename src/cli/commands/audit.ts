@@ -15,7 +15,7 @@ import { connect, type Connection } from '../../queues/connection.js';
 import { redisSocketOf } from '../../queues/redis-process.js';
 import { wholeNumber } from '../arguments.js';
 import { defineDroverCommand } from '../command.js';
-import { EXIT } from '../exit.js';
+import { EXIT, type ExitCode } from '../exit.js';
 import type { Globals } from '../globals.js';
 import { print, printJson, remark } from '../output.js';
 import { requireReachable, type RunningSupervisor, runningSupervisor } from '../presence.js';
@@ -47,7 +47,7 @@ export const auditCommand = defineDroverCommand({
   examples: [
     {
       run: 'drover audit',
-      what: 'Prints every disagreement; the exit status is 6 where there is one.',
+      what: 'Prints every disagreement; the exit status is 6 where there is one, 7 where BullMQ could not be asked.',
     },
     { run: 'drover audit --json | jq .disagreements', what: 'The same for programs.' },
   ],
@@ -72,7 +72,7 @@ export const auditCommand = defineDroverCommand({
           patience,
         });
         show(report, globals);
-        return report.agrees ? EXIT.done : EXIT.disagreement;
+        return exitOf(report);
       } finally {
         await connection?.close();
       }
@@ -81,6 +81,11 @@ export const auditCommand = defineDroverCommand({
     }
   },
 });
+
+function exitOf({ agrees, heard }: AuditReport): ExitCode {
+  if (!agrees) return EXIT.disagreement;
+  return heard.includes('redis') ? EXIT.done : EXIT.unheard;
+}
 
 /** The Redis that the log is used with; undefined where it is one of Drover's own that does not run. */
 async function reach(
@@ -122,7 +127,7 @@ function show(report: AuditReport, { json }: Globals): void {
   const count = report.disagreements.length;
   print(
     report.agrees
-      ? `${paint('green', 'All agree:')} ${looked}.`
+      ? `${paint('green', report.heard.includes('redis') ? 'All agree:' : 'All that were heard agree:')} ${looked}.`
       : `${paint('red', `${count} ${count === 1 ? 'disagreement' : 'disagreements'}`)} in ${looked}.`,
   );
 }
