@@ -3,22 +3,15 @@
  * a file, and the result a reference to it: `{"$result": SHA-256, "bytes": N}`.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { DroverError } from '../core/errors.js';
+import { INLINE_LIMIT, referenceSchema } from '../core/large-result.js';
 import type { Json } from '../core/plan.js';
 
-/** Bytes of JSON that are passed along as they are: 64 KiB. */
-export const INLINE_LIMIT = 64 * 1024;
 /** Bytes of JSON that a result may have at all: 64 MiB. */
 const FILE_LIMIT = 64 * 1024 * 1024;
-
-const referenceSchema = z.strictObject({
-  $result: z.string().regex(/^[0-9a-f]{64}$/),
-  bytes: z.int().min(0),
-});
 
 /** Whether a result is passed along as it is. */
 export const isInline = (result: Json): boolean =>
@@ -55,16 +48,37 @@ export async function storeResult(
       'Write it to a file and return the path.',
     );
   }
-  const digest = createHash('sha256').update(text).digest('hex');
-  const file = join(directory, `${digest}.json`);
+  const { digest, file, unfinished } = placeOf(text, directory);
   if (!existsSync(file)) {
     await mkdir(directory, { recursive: true });
-    // Two tasks with one result may store it at once.
-    const unfinished = `${file}.${randomUUID()}`;
     await writeFile(unfinished, text, { mode: 0o600 });
     await rename(unfinished, file);
   }
   return { $result: digest, bytes };
+}
+
+/**
+ * The same for JSON that Redis holds already, however large it is: a worker that is no agent of Drover's knows no
+ * limit. At once, because the commit that refers to it follows.
+ */
+export function keepResult(text: string, directory: string): Json {
+  const { digest, file, unfinished } = placeOf(text, directory);
+  if (!existsSync(file)) {
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(unfinished, text, { mode: 0o600 });
+    renameSync(unfinished, file);
+  }
+  return { $result: digest, bytes: Buffer.byteLength(text) };
+}
+
+function placeOf(
+  text: string,
+  directory: string,
+): { digest: string; file: string; unfinished: string } {
+  const digest = createHash('sha256').update(text).digest('hex');
+  const file = join(directory, `${digest}.json`);
+  // Two tasks with one result may store it at once.
+  return { digest, file, unfinished: `${file}.${randomUUID()}` };
 }
 
 /** The value behind a reference; any other value is returned as it is. */

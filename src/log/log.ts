@@ -34,6 +34,11 @@ export interface EventFilter {
   readonly limit?: number;
 }
 
+/** Answers kept at least: a command is delivered again within moments, or a sender repeats it. */
+const OUTCOMES = 10_000;
+/** Answers after which the older ones are looked through. */
+const PRUNE_EVERY = 1_000;
+
 export class Log {
   private readonly insertEvent;
   private readonly upsertCursor;
@@ -205,10 +210,16 @@ export class Log {
 
   recordOutcome(command: string, outcome: Json): void {
     // As text: the column would take the JSON value null for a missing one.
-    this.db
+    const { lastInsertRowid: row } = this.db
       .insert(commands)
       .values({ id: command, outcome: sql`${JSON.stringify(outcome)}` })
       .run();
+    if (Number(row) % PRUNE_EVERY === 0) this.forgetOutcomes(Number(row) - OUTCOMES);
+  }
+
+  /** What rules name themselves stays (`task-1.add.1`): a handler that is run again, however late, adds the same tasks. */
+  private forgetOutcomes(upTo: number): void {
+    this.db.run(sql`DELETE FROM commands WHERE rowid <= ${upTo} AND id NOT GLOB '*.*.*'`);
   }
 
   /** The next free numbers. Neither goals nor tasks are ever deleted, so counting them is enough. */

@@ -2,7 +2,7 @@
  * The log's rows as they are stored, for exports and imports: what is written out is what was recorded, and
  * nothing that this version adds when it reads.
  */
-import { and, asc, gt, lte } from 'drizzle-orm';
+import { and, asc, gt, lte, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { EVENT_VERSION, eventSchema, type LoggedEvent } from '../core/events.js';
 import { jsonSchema } from '../core/plan.js';
@@ -63,7 +63,7 @@ export function commandRows(db: Database): CommandRow[] {
   return db
     .select({ command: commands.id, outcome: commands.outcome })
     .from(commands)
-    .orderBy(asc(commands.id))
+    .orderBy(sql`rowid`)
     .all();
 }
 

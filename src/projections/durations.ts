@@ -28,7 +28,7 @@ export interface Learned {
 /** The median is taken of so many runs, the latest ones. */
 const RUNS = 9;
 /** Kinds of tasks remembered; those that were not seen for longest are forgotten first. */
-const KINDS = 30_000;
+const KINDS = 10_000;
 /** Rows read at the first question, the newest first. */
 const ROWS = 10_000;
 

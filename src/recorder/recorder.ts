@@ -9,12 +9,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../core/errors.js';
 import type { NewEvent } from '../core/events.js';
 import { NOTHING_READ, type StreamEntry, type Streams } from '../queues/streams.js';
-import { isSwitch, type Locate, translate } from './translate.js';
+import { isSwitch, type Keep, type Locate, translate } from './translate.js';
 
 export interface RecorderOptions {
   readonly streams: Streams;
   readonly cursors: ReadonlyMap<string, string>;
   readonly locate: Locate;
+  readonly keep: Keep;
   /** Appends the events, moves the cursors and stores the projections, all or nothing. */
   readonly commit: (events: readonly NewEvent[], cursors: ReadonlyMap<string, string>) => void;
   /**
@@ -148,7 +149,7 @@ export class Recorder {
     const switched = new Set<string>();
     for (const read of entries) {
       if (isSwitch(read)) switched.add(read.queue);
-      const event = translate(read, this.options.locate);
+      const event = translate(read, this.options.locate, this.options.keep);
       if (event) events.push(event);
       // They come in the order in which they were written: the last one of each stream stays.
       moved.set(read.queue, read.entry);

@@ -1,22 +1,28 @@
 /** What an entry of a queue's stream means for the log. Pure. */
 import { agentEventSchema, type Event, type NewEvent } from '../core/events.js';
+import { INLINE_LIMIT } from '../core/large-result.js';
 import type { Json } from '../core/plan.js';
 import type { StreamEntry } from '../queues/streams.js';
 
 /** Where a job's task belongs; undefined for jobs that are not Drover's. */
 export type Locate = (job: string) => { project: string; goal: string; task: string } | undefined;
 
+/** Puts JSON away that is too large for the log, and returns what stands for it. */
+export type Keep = (text: string) => Json;
+
 /** The event that an entry stands for, or undefined where it changes nothing about a task. */
 export function translate(
   { queue, entry, fields }: StreamEntry,
   locate: Locate,
+  keep: Keep,
 ): NewEvent | undefined {
   const job = fields['jobId'];
   if (job === undefined) return undefined;
-  const meant = fields['event'] === 'drover' ? agentEvent(fields['data']) : queueEvent(fields);
-  if (!meant) return undefined;
   const place = locate(job);
   if (!place) return undefined;
+  const meant =
+    fields['event'] === 'drover' ? agentEvent(fields['data']) : queueEvent(fields, keep);
+  if (!meant) return undefined;
   const time = Number(entry.slice(0, entry.indexOf('-')));
   return { time, ...place, ...meant, origin: { queue, entry } };
 }
@@ -25,7 +31,10 @@ export function translate(
 export const isSwitch = ({ fields }: StreamEntry): boolean =>
   fields['event'] === 'paused' || fields['event'] === 'resumed';
 
-function queueEvent(fields: Readonly<Record<string, string>>): { event: Event } | undefined {
+function queueEvent(
+  fields: Readonly<Record<string, string>>,
+  keep: Keep,
+): { event: Event } | undefined {
   const { event: kind, prev } = fields;
   switch (kind) {
     case 'waiting':
@@ -45,11 +54,13 @@ function queueEvent(fields: Readonly<Record<string, string>>): { event: Event } 
       // Without a previous state it is the job's first entry.
       return prev === undefined ? undefined : { event: { type: 'task.suspended' } };
     case 'completed':
-      return { event: { type: 'task.completed', result: parse(fields['returnvalue']) } };
+      return { event: { type: 'task.completed', result: written(fields['returnvalue'], keep) } };
     case 'failed':
-      return { event: { type: 'task.failed', reason: fields['failedReason'] ?? 'unknown' } };
+      return {
+        event: { type: 'task.failed', reason: shortened(fields['failedReason'] ?? 'unknown') },
+      };
     case 'progress':
-      return { event: { type: 'task.progressed', progress: parse(fields['data']) } };
+      return { event: { type: 'task.progressed', progress: written(fields['data'], keep) } };
     default:
       return undefined;
   }
@@ -66,6 +77,23 @@ function agentEvent(data: string | undefined): { event: Event; claim: number } |
 
 /** Levels of lists and objects that are taken as JSON; schemas and SQLite's text are walked recursively. */
 const MAX_DEPTH = 500;
+
+/** What a worker has written, which need be no agent of Drover's: of any size. */
+function written(text: string | undefined, keep: Keep): Json {
+  const value = parse(text);
+  // A character has up to three bytes.
+  if (text === undefined || text.length <= INLINE_LIMIT / 3) return value;
+  return bounded(value, value === text ? JSON.stringify(text) : text, keep);
+}
+
+/** The value where it is small enough for the log, else what stands for it. @param json of the value */
+export const bounded = (value: Json, json: string, keep: Keep): Json =>
+  Buffer.byteLength(json) <= INLINE_LIMIT ? value : keep(json);
+
+function shortened(reason: string): string {
+  const left = reason.length - INLINE_LIMIT;
+  return left <= 0 ? reason : `${reason.slice(0, INLINE_LIMIT)}… (${left} more characters)`;
+}
 
 /** A worker in another language may have written anything as its result; what cannot be read stays a text. */
 function parse(text: string | undefined): Json {

@@ -3,7 +3,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { INLINE_LIMIT, loadResult, storeResult } from '../../src/agents/results.js';
+import { loadResult, storeResult } from '../../src/agents/results.js';
+import { INLINE_LIMIT } from '../../src/core/large-result.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'drover-results-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));

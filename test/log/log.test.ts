@@ -31,6 +31,21 @@ const done: NewEvent = {
 };
 
 describe('the log', () => {
+  it('keeps the newest answers to commands, and those that a handler asks for again', () => {
+    const log = Log.open(folder());
+    log.transaction(() => {
+      log.recordOutcome('task-1.add.1', { goal: 'goal-1' });
+      for (let command = 0; command < 12_500; command += 1) {
+        log.recordOutcome(`command-${command}`, { goal: 'goal-1' });
+      }
+    });
+    const known = (id: string): boolean => log.outcome(id) !== undefined;
+    expect(known('task-1.add.1')).toBe(true);
+    expect(['command-0', 'command-1998'].map(known)).toEqual([false, false]);
+    expect(['command-1999', 'command-12499'].map(known)).toEqual([true, true]);
+    log.close();
+  });
+
   it('gives back what was appended, filtered and in order', () => {
     const dir = folder();
     const log = Log.open(dir);

@@ -3,9 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { translate } from '../../src/recorder/translate.js';
 
 const place = { project: 'p', goal: 'goal-1', task: 'task-1' };
+const kept: string[] = [];
 const read = (fields: Record<string, string>) =>
-  translate({ queue: 'q', entry: '5-1', fields: { jobId: 'task-1', ...fields } }, (job) =>
-    job === 'task-1' ? place : undefined,
+  translate(
+    { queue: 'q', entry: '5-1', fields: { jobId: 'task-1', ...fields } },
+    (job) => (job === 'task-1' ? place : undefined),
+    (text) => {
+      kept.push(text);
+      return 'kept';
+    },
   );
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 
@@ -23,6 +29,30 @@ describe('an entry of a stream', () => {
     expect(read({ event: 'completed', returnvalue: '{"a":' })?.event).toMatchObject({
       result: '{"a":',
     });
+  });
+
+  it('has what is too large put away as JSON, whatever wrote it, and a reason cut off', () => {
+    const fits = JSON.stringify('x'.repeat(64 * 1024 - 2));
+    const json = JSON.stringify('ü'.repeat(32 * 1024));
+    const text = 'not JSON'.repeat(10_000);
+    expect(read({ event: 'completed', returnvalue: fits })?.event).toEqual({
+      type: 'task.completed',
+      result: JSON.parse(fits),
+    });
+    expect(kept).toEqual([]);
+    expect(read({ event: 'completed', returnvalue: json })?.event).toMatchObject({
+      result: 'kept',
+    });
+    expect(read({ event: 'progress', data: json })?.event).toMatchObject({ progress: 'kept' });
+    expect(read({ event: 'completed', returnvalue: text })?.event).toMatchObject({
+      result: 'kept',
+    });
+    expect(kept).toEqual([json, json, JSON.stringify(text)]);
+    const failed = read({ event: 'failed', failedReason: 'y'.repeat(64 * 1024 + 7) })?.event;
+    expect(failed).toMatchObject({ reason: expect.stringMatching(/^y{65536}… \(7 more/) });
+    // Of what is nobody's task, nothing is put away.
+    expect(read({ event: 'completed', returnvalue: json, jobId: 'other' })).toBeUndefined();
+    expect(kept).toHaveLength(3);
   });
 
   it('keeps a result nested too deeply to be stored as a text, however deep', () => {

@@ -5,11 +5,14 @@
  *
  * Invariants kept here: 6 (the only place in a running supervisor where the log is open for writing).
  */
+import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createBirpc } from 'birpc';
+import { keepResult } from '../../agents/results.js';
 import { type Answer, answered } from '../../core/answer.js';
 import type { LoggedEvent, NewEvent } from '../../core/events.js';
 import { ownerOf } from '../../core/ids.js';
+import type { Json } from '../../core/plan.js';
 import { type GoalState, isFinal } from '../../core/task-state.js';
 import { Log } from '../../log/log.js';
 import {
@@ -22,6 +25,7 @@ import {
 import { checkCron, nextDue } from '../../queues/cron.js';
 import { Streams } from '../../queues/streams.js';
 import { Recorder } from '../../recorder/recorder.js';
+import { bounded } from '../../recorder/translate.js';
 import type { Request } from '../decisions/decide.js';
 import { Decisions } from '../decisions/together.js';
 import type { Decision } from '../decisions/rule.js';
@@ -88,6 +92,8 @@ const { dataDir, projectsDir, prefix, redis, environment } = workerData as Recor
 const port = parentPort!;
 const CALENDAR = { check: checkCron, next: nextDue };
 
+const keep = (text: string): Json => keepResult(text, join(dataDir, 'results'));
+
 class Recording implements RecordingCalls {
   private log!: Log;
   private ledger!: Ledger;
@@ -119,6 +125,7 @@ class Recording implements RecordingCalls {
           if (goal?.tasks.get(id)?.generation !== generation) return undefined;
           return { project: goal.project, goal: goal.id, task: id };
         },
+        keep,
         commit: (events, cursors) => this.ledger.commit(events, { cursors }),
         onGap: (queue) => main.gap(queue),
         adopt: (queue, cursor, outcomes) => this.adopt(queue, cursor, outcomes),
@@ -152,7 +159,14 @@ class Recording implements RecordingCalls {
     );
     const event = { type: 'stream.gap', queue, after: cursor } as const;
     const gaps = [...goals.values()].map((envelope) => ({ ...envelope, event }));
-    if (gaps.length > 0) this.ledger.commit([...gaps, ...lacking]);
+    const found = lacking.map(({ event: outcome, ...entry }) => ({
+      ...entry,
+      event:
+        outcome.type === 'task.completed'
+          ? { ...outcome, result: bounded(outcome.result, JSON.stringify(outcome.result), keep) }
+          : outcome,
+    }));
+    if (gaps.length > 0) this.ledger.commit([...gaps, ...found]);
   }
 
   decide(request: Request): Promise<Answer<Decision>> {
