@@ -27,7 +27,10 @@ export const EXIT_CODES: readonly [ExitCode, string][] = [
   [EXIT.cancelled, 'The goal was cancelled.'],
   [EXIT.unreachable, 'Something it needs cannot be reached or used: Redis, supervisor, log.'],
   [EXIT.disagreement, 'What `audit` compared does not agree.'],
-  [EXIT.unheard, 'What `audit` compared agrees, but BullMQ could not be asked.'],
+  [
+    EXIT.unheard,
+    'What `audit` compared agrees, but BullMQ could not be asked about goals that are open.',
+  ],
   [EXIT.interrupted, 'Interrupted before the end; nothing is lost.'],
 ];
 

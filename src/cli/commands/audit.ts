@@ -47,7 +47,7 @@ export const auditCommand = defineDroverCommand({
   examples: [
     {
       run: 'drover audit',
-      what: 'Prints every disagreement; the exit status is 6 where there is one, 7 where BullMQ could not be asked.',
+      what: 'Prints every disagreement; the exit status is 6 where there is one, 7 where BullMQ could not be asked about open goals.',
     },
     { run: 'drover audit --json | jq .disagreements', what: 'The same for programs.' },
   ],
@@ -82,9 +82,10 @@ export const auditCommand = defineDroverCommand({
   },
 });
 
-function exitOf({ agrees, heard }: AuditReport): ExitCode {
+function exitOf({ agrees, heard, checked }: AuditReport): ExitCode {
   if (!agrees) return EXIT.disagreement;
-  return heard.includes('redis') ? EXIT.done : EXIT.unheard;
+  // After a run Drover's own Redis has ended, and had nothing left to do for goals that are over.
+  return heard.includes('redis') || checked.open === 0 ? EXIT.done : EXIT.unheard;
 }
 
 /** The Redis that the log is used with; undefined where it is one of Drover's own that does not run. */

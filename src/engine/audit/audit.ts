@@ -61,6 +61,8 @@ export interface AuditReport {
   readonly checked: {
     readonly events: number;
     readonly goals: number;
+    /** Goals that are neither done nor cancelled: whatever is still to happen to them, BullMQ holds. */
+    readonly open: number;
     readonly tasks: number;
     readonly jobs: number;
     readonly projects: number;
@@ -78,6 +80,7 @@ export async function audit(parts: AuditParts): Promise<AuditReport> {
   const disagreements: Disagreement[] = auditTables(log);
   const notes: string[] = [];
   const inRedis: string[] = [];
+  let open = 0;
   const projects = new Map<string, Map<string, { isOver: boolean }>>();
   for (const id of goalIds(log.db)) {
     const { view, found, remarks } = auditGoal(log, id);
@@ -86,6 +89,7 @@ export async function audit(parts: AuditParts): Promise<AuditReport> {
     if (!view) continue;
     if (!view.evicted) inRedis.push(id);
     const isOver = view.state === 'DONE' || view.state === 'CANCELLED';
+    if (!isOver) open += 1;
     projects.set(view.project, (projects.get(view.project) ?? new Map()).set(id, { isOver }));
   }
   disagreements.push(...auditSchedules(log), ...auditPauses(log));
@@ -122,7 +126,7 @@ export async function audit(parts: AuditParts): Promise<AuditReport> {
     disagreements,
     notes,
     heard,
-    checked: { ...totals(log.db), jobs, projects: readState ? projects.size : 0 },
+    checked: { ...totals(log.db), open, jobs, projects: readState ? projects.size : 0 },
   };
 }
 
