@@ -1,4 +1,4 @@
-/** The data directory, made where it is missing. */
+/** Folders that people name, made where they are missing. */
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DroverError, messageOf } from '../core/errors.js';
@@ -6,7 +6,7 @@ import { DroverError, messageOf } from '../core/errors.js';
 /** @throws DroverError `log-unwritable` where it cannot be made */
 export function makeDataDir(dataDir: string): void {
   try {
-    makeFolder(resolve(dataDir));
+    makeFolder(dataDir, 0o700);
     if (!statSync(dataDir).isDirectory()) throw new Error('it is a file');
   } catch (error) {
     throw new DroverError(
@@ -18,12 +18,15 @@ export function makeDataDir(dataDir: string): void {
   }
 }
 
-/** One by one: Node's own recursive mkdir tries for ever where a folder takes no others, as below /proc. */
-function makeFolder(folder: string): void {
+/**
+ * Makes a folder with those above it, one by one: Node's own recursive mkdir tries for ever where a folder takes no
+ * others, as below /proc.
+ */
+export function makeFolder(folder: string, mode?: number): void {
   if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
+  makeFolder(dirname(resolve(folder)), mode);
   try {
-    mkdirSync(folder, { mode: 0o700 });
+    mkdirSync(folder, { mode });
   } catch (error) {
     // Somebody else was faster.
     if (!existsSync(folder)) throw error;

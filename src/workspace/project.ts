@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, sep } from 'node:path';
 import { DroverError, messageOf } from '../core/errors.js';
 import { isName, NAME_RULE } from '../core/ids.js';
+import { makeFolder } from '../log/data-dir.js';
 import { type Author, type Git, gitIn, type GitOptions } from './git.js';
 import { inProgress } from './in-progress.js';
 
@@ -73,7 +74,7 @@ export async function openAside(
 async function folderOf(projectsDir: string, name: string): Promise<string> {
   const folder = join(projectsDir, name);
   try {
-    await mkdir(projectsDir, { recursive: true });
+    makeFolder(projectsDir);
     await mkdir(folder).catch((error: unknown) => {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
     });

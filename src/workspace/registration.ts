@@ -5,13 +5,14 @@
  * `projects/NAME.yaml` registers: any repository on this machine or behind a URL, left where it is.
  */
 import { existsSync } from 'node:fs';
-import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { DroverError, messageOf } from '../core/errors.js';
 import { isName, NAME_RULE } from '../core/ids.js';
+import { makeFolder } from '../log/data-dir.js';
 import { type GivenSettings, givenSettings, SETTINGS_REMEDY } from './project-settings.js';
 import { isUrl } from './remote.js';
 import { parseSettings } from './settings-file.js';
@@ -107,7 +108,7 @@ export async function writeRegistration(
     `Choose another name, or change ${file}.`,
   );
   if (existsSync(join(projectsDir, name))) throw taken;
-  await mkdir(projectsDir, { recursive: true });
+  makeFolder(projectsDir);
   const aside = join(projectsDir, `.${name}-${randomUUID()}`);
   try {
     await writeFile(aside, text);

@@ -187,6 +187,14 @@ describe('commitFiles', () => {
     expect(await committedFile(project, 'STATE.yaml')).toBeUndefined();
   });
 
+  test('is refused at once where no folder can be made for it', async () => {
+    const projects = process.platform === 'linux' ? '/proc/drover' : '/dev/null/drover';
+    await expect(openProject(projects, 'mine')).rejects.toMatchObject({
+      code: 'bad-input',
+      message: expect.stringContaining(`${projects}/mine cannot be used`),
+    });
+  });
+
   test('takes two thousand files at once', async () => {
     const project = await projectWithState();
     mkdirSync(join(project.dir, 'tasks'));

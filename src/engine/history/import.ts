@@ -5,12 +5,12 @@
  * gaps, entries once), 6 (the writer's lock is held meanwhile).
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { z } from 'zod';
 import { DroverError, messageOf } from '../../core/errors.js';
 import { type LoggedEvent, SETTINGS } from '../../core/events.js';
 import { scheduleOf } from '../../core/schedule.js';
 import { buildLog, contentsOf } from '../../log/build.js';
+import { makeDataDir } from '../../log/data-dir.js';
 import { lastEntries, leaveOrigins } from '../../log/integrity.js';
 import type { Log } from '../../log/log.js';
 import {
@@ -58,7 +58,7 @@ export async function importLog(
   input: AsyncIterable<Uint8Array>,
   { move = false }: ImportOptions = {},
 ): Promise<Imported> {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  makeDataDir(dataDir);
   refuseContents(dataDir);
   const lock = acquireWriterLock(dataDir);
   try {
