@@ -18,7 +18,7 @@ import {
 import { chain, diamond, plainChain, plainDiamond, plainFan, plainGoal } from './plans.mjs';
 
 export const about = 'tasks per second of 100 goals of 10 tasks, chains and diamonds';
-export const defaults = { goals: 100, rounds: 5, concurrency: 50, warmup: 10 };
+export const defaults = { goals: 100, rounds: 5, concurrency: 50, warmup: 20 };
 
 /** Tasks in each goal. */
 const SIZE = 10;
