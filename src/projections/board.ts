@@ -35,6 +35,12 @@ export interface Folded {
   readonly touched: ReadonlySet<string>;
 }
 
+/** Where a task belongs, and how often it was reopened. */
+type TaskPlace = Pick<TaskView, 'generation'> & {
+  readonly project: string;
+  readonly goal: string;
+};
+
 export class Board {
   private readonly goals = new Map<string, GoalView>();
   /** The goals that tasks belong to, of what is held. */
@@ -96,6 +102,17 @@ export class Board {
   goalOf(task: string): GoalView | undefined {
     const goal = this.homes.get(task) ?? goalOfTask(this.db, task);
     return goal === undefined ? undefined : this.goal(goal);
+  }
+
+  /**
+   * Where a task belongs. Of a finished goal that is one row and not all of its tasks': what BullMQ tells of its jobs
+   * as they leave Redis is an entry for each of them.
+   */
+  placeOf(task: string): TaskPlace | undefined {
+    const goal = this.goals.get(this.homes.get(task) ?? '');
+    if (!goal) return readsOf(this.db).place({ task })[0];
+    const { generation } = goal.tasks.get(task)!;
+    return { project: goal.project, goal: goal.id, generation };
   }
 
   fold(entry: NewEvent): Folded | undefined {
@@ -176,10 +193,21 @@ const isOpen = ({ state }: GoalView): boolean => state === 'OPEN' || state === '
 const { number: _number, ...goalColumns } = getTableColumns(goals);
 const { id: _id, goal: _goal, position: _position, ...taskColumns } = getTableColumns(tasks);
 
+const placeColumns = { project: goals.project, goal: tasks.goal, generation: tasks.generation };
+
 const readsOf = preparedOn((db) => {
   const id = sql.placeholder('id');
   return {
     goal: prepareRead(db, goalColumns, db.select(goalColumns).from(goals).where(eq(goals.id, id))),
+    place: prepareRead(
+      db,
+      placeColumns,
+      db
+        .select(placeColumns)
+        .from(tasks)
+        .innerJoin(goals, eq(goals.id, tasks.goal))
+        .where(eq(tasks.id, sql.placeholder('task'))),
+    ),
     tasks: prepareRead(
       db,
       taskColumns,

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { sql } from 'drizzle-orm';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Event, NewEvent } from '../../src/core/events.js';
 import { evolve } from '../../src/core/evolve.js';
@@ -150,6 +151,19 @@ describe('the ledger', () => {
       { time: 2, project: 'p', goal: 'goal-1', event: { type: 'goal.cancelled' } },
     ]);
     expect(ledger.board.goalOf('task-12')!.state).toBe('CANCELLED');
+    ledger.log.close();
+  });
+
+  it('tells where a task of a finished goal belongs without reading its other tasks', () => {
+    const ledger = open();
+    ledger.commit(start(1));
+    const place = { project: 'p', goal: 'goal-1', generation: 1 };
+    expect(ledger.board.placeOf('task-12')).toEqual(place);
+    ledger.commit([{ time: 2, project: 'p', goal: 'goal-1', event: { type: 'goal.cancelled' } }]);
+    ledger.log.db.run(sql`UPDATE tasks SET spec = '{' WHERE id = 'task-13'`);
+    expect(() => ledger.board.goal('goal-1')).toThrow();
+    expect(ledger.board.placeOf('task-12')).toEqual(place);
+    expect(ledger.board.placeOf('task-999')).toBeUndefined();
     ledger.log.close();
   });
 });

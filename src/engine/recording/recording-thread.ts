@@ -120,10 +120,10 @@ class Recording implements RecordingCalls {
         cursors: this.log.cursors(),
         locate: (job) => {
           const { id, generation } = ownerOf(job);
-          const goal = this.ledger.board.goalOf(id);
+          const place = this.ledger.board.placeOf(id);
           // What was reopened has another job by now; what the one before still says is of no task any more.
-          if (goal?.tasks.get(id)?.generation !== generation) return undefined;
-          return { project: goal.project, goal: goal.id, task: id };
+          if (place?.generation !== generation) return undefined;
+          return { project: place.project, goal: place.goal, task: id };
         },
         keep,
         commit: (events, cursors) => this.ledger.commit(events, { cursors }),
