@@ -102,7 +102,7 @@ export class CommandSender {
         throw new DroverError(
           'no-supervisor',
           `Nobody has answered the command ‘${name}’ within ${timeout / 1_000} s; it stays in its queue.`,
-          'Start the supervisor with `drover up`; it will carry the command out.',
+          'A supervisor that is busy carries it out later: look with `drover status`. Where none runs, start it with `drover up`.',
           { cause: error },
         );
       }

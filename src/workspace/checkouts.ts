@@ -77,11 +77,12 @@ export async function blockerOf(
   }
   const isOwn = step.isOwn ?? (() => false);
   const dirty = (await changedFiles(repository, git)).filter((path) => !isOwn(path));
-  if (dirty.length > 0) return blocked('It has changes that are not committed.', dirty);
+  if (dirty.length > 0)
+    return blocked('It has changes that are not committed: commit or stash them.', dirty);
   const changes = await stepChanges(repository, step);
   const inTheWay = await untrackedAt(dir, changes, isOwn);
   if (inTheWay.length > 0)
-    return blocked('Files that git does not track lie in the way.', inTheWay);
+    return blocked('Files that git does not track lie in the way: move them elsewhere.', inTheWay);
   const filtered = await filteredPaths(git, changes);
   if (filtered.length > 0)
     return blocked('Files go through a filter, which only its user may run.', filtered);

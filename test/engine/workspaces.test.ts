@@ -234,7 +234,7 @@ describe('a finished goal', () => {
     expect({ landed, landingTrouble }).toEqual({
       landed: null,
       landingTrouble: expect.stringMatching(
-        /^trunk is checked out, and .* changes that are not committed\. \(readme\)/,
+        /^trunk is checked out, and .* changes that are not committed: commit or stash them\. \(readme\)/,
       ),
     });
     expect(readFileSync(join(repository, 'readme'), 'utf8')).toBe('changed\n');
