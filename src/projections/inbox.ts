@@ -21,6 +21,9 @@ export interface InboxItem {
   readonly deadline: number | null;
 }
 
+/** Characters of a reason: what helps stands at its end, and is not to be cut off. */
+const WHOLE = 2_000;
+
 type Find = (goal: GoalView) => InboxItem[];
 
 /** The oldest first; what cannot start yet comes last. */
@@ -49,7 +52,7 @@ export function landingsOf(
       reason:
         trouble === null
           ? 'is done and waits to land'
-          : `${approved ? 'cannot land yet' : 'did not land'}: ${oneLine(trouble)}`,
+          : `${approved ? 'cannot land yet' : 'did not land'}: ${oneLine(trouble, WHOLE)}`,
       since: finishedAt,
       deadline: null,
     }));
@@ -98,7 +101,9 @@ const failures: Find = (goal) => {
     // A task that was cancelled is no question, unless others wait for it.
     if (state === 'CANCELLED' && behind === 0) return [];
     const what =
-      state === 'FAILED' ? `failed: ${oneLine(error ?? 'no reason was given')}` : 'is cancelled';
+      state === 'FAILED'
+        ? `failed: ${oneLine(error ?? 'no reason was given', WHOLE)}`
+        : 'is cancelled';
     return [
       {
         ...itemOf(goal),
@@ -123,7 +128,7 @@ const hindered: Find = (goal) =>
             kind: 'hindered' as const,
             id: spec.id,
             title: oneLine(spec.title ?? spec.name),
-            reason: `waits until this is gone: ${oneLine(error ?? '')}`,
+            reason: `waits until this is gone: ${oneLine(error ?? '', WHOLE)}`,
             since: activeAt,
             deadline: null,
           },

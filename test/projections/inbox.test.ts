@@ -1,6 +1,6 @@
 /** What waits for a person, found in goals. */
 import { expect, test } from 'vitest';
-import { inboxOf } from '../../src/projections/inbox.js';
+import { inboxOf, landingsOf } from '../../src/projections/inbox.js';
 import { GoalMaker, taskSpec } from './goals.js';
 
 const plan = () =>
@@ -19,6 +19,19 @@ test('a failed task waits for a person while others of its goal still run', () =
   expect(maker.goal.state).toBe('OPEN');
   expect(failed(maker)).toEqual([['failed', 'task-1', 'failed: no (blocks 1)']]);
   expect(failed(maker.add({ type: 'task.skipped' }, 'task-1'))).toEqual([]);
+});
+
+test('what helps against a landing’s trouble is told to its end', () => {
+  const trouble = `${'Something stands in the way. '.repeat(20)}Put it away, and approve again.`;
+  const goal = {
+    id: 'goal-1',
+    project: 'default',
+    title: 'Plan',
+    finishedAt: 1,
+    approved: true,
+    trouble,
+  };
+  expect(landingsOf([goal], () => false)[0]?.reason).toBe(`cannot land yet: ${trouble}`);
 });
 
 test('one whose goal goes on without it, and one of a goal that was given up, are no questions', () => {
