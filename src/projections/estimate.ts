@@ -137,7 +137,7 @@ function limitsOn(project: string, limits: readonly Limit[]): Limits {
 
 /**
  * No less than the longest path, than the work of a capability shared among its agents, than its rate lets begin, and
- * than the project's limit allows.
+ * than the limits of keys and of the project allow.
  */
 function remainingOf(
   rest: readonly TaskView[],
@@ -149,6 +149,7 @@ function remainingOf(
   const tasks = new Map(rest.map((task) => [task.spec.id, task]));
   const ends = new Map<string, number>();
   const work = new Map<string, number>();
+  const keys = new Map<string, { sum: number; limit: number }>();
   let longest = 0;
   for (const id of topologicalOrder(rest.map(({ spec }) => spec))) {
     const task = tasks.get(id)!;
@@ -159,9 +160,14 @@ function remainingOf(
     );
     ends.set(id, start + left);
     longest = Math.max(longest, start + left);
-    const { capability } = task.spec;
+    const { capability, concurrency } = task.spec;
     work.set(capability, (work.get(capability) ?? 0) + left);
+    if (concurrency) {
+      const { sum, limit } = keys.get(concurrency.key) ?? { sum: 0, limit: concurrency.limit };
+      keys.set(concurrency.key, { sum: sum + left, limit: Math.min(limit, concurrency.limit) });
+    }
   }
+  for (const { sum, limit } of keys.values()) longest = Math.max(longest, sum / limit);
   for (const [capability, sum] of work) {
     const rate = limits.capability(capability)?.rate;
     const ahead = rest.filter(

@@ -59,6 +59,14 @@ test('the longest path, or the work shared among the agents, whichever is longer
   expect(basis).toMatchObject({ given: 5, slots: { developer: 2 }, text: '5 tasks as planned' });
 });
 
+test('no faster than the key lets them that several tasks use', () => {
+  const one = (id: string, limit: number) =>
+    taskSpec(id, { expected: 10 * SECOND, concurrency: { key: 'database', limit } });
+  const tasks = [one('task-1', 2), one('task-2', 1), one('task-3', 2)];
+  // The smallest limit that a task says of its key counts.
+  expect(ask(new GoalMaker('goal-1', 'Migrate', tasks), { agents: 9 }).remaining).toBe(30 * SECOND);
+});
+
 test('no faster than limits allow', () => {
   const bounded = (limit: Limit): number | null =>
     ask(diamond(), { agents: 9, limits: [limit] }).remaining;
