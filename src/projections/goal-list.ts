@@ -1,10 +1,9 @@
 /** Goals in short, for lists: counted by the database, so that a long history costs little. */
-import { and, count, desc, eq, inArray, sql } from 'drizzle-orm';
+import { and, count, desc, eq, inArray } from 'drizzle-orm';
 import type { Priority } from '../core/plan.js';
 import { type GoalState, TASK_STATES, type TaskState } from '../core/task-state.js';
 import type { Database } from '../log/database.js';
 import { goals, tasks } from '../log/schema.js';
-import { preparedOn } from '../log/statement.js';
 import { summaryOf } from './report.js';
 
 export interface GoalSummary {
@@ -87,16 +86,8 @@ export function goalByKey(db: Database, project: string, key: string): string | 
 
 /** The goal of a task, or undefined where there is no such task. */
 export function goalOfTask(db: Database, task: string): string | undefined {
-  return homeOf(db).get({ task })?.goal;
+  return db.select({ goal: tasks.goal }).from(tasks).where(eq(tasks.id, task)).get()?.goal;
 }
-
-const homeOf = preparedOn((db) =>
-  db
-    .select({ goal: tasks.goal })
-    .from(tasks)
-    .where(eq(tasks.id, sql.placeholder('task')))
-    .prepare(),
-);
 
 /** What became of a task, as it stands now. */
 export function endOfTask(
