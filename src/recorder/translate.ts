@@ -17,11 +17,11 @@ export function translate(
   keep: Keep,
 ): NewEvent | undefined {
   const job = fields['jobId'];
-  if (job === undefined) return undefined;
+  const meaning = MEANINGS.get(fields['event'] ?? '');
+  if (job === undefined || meaning === undefined) return undefined;
   const place = locate(job);
   if (!place) return undefined;
-  const meant =
-    fields['event'] === 'drover' ? agentEvent(fields['data']) : queueEvent(fields, keep);
+  const meant = meaning(fields, keep);
   if (!meant) return undefined;
   const time = Number(entry.slice(0, entry.indexOf('-')));
   return { time, ...place, ...meant, origin: { queue, entry } };
@@ -31,40 +31,48 @@ export function translate(
 export const isSwitch = ({ fields }: StreamEntry): boolean =>
   fields['event'] === 'paused' || fields['event'] === 'resumed';
 
-function queueEvent(
+type Meaning = (
   fields: Readonly<Record<string, string>>,
   keep: Keep,
-): { event: Event } | undefined {
-  const { event: kind, prev } = fields;
-  switch (kind) {
-    case 'waiting':
-      return { event: { type: 'task.queued', ...(prev !== undefined && { from: prev }) } };
-    case 'active':
-      return { event: { type: 'task.assigned' } };
-    case 'delayed':
-      return {
-        event: {
-          type: 'task.retrying',
-          until: Math.max(0, Math.round(Number(fields['delay']) || 0)),
-        },
-      };
-    case 'stalled':
-      return { event: { type: 'task.stalled' } };
-    case 'waiting-children':
-      // Without a previous state it is the job's first entry.
-      return prev === undefined ? undefined : { event: { type: 'task.suspended' } };
-    case 'completed':
-      return { event: { type: 'task.completed', result: written(fields['returnvalue'], keep) } };
-    case 'failed':
-      return {
-        event: { type: 'task.failed', reason: shortened(fields['failedReason'] ?? 'unknown') },
-      };
-    case 'progress':
-      return { event: { type: 'task.progressed', progress: written(fields['data'], keep) } };
-    default:
-      return undefined;
-  }
-}
+) => { event: Event; claim?: number } | undefined;
+
+/** Kinds of entries that say something about a task. */
+const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
+  ['drover', ({ data }) => agentEvent(data)],
+  [
+    'waiting',
+    ({ prev }) => ({ event: { type: 'task.queued', ...(prev !== undefined && { from: prev }) } }),
+  ],
+  ['active', () => ({ event: { type: 'task.assigned' } })],
+  [
+    'delayed',
+    ({ delay }) => ({
+      event: { type: 'task.retrying', until: Math.max(0, Math.round(Number(delay) || 0)) },
+    }),
+  ],
+  ['stalled', () => ({ event: { type: 'task.stalled' } })],
+  [
+    'waiting-children',
+    // Without a previous state it is the job's first entry.
+    ({ prev }) => (prev === undefined ? undefined : { event: { type: 'task.suspended' } }),
+  ],
+  [
+    'completed',
+    ({ returnvalue }, keep) => ({
+      event: { type: 'task.completed', result: written(returnvalue, keep) },
+    }),
+  ],
+  [
+    'failed',
+    ({ failedReason }) => ({
+      event: { type: 'task.failed', reason: shortened(failedReason ?? 'unknown') },
+    }),
+  ],
+  [
+    'progress',
+    ({ data }, keep) => ({ event: { type: 'task.progressed', progress: written(data, keep) } }),
+  ],
+]);
 
 /** What an agent says is checked, because any program that reaches Redis can say it. */
 function agentEvent(data: string | undefined): { event: Event; claim: number } | undefined {
