@@ -1,7 +1,9 @@
 /**
  * Submits what Redis lacks of a goal: here where it is little, in a thread of its own where it is much. BullMQ builds
  * all jobs of a flow in one go, which for 10,000 tasks takes seconds: too long for the locks, relays and
- * requests that the main thread looks after.
+ * requests that the main thread looks after. For the same reason goals that come together are submitted a few at a
+ * time: between them agents go on with what is there. Those few share a transaction, because making one costs as much
+ * as three jobs in it do.
  *
  * Invariants kept here: 2 (whichever way, a submission is one transaction and may be repeated: a thread that
  * dies has submitted all of it or nothing).
@@ -10,7 +12,7 @@ import { Worker } from 'node:worker_threads';
 import { compile } from '../../compile/compile.js';
 import type { GoalView } from '../../core/goal.js';
 import { portableSource, type RedisClient, type RedisSource } from '../../queues/connection.js';
-import { Flows } from '../../queues/flows.js';
+import { Flows, type JobTree } from '../../queues/flows.js';
 import type { SubmissionData } from './submission-thread.js';
 
 export interface SubmissionOptions {
@@ -19,6 +21,17 @@ export interface SubmissionOptions {
   readonly dataDir: string;
   readonly redis: RedisSource;
 }
+
+/** What Redis lacks of a goal, until it is submitted. */
+interface Waiting {
+  readonly trees: readonly JobTree[];
+  readonly tasks: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Tasks of several goals from which on no more are submitted in one transaction. */
+const AT_ONCE = 100;
 
 /** Tasks from which on a thread is worth its start, which takes about as long as submitting so many. */
 const MANY = 500;
@@ -33,6 +46,7 @@ const THREAD = new URL(
 
 export class Submission {
   private readonly flows: Flows;
+  private readonly waiting: Waiting[] = [];
   /** One after the other: two plans at once would only share the processor. */
   private last: Promise<unknown> = Promise.resolve();
   private worker: Worker | undefined;
@@ -54,7 +68,7 @@ export class Submission {
     withRoot: boolean,
   ): Promise<void> {
     if (missing.size < MANY) {
-      await this.flows.submit(compile(goal, missing, priorities, withRoot));
+      await this.together(compile(goal, missing, priorities, withRoot), missing.size);
       return;
     }
     const { dataDir, prefix, redis } = this.options;
@@ -70,6 +84,35 @@ export class Submission {
     this.closed = true;
     await this.worker?.terminate();
     await this.flows.close();
+  }
+
+  private together(trees: readonly JobTree[], tasks: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ trees, tasks, resolve, reject });
+      if (this.waiting.length === 1) setImmediate(() => this.submitNext());
+    });
+  }
+
+  private submitNext(): void {
+    const batch: Waiting[] = [];
+    for (let tasks = 0; tasks < AT_ONCE && this.waiting.length > 0;) {
+      const next = this.waiting.shift()!;
+      tasks += next.tasks;
+      batch.push(next);
+    }
+    if (this.waiting.length > 0) setImmediate(() => this.submitNext());
+    void this.submitBatch(batch);
+  }
+
+  private async submitBatch(batch: readonly Waiting[]): Promise<void> {
+    try {
+      await this.flows.submit(batch.flatMap(({ trees }) => trees));
+      for (const { resolve } of batch) resolve();
+    } catch (error) {
+      // What Redis refuses of one goal keeps no other from it.
+      if (batch.length === 1) batch[0]!.reject(error);
+      else for (const one of batch) void this.submitBatch([one]);
+    }
   }
 
   private run(workerData: SubmissionData): Promise<void> {
