@@ -5,8 +5,9 @@
  * where it does not), 4 (a finished step is journaled in the script that announces it, so both are there or neither).
  */
 import type { Redis } from 'ioredis';
-import { FINISH, FINISH_KEYS } from './bullmq-script.js';
+import { FINISH, FINISH_ARGUMENTS } from './bullmq-script.js';
 import { PUT_ASIDE } from './held.js';
+import { cancelledKey, limitsKey, pausedKey, vouchKey } from './keys.js';
 import { ADMIT } from './limits.js';
 import { pauseReason } from './pauses.js';
 import { defineScript } from './script.js';
@@ -16,63 +17,65 @@ import { RUN_ID } from './vouch.js';
 const LOG_LINES = 1_000;
 
 /**
- * `begin(KEYS, ARGV)`: announces the claim's first events. Returns `open` and the limits of which it took a slot, or
- * why it may not begin.
+ * `begin(key, given, events)`: announces the claim's first events, which are the arguments from that one on. Returns
+ * `open` and the limits of which it took a slot, or why it may not begin.
  *
- * KEYS lock, job, stream, cancelled, vouch, paused, limits; ARGV token, claims, job, goal, prefix, project, limit of
- * its key (or nothing), how many that allows, the claim's number, its gates by their keys and a space behind each, events…
+ * `key` is the job's; `given` are prefix, token, claims, job, goal, project, limit of its key (or nothing), how many
+ * that allows, the claim's number, its gates by their keys and a space behind each. Whatever else it looks at is found
+ * by the prefix: a name costs ioredis more to send than Redis to make.
  *
  * A worker takes several jobs under one token, one after the other, and a later claim of this job may be among
  * them: the token alone does not tell that the claim is still the same, the number of claims does.
  */
-const BEGIN_KEYS = 7;
+const BEGIN_ARGUMENTS = 10;
 const BEGIN = `
-local function begin(KEYS, ARGV)
-  if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'stale' end
-  if redis.call('HGET', KEYS[2], 'ats') ~= ARGV[2] then return 'renumbered' end
-  if redis.call('GET', KEYS[5]) ~= ${RUN_ID} then return 'unready' end
-  if redis.call('SISMEMBER', KEYS[4], ARGV[4]) == 1 or redis.call('SISMEMBER', KEYS[4], ARGV[3]) == 1 then
-    return 'cancelled'
+local function begin(key, given, events)
+  local prefix, token, claims, job, goal, project, ofKey, allowed, number, gates = unpack(given, 1, ${BEGIN_ARGUMENTS})
+  if redis.call('GET', key .. ':lock') ~= token then return 'stale' end
+  if redis.call('HGET', key, 'ats') ~= claims then return 'renumbered' end
+  if redis.call('GET', prefix .. '${vouchKey('')}') ~= ${RUN_ID} then return 'unready' end
+  local cancelled = redis.call('SMISMEMBER', prefix .. '${cancelledKey('')}', goal, job)
+  if cancelled[1] + cancelled[2] > 0 then return 'cancelled' end
+  for gate in string.gmatch(gates, '%S+') do
+    if redis.call('HEXISTS', key .. ':processed', gate) == 0 then return 'ungated' end
   end
-  for gate in string.gmatch(ARGV[10], '%S+') do
-    if redis.call('HEXISTS', KEYS[2] .. ':processed', gate) == 0 then return 'ungated' end
-  end
-  for i = 4, 6, 2 do
-    if redis.call('SISMEMBER', KEYS[6], ARGV[i]) == 1 then
+  local paused = redis.call('SMISMEMBER', prefix .. '${pausedKey('')}', goal, project)
+  if paused[1] + paused[2] > 0 then
 ${PUT_ASIDE}
-      putAside(ARGV[5], '${pauseReason('')}' .. ARGV[i], '', KEYS[2], ARGV[3], ARGV[9])
-      return 'held'
-    end
+    putAside(prefix, '${pauseReason('')}' .. (paused[1] == 1 and goal or project), '', key, job, number)
+    return 'held'
   end
   local limits = {}
-  local ofProject = redis.call('HGET', KEYS[7], ARGV[6])
-  if ofProject then limits[1] = {ARGV[6], tonumber(ofProject)} end
-  if ARGV[7] ~= '' then limits[#limits + 1] = {ARGV[7], tonumber(ARGV[8])} end
+  local ofProject = redis.call('HGET', prefix .. '${limitsKey('')}', project)
+  if ofProject then limits[1] = {project, tonumber(ofProject)} end
+  if ofKey ~= '' then limits[#limits + 1] = {ofKey, tonumber(allowed)} end
   if #limits > 0 then
 ${ADMIT}
-    if not admit(ARGV[5], limits, KEYS[2], ARGV[3], ARGV[2] .. ':' .. ARGV[1], ARGV[9]) then return 'held' end
+    if not admit(prefix, limits, key, job, claims .. ':' .. token, number) then return 'held' end
   end
-  for i = 11, #ARGV do
-    redis.call('XADD', KEYS[3], '*', 'event', 'drover', 'jobId', ARGV[3], 'data', ARGV[i])
+  local stream = string.sub(key, 1, -#job - 1) .. 'events'
+  for i = events, #given do
+    redis.call('XADD', stream, '*', 'event', 'drover', 'jobId', job, 'data', given[i])
   end
   return 'open', limits
 end
 `;
 
-/** KEYS those of `begin`, values, ignored failures, journal; ARGV those of `begin`. */
+/** KEYS job, values, ignored failures, journal; ARGV those of `begin`, events… */
 const OPEN = `${BEGIN}
-local status, limits = begin(KEYS, ARGV)
+local status, limits = begin(KEYS[1], ARGV, ${BEGIN_ARGUMENTS + 1})
 if status ~= 'open' then return {status} end
-return {'open', limits, redis.call('HGETALL', KEYS[8]), redis.call('HGETALL', KEYS[9]),
-  redis.call('HGETALL', KEYS[10]), redis.call('HGET', KEYS[2], 'declines') or '0'}
+return {'open', limits, redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3]),
+  redis.call('HGETALL', KEYS[4]), redis.call('HGET', KEYS[1], 'declines') or '0'}
 `;
 
-/** KEYS those of `begin`, those of BullMQ's script; ARGV how many `begin` has, those, those of BullMQ's script. */
+/** KEYS job; ARGV those of `begin`, those of `finish` behind the job, events… */
 const OPEN_AND_COMPLETE = `${BEGIN}${FINISH}
-local count = tonumber(ARGV[1])
-local status, limits = begin(KEYS, {unpack(ARGV, 2, count + 1)})
+local status, limits = begin(KEYS[1], ARGV, ${BEGIN_ARGUMENTS + FINISH_ARGUMENTS + 1})
 if status ~= 'open' then return {status} end
-return {'open', limits, finish({unpack(KEYS, ${BEGIN_KEYS + 1})}, {unpack(ARGV, count + 2)})}
+local job = ARGV[4]
+local base = string.sub(KEYS[1], 1, -#job - 1)
+return {'open', limits, finish(base, job, unpack(ARGV, ${BEGIN_ARGUMENTS + 1}, ${BEGIN_ARGUMENTS + FINISH_ARGUMENTS}))}
 `;
 
 /** KEYS lock, job, stream, journal, logs; ARGV token, claims, job, then triples: kind, first, second. */
@@ -103,12 +106,7 @@ return {'written'}
 export type ClaimScripts = ReturnType<typeof claimScripts>;
 
 export const claimScripts = (client: Redis) => ({
-  open: defineScript(client, 'droverOpenClaim', BEGIN_KEYS + 3, OPEN),
-  openAndComplete: defineScript(
-    client,
-    'droverOpenAndComplete',
-    BEGIN_KEYS + FINISH_KEYS,
-    OPEN_AND_COMPLETE,
-  ),
+  open: defineScript(client, 'droverOpenClaim', 4, OPEN),
+  openAndComplete: defineScript(client, 'droverOpenAndComplete', 1, OPEN_AND_COMPLETE),
   write: defineScript(client, 'droverWriteClaim', 5, WRITE),
 });

@@ -13,18 +13,10 @@ import type { AgentEvent } from '../core/events.js';
 import { answerOf } from '../core/goal.js';
 import type { Json } from '../core/plan.js';
 import { GATE_KINDS, type GateKind, heldJobId, ownerOf } from '../core/ids.js';
-import { FINISH_KEYS } from './bullmq-script.js';
+import { finishArguments } from './bullmq-script.js';
 import { type ClaimScripts, claimScripts } from './claim-scripts.js';
 import { Gates } from './gates.js';
-import {
-  cancelledKey,
-  jobKey,
-  journalKey,
-  limitsKey,
-  pausedKey,
-  streamKey,
-  vouchKey,
-} from './keys.js';
+import { jobKey, journalKey, streamKey } from './keys.js';
 import { type Counted, keyLimit, Limits, projectLimit } from './limits.js';
 import type { ScriptArgument } from './script.js';
 import { type TaskData, taskDataOf } from './task-data.js';
@@ -169,19 +161,14 @@ export class Claim {
     result: Json,
     signal: AbortSignal,
   ): Promise<unknown> {
-    const reply = await this.whenReady(signal, () => {
-      const { keys, args } = this.beginning(events);
-      const completion = this.completion(result);
-      const theirKeys = completion.slice(0, FINISH_KEYS);
-      const theirArgs = completion.slice(FINISH_KEYS);
-      return this.scripts.openAndComplete(
-        ...keys,
-        ...theirKeys,
-        args.length,
-        ...args,
-        ...theirArgs,
-      );
-    });
+    const reply = await this.whenReady(signal, () =>
+      this.scripts.openAndComplete(
+        this.key,
+        ...this.beginning(),
+        ...finishArguments(this.completion(result)),
+        ...events.map((event) => this.encode(event)),
+      ),
+    );
     const [, counted, answer] = completedSchema.parse(reply);
     this.counted = counted;
     if (typeof answer === 'number' && answer < 0) {
@@ -191,16 +178,16 @@ export class Claim {
   }
 
   private async openNow(events: readonly AgentEvent[], signal: AbortSignal): Promise<Opened> {
-    const reply = await this.whenReady(signal, () => {
-      const { keys, args } = this.beginning(events);
-      return this.scripts.open(
-        ...keys,
+    const reply = await this.whenReady(signal, () =>
+      this.scripts.open(
+        this.key,
         `${this.key}:processed`,
         `${this.key}:failed`,
         journalKey(this.prefix, this.jobId),
-        ...args,
-      );
-    });
+        ...this.beginning(),
+        ...events.map((event) => this.encode(event)),
+      ),
+    );
     const [, counted, processed, failed, journal, declines] = openedSchema.parse(reply);
     this.counted = counted;
     const results: Record<string, Json> = { ...this.data.results };
@@ -308,32 +295,20 @@ export class Claim {
   }
 
   /** What the scripts are told that let a claim begin. */
-  private beginning(events: readonly AgentEvent[]): { keys: string[]; args: (string | number)[] } {
+  private beginning(): ScriptArgument[] {
     const { concurrency } = this.data.task;
-    return {
-      keys: [
-        `${this.key}:lock`,
-        this.key,
-        streamKey(this.prefix, this.job.queueName),
-        cancelledKey(this.prefix),
-        vouchKey(this.prefix),
-        pausedKey(this.prefix),
-        limitsKey(this.prefix),
-      ],
-      args: [
-        this.token,
-        this.job.attemptsStarted,
-        this.jobId,
-        this.data.goal,
-        this.prefix,
-        projectLimit(this.data.project),
-        concurrency ? keyLimit(concurrency.key) : '',
-        concurrency?.limit ?? '',
-        this.number,
-        this.gates.map((kind) => `${this.gateKey(kind)} `).join(''),
-        ...events.map((event) => this.encode(event)),
-      ],
-    };
+    return [
+      this.prefix,
+      this.token,
+      this.job.attemptsStarted,
+      this.jobId,
+      this.data.goal,
+      projectLimit(this.data.project),
+      concurrency ? keyLimit(concurrency.key) : '',
+      concurrency?.limit ?? '',
+      this.number,
+      this.gates.map((kind) => `${this.gateKey(kind)} `).join(''),
+    ];
   }
 
   private encode(event: AgentEvent): string {

@@ -63,11 +63,6 @@ const NO_LOCK = '0';
 const COMPLETE = `${FINISH}
 local base, outcome = KEYS[1], ARGV[2]
 if outcome == '' then outcome = redis.call('HVALS', KEYS[2])[1] or 'null' end
-local keys = {}
-for index, name in ipairs({'wait', 'active', 'prioritized', 'events', 'stalled', 'limiter', 'delayed', 'paused', 'meta',
-  'pc', 'completed', '', 'metrics:completed', 'marker'}) do
-  keys[index] = base .. name
-end
 local options = cmsgpack.pack({token = '${NO_LOCK}', keepJobs = {count = -1}, attempts = 1, maxMetricsSize = ''})
 for index = 3, #ARGV do
   local job = ARGV[index]
@@ -75,11 +70,10 @@ for index = 3, #ARGV do
     or redis.call('ZREM', base .. 'prioritized', job) == 1 then
     redis.call('RPUSH', base .. 'active', job)
   end
-  keys[12] = base .. job
-  redis.call('DEL', keys[12] .. ':lock')
-  local answer = finish(keys, {job, ARGV[1], 'returnvalue', outcome, 'completed', '0', base, options})
+  redis.call('DEL', base .. job .. ':lock')
+  local answer = finish(base, job, ARGV[1], outcome, '0', options)
   if answer ~= 0 and answer ~= ${GONE} and answer ~= ${NOT_ACTIVE} then
-    return redis.error_reply('BullMQ did not complete ' .. keys[12] .. ': ' .. tostring(answer))
+    return redis.error_reply('BullMQ did not complete ' .. base .. job .. ': ' .. tostring(answer))
   end
 end
 return outcome
