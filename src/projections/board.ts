@@ -1,7 +1,8 @@
 /**
  * The goal board: every goal and task as the log says they are. Goals that are not finished are held in
  * memory, because the recorder folds thousands of events a second into them; their rows in SQLite follow in
- * the transaction that appends the events.
+ * the transaction that appends the events. Those that have finished lately are held as well: an event is still to
+ * come for each, that its jobs have left Redis, and folding it would read all of its tasks.
  *
  * Invariants kept here: 1 (the stored rows equal the fold at every commit: both come from `evolve`), 3 (rows
  * change in the transaction of their events; `reset` forgets what a rolled back one did in memory).
@@ -41,8 +42,13 @@ type TaskPlace = Pick<TaskView, 'generation'> & {
   readonly goal: string;
 };
 
+/** Tasks of finished goals that are held at most; Redis keeps as many unless told otherwise. */
+const FINISHED_TASKS = 5_000;
+
 export class Board {
   private readonly goals = new Map<string, GoalView>();
+  /** Those of them that are finished and still in Redis, in the order in which they finished. */
+  private readonly finished = new Set<GoalView>();
   /** The goals that tasks belong to, of what is held. */
   private readonly homes = new Map<string, string>();
   /** Goals with changes that are not stored yet. */
@@ -154,24 +160,38 @@ export class Board {
     this.dirty.clear();
   }
 
-  /** After the commit: lets go of finished goals, so that memory follows the open work only. */
+  /** After the commit: lets go of what is finished and gone, so that memory follows the open work. */
   committed(): void {
     for (const goal of this.stored) {
-      if (isOpen(goal)) continue;
-      this.goals.delete(goal.id);
-      this.goalRows.forget(goal.id);
-      for (const task of goal.tasks.keys()) this.homes.delete(task);
+      if (isOpen(goal)) this.finished.delete(goal);
+      else if (goal.evicted) this.letGo(goal);
+      else this.finished.add(goal);
     }
     this.stored.clear();
+    let held = 0;
+    for (const goal of this.finished) held += goal.tasks.size;
+    for (const goal of this.finished) {
+      if (held <= FINISHED_TASKS) break;
+      held -= goal.tasks.size;
+      this.letGo(goal);
+    }
   }
 
   /** After a rollback: forgets everything in memory; the rows tell what is true. */
   reset(): void {
     this.goals.clear();
+    this.finished.clear();
     this.homes.clear();
     this.dirty.clear();
     this.stored.clear();
     this.goalRows.forgetAll();
+  }
+
+  private letGo(goal: GoalView): void {
+    this.goals.delete(goal.id);
+    this.finished.delete(goal);
+    this.goalRows.forget(goal.id);
+    for (const task of goal.tasks.keys()) this.homes.delete(task);
   }
 
   private hold(goal: GoalView): void {

@@ -144,13 +144,38 @@ describe('the ledger', () => {
     ledger.log.close();
   });
 
-  it('lets go of finished goals and still finds them', () => {
+  it('holds finished goals until their jobs have left Redis, and finds them afterwards', () => {
     const ledger = open();
-    ledger.commit([
-      ...start(1),
-      { time: 2, project: 'p', goal: 'goal-1', event: { type: 'goal.cancelled' } },
-    ]);
-    expect(ledger.board.goalOf('task-12')!.state).toBe('CANCELLED');
+    const end = (event: Event): void => {
+      ledger.commit([{ time: 2, project: 'p', goal: 'goal-1', event }]);
+    };
+    ledger.commit(start(1));
+    end({ type: 'goal.cancelled' });
+    const held = ledger.board.goal('goal-1');
+    expect(held?.state).toBe('CANCELLED');
+    expect(ledger.board.goal('goal-1')).toBe(held);
+    end({ type: 'goal.evicted' });
+    const found = ledger.board.goalOf('task-12')!;
+    expect(found).toMatchObject({ state: 'CANCELLED', evicted: true });
+    expect(found).not.toBe(held);
+    expect(ledger.board.goal('goal-1')).not.toBe(found);
+    ledger.log.close();
+  });
+
+  it('holds no more than the latest of many finished goals', () => {
+    const ledger = open();
+    const big = (number: number): NewEvent[] => {
+      const at = { time: number, project: 'p', goal: `goal-${number}` };
+      const tasks = Array.from({ length: 2_000 }, (_, index) => spec(number * 1_000, index, []));
+      return [
+        { ...at, event: { type: 'goal.created', title: 'G', priority: 'normal' } },
+        { ...at, event: { type: 'goal.planned', tasks } },
+        { ...at, event: { type: 'goal.cancelled' } },
+      ];
+    };
+    for (const number of [1, 2, 3]) ledger.commit(big(number));
+    const isHeld = (goal: string): boolean => ledger.board.goal(goal) === ledger.board.goal(goal);
+    expect(['goal-1', 'goal-2', 'goal-3'].map(isHeld)).toEqual([false, true, true]);
     ledger.log.close();
   });
 
@@ -159,7 +184,9 @@ describe('the ledger', () => {
     ledger.commit(start(1));
     const place = { project: 'p', goal: 'goal-1', generation: 1 };
     expect(ledger.board.placeOf('task-12')).toEqual(place);
-    ledger.commit([{ time: 2, project: 'p', goal: 'goal-1', event: { type: 'goal.cancelled' } }]);
+    for (const type of ['goal.cancelled', 'goal.evicted'] as const) {
+      ledger.commit([{ time: 2, project: 'p', goal: 'goal-1', event: { type } }]);
+    }
     ledger.log.db.run(sql`UPDATE tasks SET spec = '{' WHERE id = 'task-13'`);
     expect(() => ledger.board.goal('goal-1')).toThrow();
     expect(ledger.board.placeOf('task-12')).toEqual(place);
