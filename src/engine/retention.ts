@@ -4,12 +4,13 @@
  *
  * Invariants kept here: 8 (nothing of an unfinished goal is removed, and a removal is in the log).
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../core/errors.js';
 import type { NewEvent } from '../core/events.js';
-import type { GoalView } from '../core/goal.js';
 import { topologicalOrder } from '../core/graph.js';
 import { gateJobId, heldJobId, jobId, relayJobId } from '../core/ids.js';
 import { finishedInRedis } from '../projections/goal-queries.js';
+import type { GoalJobs } from '../projections/goal-reader.js';
 import type { JobRef, Jobs } from '../queues/jobs.js';
 import type { RedisClient } from '../queues/connection.js';
 import { announceCancel } from '../queues/notices.js';
@@ -44,15 +45,30 @@ const AT_ONCE = 1_000;
 const SWEEP = 400;
 /** Goals that are removed side by side. */
 const BATCH = 20;
+/**
+ * While this process is busy, what is finished stays a while: removing it takes Redis as long as a third of running
+ * it did. No longer than so many milliseconds, …
+ */
+const LONGEST_WAIT = 5_000;
+/** … and it is busy when its event loop was for this share of so many milliseconds. */
+const BUSY = 0.2;
+const LOOK = 50;
 
 export class Retention {
+  /** When nothing was left to remove; epoch milliseconds. */
+  private clean = 0;
+
   constructor(
     private readonly parts: RetentionParts,
     private readonly policy: RetentionPolicy,
   ) {}
 
-  /** Removes what is over age or over number. */
+  /**
+   * Removes what is over age or over number, unless others have use for the processor and it can wait.
+   * @param now epoch milliseconds
+   */
   async sweep(now: number): Promise<void> {
+    if (now - this.clean < LONGEST_WAIT && (await isBusy())) return;
     const { log, board } = this.parts.recording;
     let kept = 0;
     const due = finishedInRedis(log.db).filter(({ state, finishedAt, size }) => {
@@ -65,21 +81,22 @@ export class Retention {
     const oldest = due.toReversed();
     for (let start = 0; start < oldest.length; start += BATCH) {
       if (performance.now() - began > SWEEP) return;
-      const goals = oldest.slice(start, start + BATCH).map(({ id }) => board.goal(id)!);
+      const goals = oldest.slice(start, start + BATCH).map(({ id }) => board.jobsOf(id)!);
       await this.evict(goals);
     }
+    this.clean = now;
   }
 
   /**
    * Removes a finished goal's jobs now, telling workers where it was cancelled; what a worker still holds is
    * left for the next sweep.
    */
-  async clear(goal: GoalView): Promise<void> {
+  async clear(goal: GoalJobs): Promise<void> {
     await this.evict([goal]);
   }
 
   /** One commit for all of them: the disk is waited for once. */
-  private async evict(goals: readonly GoalView[]): Promise<void> {
+  private async evict(goals: readonly GoalJobs[]): Promise<void> {
     const { recording, turns, onError } = this.parts;
     const outcomes = await Promise.allSettled(
       goals.map((goal) => turns.take(goal.id, () => this.remove(goal))),
@@ -98,7 +115,7 @@ export class Retention {
   }
 
   /** False where something of the goal is left, or has to be. */
-  private async remove(goal: GoalView): Promise<boolean> {
+  private async remove(goal: GoalJobs): Promise<boolean> {
     const { client, prefix, jobs, recording } = this.parts;
     // A retry may have come first.
     if (recording.board.state(goal.id) !== goal.state) return false;
@@ -107,12 +124,18 @@ export class Retention {
   }
 }
 
+async function isBusy(): Promise<boolean> {
+  const before = performance.eventLoopUtilization();
+  await delay(LOOK);
+  return performance.eventLoopUtilization(before).utilization > BUSY;
+}
+
 /**
  * Removes a goal's jobs and journals, dependents before their needs: removing a child would hand its parent
  * to a worker.
  * @returns false where a worker still holds one of them.
  */
-async function removeJobs(jobs: Jobs, goal: GoalView): Promise<boolean> {
+async function removeJobs(jobs: Jobs, goal: GoalJobs): Promise<boolean> {
   const roots = generations(goal).map((id) => ({ queue: 'goals', id }));
   if (goal.state === 'DONE' && goal.tasks.size <= AT_ONCE) {
     for (const root of roots) await jobs.removeTree(root);
@@ -143,7 +166,7 @@ async function removeEach(jobs: Jobs, refs: readonly JobRef[]): Promise<boolean>
 }
 
 /** Tasks with their relays and gates, dependents first. */
-function jobsOf(goal: GoalView): JobRef[] {
+function jobsOf(goal: GoalJobs): JobRef[] {
   const order = topologicalOrder([...goal.tasks.values()].map(({ spec }) => spec)).toReversed();
   return order.flatMap((id) => {
     const { spec, generation, gates } = goal.tasks.get(id)!;

@@ -1,13 +1,18 @@
 /** Goals as their stored rows show them, for readers beside the writer. */
 import { setImmediate as giveWay } from 'node:timers/promises';
 import { asc, eq, inArray, max, sql } from 'drizzle-orm';
-import type { GoalView } from '../core/goal.js';
+import type { GoalView, TaskView } from '../core/goal.js';
 import type { GoalState } from '../core/task-state.js';
 import type { Database } from '../log/database.js';
-import { events, goals } from '../log/schema.js';
+import { events, goals, tasks } from '../log/schema.js';
 import { prepareRead } from '../log/statement.js';
 import { loadGoal, loadGoalRow, loadTaskRows, viewOfRows } from './board.js';
 import { goalOfTask } from './goal-list.js';
+
+/** What a goal's jobs are named by. */
+export type GoalJobs = Pick<GoalView, 'id' | 'project' | 'state' | 'generation'> & {
+  readonly tasks: ReadonlyMap<string, Pick<TaskView, 'spec' | 'generation' | 'gates'>>;
+};
 
 /** Tasks read at a time where others are given way to. */
 const PAGE = 500;
@@ -16,6 +21,7 @@ export class GoalReader {
   private readonly load;
   private readonly begin;
   private readonly row;
+  private readonly jobs;
 
   constructor(private readonly db: Database) {
     // One transaction, so that goal and tasks are of one moment.
@@ -32,6 +38,14 @@ export class GoalReader {
       .from(goals)
       .where(eq(goals.id, sql.placeholder('id')));
     this.row = prepareRead(db, { state }, row);
+    const { spec, generation, gates } = tasks;
+    const columns = { spec, generation, gates };
+    const jobs = db
+      .select(columns)
+      .from(tasks)
+      .where(eq(tasks.goal, sql.placeholder('id')))
+      .orderBy(asc(tasks.position));
+    this.jobs = prepareRead(db, columns, jobs);
   }
 
   /** A goal by id, or undefined where the log has none. */
@@ -63,6 +77,12 @@ export class GoalReader {
   /** Its state alone, which costs less than its tasks. */
   state(id: string): GoalState | undefined {
     return this.row({ id })[0]?.state;
+  }
+
+  /** What a goal's jobs are named by, which costs half of what all of it does. */
+  jobsOf(id: string): GoalJobs | undefined {
+    const goal = loadGoalRow(this.db, id);
+    return goal && { ...goal, tasks: new Map(this.jobs({ id }).map((row) => [row.spec.id, row])) };
   }
 
   /** The goal that a task belongs to. */
