@@ -65,7 +65,8 @@ const record = <N extends RequestName>(
   input: unknown,
   calendar: Calendar,
   line?: GoalLine,
-): DecisionOn<N> => decide(ledger, { name, input, by: userInfo().username, line }, calendar);
+): DecisionOn<N> =>
+  decide(ledger, { name, input, by: userInfo().username, line }, calendar).decision;
 
 /** Without the lock, which nobody is kept from for as long as git takes: the decision sees what changed meanwhile. */
 async function readLine(

@@ -21,7 +21,13 @@ import { Limits } from '../queues/limits.js';
 import { takeOver } from '../queues/take-over.js';
 import { readLimits } from '../projections/limits.js';
 import type { WorkerTiming } from '../queues/worker.js';
-import { type DecisionOn, isRequest, noCommand, type RequestName } from './decisions/decide.js';
+import {
+  type DecisionOn,
+  isRequest,
+  noCommand,
+  type Recorded,
+  type RequestName,
+} from './decisions/decide.js';
 import type { Enqueued } from './decisions/enqueue.js';
 import { capabilitiesOf, type EffectParts } from './effects/effect.js';
 import { EFFECTS } from './effects/effects.js';
@@ -224,15 +230,14 @@ export class Supervisor {
     by: string,
     id?: string,
   ): Promise<DecisionOn<N>> {
-    const decision = await this.decide(name, input, by, id);
+    const { decision } = await this.decide(name, input, by, id);
     await EFFECTS[name](this.parts, decision);
     return decision;
   }
 
   async enqueue(input: unknown, by: string, id?: string): Promise<Enqueued> {
-    const decision = await this.decide('enqueue', input, by, id);
-    // Read once for both the effect and the answer.
-    const goal = await enqueueEffect(this.parts, decision);
+    const { decision, begun } = await this.decide('enqueue', input, by, id);
+    const goal = await enqueueEffect(this.parts, decision, begun);
     const waitingFor: string[] = [];
     for (const capability of capabilitiesOf(goal)) {
       if (!(await this.parts.jobs.hasWorkers(capability))) waitingFor.push(capability);
@@ -251,7 +256,7 @@ export class Supervisor {
     input: unknown,
     by: string,
     id: string | undefined,
-  ): Promise<DecisionOn<N>> {
+  ): Promise<Recorded<DecisionOn<N>>> {
     const { recording, projects } = this.options;
     const parts = { projects, log: recording.log, goal: (of: string) => recording.board.goal(of) };
     const line = name === 'rollback' ? await readLineFor(parts, input) : undefined;

@@ -22,7 +22,7 @@ function stage() {
   const log = Log.open(mkdtempSync(join(root, 'data-')));
   const ledger = new Ledger(log);
   const ask = (name: string, input: object): unknown =>
-    decide(ledger, { name, input, by: 'tester' }, { check: checkCron, next: nextDue });
+    decide(ledger, { name, input, by: 'tester' }, { check: checkCron, next: nextDue }).decision;
   return {
     log,
     ledger,

@@ -46,13 +46,13 @@ describe('requests of one turn', () => {
       ].map((request) => decisions.decide(request)),
     );
     expect(answers).toMatchObject([
-      { ok: { goal: 'goal-1', created: true } },
+      { ok: { decision: { goal: 'goal-1', created: true } } },
       { refused: { code: 'not-found' } },
-      { ok: { goal: 'goal-1', created: false } },
+      { ok: { decision: { goal: 'goal-1', created: false } } },
       { refused: { code: 'bad-plan' } },
-      { ok: { goal: 'goal-2', created: true } },
-      { ok: { goal: 'goal-2', created: true } },
-      { ok: { goal: 'goal-1' } },
+      { ok: { decision: { goal: 'goal-2', created: true } } },
+      { ok: { decision: { goal: 'goal-2', created: true } } },
+      { ok: { decision: { goal: 'goal-1' } } },
     ]);
     expect(commits).toHaveLength(1);
     expect([...commits[0]!.changed.keys()]).toEqual(['goal-1', 'goal-2']);
@@ -73,9 +73,9 @@ describe('requests of one turn', () => {
       decisions.decide(enqueue('Two', {}, 'too')),
     ]);
     expect(answers).toMatchObject([
-      { value: { ok: { goal: 'goal-1' } } },
+      { value: { ok: { decision: { goal: 'goal-1' } } } },
       { reason: { message: 'this one cannot be written' } },
-      { value: { ok: { goal: 'goal-2' } } },
+      { value: { ok: { decision: { goal: 'goal-2' } } } },
     ]);
     expect(commits).toHaveLength(2);
     expect([...ledger.log.events({ types: ['goal.created'] })].map(({ seq }) => seq)).toEqual([

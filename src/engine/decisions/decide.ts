@@ -7,6 +7,7 @@
  */
 import type { z } from 'zod';
 import { DroverError } from '../../core/errors.js';
+import type { NewEvent } from '../../core/events.js';
 import type { Json } from '../../core/plan.js';
 import { kindOf } from '../../projections/durations.js';
 import { goalByKey } from '../../projections/goal-list.js';
@@ -77,21 +78,42 @@ export interface Request {
   readonly line?: GoalLine | undefined;
 }
 
+/** A decision that is recorded. */
+export interface Recorded<D extends Decision> {
+  readonly decision: D;
+  /**
+   * The events of a goal that it began, where they are few: whoever goes on with the goal need not read it, and
+   * reading one costs ten times what folding it does.
+   */
+  readonly begun: readonly NewEvent[];
+}
+
+/** Tasks up to which a goal's events are handed on: other threads are given a copy. */
+const FEW = 500;
+
 /** @throws DroverError where the request cannot be met; nothing is recorded then. */
 export function decide(
   ledger: Ledger,
   { name, input, by, id: given, line }: Request,
   calendar: Calendar,
-): Decision {
+): Recorded<Decision> {
   if (!isRequest(name)) throw noCommand(name);
   const { id, decideOn } = RULES[name].prepare(input);
   const known = lookUp(ledger, id ?? given);
-  if (known) return known;
+  if (known) return { decision: known, begun: [] };
   const { events, decision } = decideOn(situationOf(ledger, by, calendar, line));
   const command = id ?? given;
   const outcome = { ...decision } as Record<string, Json>;
   ledger.commit(events, command === undefined ? {} : { command: { id: command, outcome } });
-  return decision;
+  return { decision, begun: isSmallGoal(events) ? events : [] };
+}
+
+function isSmallGoal([created, planned]: readonly NewEvent[]): boolean {
+  return (
+    created?.event.type === 'goal.created' &&
+    planned?.event.type === 'goal.planned' &&
+    planned.event.tasks.length <= FEW
+  );
 }
 
 export const noCommand = (name: string): DroverError =>

@@ -7,12 +7,14 @@
  */
 import { type Answer, refusal } from '../../core/answer.js';
 import type { Ledger } from '../recording/ledger.js';
-import { decide, type Request } from './decide.js';
+import { decide, type Recorded, type Request } from './decide.js';
 import type { Calendar, Decision } from './rule.js';
+
+type Decided = Answer<Recorded<Decision>>;
 
 interface Waiting {
   readonly request: Request;
-  readonly resolve: (answer: Answer<Decision> | Promise<never>) => void;
+  readonly resolve: (answer: Decided | Promise<never>) => void;
 }
 
 /** Requests in one transaction. What the first ones led to is submitted while the others are decided. */
@@ -26,7 +28,7 @@ export class Decisions {
     private readonly calendar: Calendar,
   ) {}
 
-  decide(request: Request): Promise<Answer<Decision>> {
+  decide(request: Request): Promise<Decided> {
     return new Promise((resolve) => {
       this.waiting.push({ request, resolve });
       if (this.waiting.length === 1) setImmediate(() => this.decideAll());
@@ -39,8 +41,8 @@ export class Decisions {
     for (const [index, answer] of this.answers(batch).entries()) batch[index]!.resolve(answer);
   }
 
-  private answers(batch: readonly Waiting[]): (Answer<Decision> | Promise<never>)[] {
-    const attempt = ({ request }: Waiting): Answer<Decision> => {
+  private answers(batch: readonly Waiting[]): (Decided | Promise<never>)[] {
+    const attempt = ({ request }: Waiting): Decided => {
       try {
         return { ok: decide(this.ledger, request, this.calendar) };
       } catch (error) {

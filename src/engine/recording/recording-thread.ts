@@ -26,7 +26,7 @@ import { checkCron, nextDue } from '../../queues/cron.js';
 import { Streams } from '../../queues/streams.js';
 import { Recorder } from '../../recorder/recorder.js';
 import { bounded } from '../../recorder/translate.js';
-import type { Request } from '../decisions/decide.js';
+import type { Recorded, Request } from '../decisions/decide.js';
 import { Decisions } from '../decisions/together.js';
 import type { Decision } from '../decisions/rule.js';
 import { type Commit, Ledger } from './ledger.js';
@@ -48,7 +48,7 @@ export interface RecordingData {
 export interface RecordingCalls {
   /** Opens the log and connects. */
   open(): Promise<Answer<null>>;
-  decide(request: Request): Promise<Answer<Decision>>;
+  decide(request: Request): Promise<Answer<Recorded<Decision>>>;
   commit(events: readonly NewEvent[]): Promise<Answer<null>>;
   /** Reads this queue's stream as well. */
   watch(queue: string): Promise<void>;
@@ -169,7 +169,7 @@ class Recording implements RecordingCalls {
     if (gaps.length > 0) this.ledger.commit([...gaps, ...found]);
   }
 
-  decide(request: Request): Promise<Answer<Decision>> {
+  decide(request: Request): Promise<Answer<Recorded<Decision>>> {
     return this.decisions.decide(request);
   }
 

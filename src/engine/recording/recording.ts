@@ -12,7 +12,7 @@ import { Log } from '../../log/log.js';
 import { GoalReader } from '../../projections/goal-reader.js';
 import { portableSource, type RedisSource } from '../../queues/connection.js';
 import type { Environment } from '../../workspace/git.js';
-import type { Request } from '../decisions/decide.js';
+import type { Recorded, Request } from '../decisions/decide.js';
 import type { Decision } from '../decisions/rule.js';
 import { LiveThread } from './live-thread.js';
 import type { ChangedGoal, RecordingListener } from './recording-thread.js';
@@ -122,7 +122,7 @@ export class Recording implements Records {
    * Records what a request leads to, or refuses it.
    * @throws DroverError `log-unwritable` where nothing can be recorded, or it is not known whether this was
    */
-  async decide(request: Request): Promise<Decision> {
+  async decide(request: Request): Promise<Recorded<Decision>> {
     const thread = await this.running();
     try {
       return unwrap(await thread.calls.decide(request));
