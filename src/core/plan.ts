@@ -137,10 +137,6 @@ export type PlannedTask = z.infer<typeof plannedTaskSchema>;
 /** What authors write: everything with a default may be left out. */
 export type PlannedTaskInput = z.input<typeof plannedTaskSchema>;
 
-export const planSchema = z.strictObject({ tasks: z.array(plannedTaskSchema) });
-export type Plan = z.infer<typeof planSchema>;
-export type PlanInput = z.input<typeof planSchema>;
-
 /**
  * A planned task once the supervisor has numbered it; `needs` are task ids. What it is expected to take is recorded
  * with it, so that whatever is learned later changes nothing about it.

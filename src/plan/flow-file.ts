@@ -4,13 +4,7 @@
  * aliases are bounded, so a file from anywhere may be read.
  */
 import { Buffer } from 'node:buffer';
-import {
-  type Approval,
-  type Plan,
-  type PlannedTask,
-  plannedTaskSchema,
-  type Priority,
-} from '../core/plan.js';
+import { type Approval, type PlannedTask, plannedTaskSchema, type Priority } from '../core/plan.js';
 import { addIssues } from './issues.js';
 import { resolveParameters } from './parameters.js';
 import { FlowProblems, type Problem, ProblemList, quote } from './problems.js';
@@ -27,13 +21,14 @@ import { buildValue, type LocatedValue } from './yaml-value.js';
 const MAX_SIZE = 4 * 1024 * 1024;
 
 /** A plan, and what its goal is called. */
-export interface Flow extends Plan {
+export interface Flow {
   readonly title: string;
   /** The caller decides where the file names none. */
   readonly project?: string;
   readonly priority: Priority;
   /** A person has to agree before the plan starts. */
   readonly approve?: Approval;
+  readonly tasks: PlannedTask[];
 }
 
 export interface FlowOptions {

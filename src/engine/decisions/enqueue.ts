@@ -5,7 +5,7 @@ import {
   approvalSchema,
   goalTitleSchema,
   nameSchema,
-  planSchema,
+  plannedTaskSchema,
   prioritySchema,
 } from '../../core/plan.js';
 import { checkPlan } from '../../core/plan-check.js';
@@ -23,7 +23,7 @@ export const goalRequestSchema = z.strictObject({
   source: z.string().max(1_000).optional(),
   /** A person has to agree before the plan starts. */
   approve: approvalSchema.optional(),
-  tasks: planSchema.shape.tasks,
+  tasks: z.array(plannedTaskSchema),
 });
 export type GoalRequest = z.input<typeof goalRequestSchema>;
 
@@ -43,12 +43,12 @@ export interface Enqueued extends EnqueueDecision {
 export const enqueueRule = defineRule({
   schema: goalRequestSchema,
   decide(request, { by, now, next, goalWithKey, expectIn }) {
-    const { project, title, priority, key, source, approve } = request;
+    const { project, title, priority, key, source, approve, tasks } = request;
     const existing = key === undefined ? undefined : goalWithKey(project, key);
     if (existing !== undefined) {
       return { events: [], decision: { goal: existing, created: false } };
     }
-    const { tasks } = checkPlan({ tasks: request.tasks });
+    checkPlan(tasks);
     const numbers = next();
     const goal = goalId(numbers.goal);
     const expect = expectIn({ project, title, source: source ?? null });

@@ -88,8 +88,8 @@ function addedTo(
   }
   const known = new Map([...goal.tasks.keys()].map((id) => [id, id]));
   for (const { spec } of goal.tasks.values()) known.set(spec.name, spec.id);
-  const { tasks } = checkPlan({ tasks: [...added] }, new Set(known.keys()));
-  return numberTasks(tasks, next().task, goal.priority, expectIn(goal), known);
+  checkPlan(added, new Set(known.keys()));
+  return numberTasks(added, next().task, goal.priority, expectIn(goal), known);
 }
 
 const decisionOn = (

@@ -48,7 +48,7 @@ export const scheduleAddRule = defineRule({
       );
     }
     calendar.check({ cron, tz }, now);
-    checkPlan({ tasks: request.tasks });
+    checkPlan(request.tasks);
     const goal = scheduleSubject(name);
     return {
       events: [
