@@ -1,4 +1,7 @@
-/** Bull Board over all queues of a Drover; queues that appear later are added when somebody looks. */
+/**
+ * Bull Board over all queues of a Drover; queues that appear later are added when somebody looks. Its page does not ask
+ * for web fonts.
+ */
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
@@ -17,11 +20,14 @@ export interface BoardOptions {
 }
 
 export interface Board {
-  /** To be called before the router: adds queues that are new. */
-  readonly refresh: RequestHandler;
+  /** To be called before the router: adds queues that are new, and keeps web fonts out of the page. */
+  readonly prepare: RequestHandler;
   readonly router: Router;
   readonly close: () => Promise<void>;
 }
+
+/** The page's style sheet of web fonts. The security policy stops it too, with an error in the browser's console. */
+const FOREIGN_LINK = /<link\b[^>]*\bhref="https?:[^>]*>\s*/g;
 
 export function createBoard({ client, prefix, queues, writable, path }: BoardOptions): Board {
   const adapter = new ExpressAdapter().setBasePath(path);
@@ -41,8 +47,18 @@ export function createBoard({ client, prefix, queues, writable, path }: BoardOpt
   };
   addNew();
   return {
-    refresh(_request, _response, next) {
+    prepare(_request, response, next) {
       addNew();
+      const render = response.render.bind(response) as (
+        view: string,
+        values: object,
+        then: (error: Error | null, html: string) => void,
+      ) => void;
+      response.render = (view: string, values: object = {}) =>
+        render(view, values, (error, html) => {
+          if (error) next(error);
+          else response.send(html.replaceAll(FOREIGN_LINK, ''));
+        });
       next();
     },
     router: adapter.getRouter() as Router,

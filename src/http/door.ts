@@ -8,7 +8,7 @@ import { DroverError } from '../core/errors.js';
 
 const COOKIE = 'drover_token';
 
-/** Only what this server sends itself; Bull Board's page asks for web fonts, which this stops. */
+/** Only what this server sends itself: what Bull Board's page may ask of others stays here. */
 const POLICY = [
   "default-src 'self'",
   // Bull Board writes style attributes and a style element.

@@ -43,7 +43,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   app.get('/healthz', (_request, response) => void response.json({ ok: true }));
   app.use(securityHeaders, checkOrigin(token), checkToken(token));
   app.get('/', (_request, response) => response.redirect(BOARD));
-  app.use(BOARD, board.refresh, board.router);
+  app.use(BOARD, board.prepare, board.router);
   const server = app.listen(port, host);
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
