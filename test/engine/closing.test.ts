@@ -43,3 +43,13 @@ describe('closing while Redis is away', () => {
     await again.stop();
   });
 });
+
+it('what is asked of a closed Drover is refused, saying so', async () => {
+  const drover = await bed.start();
+  await drover.close();
+  const asked = drover.enqueue({ title: 'Late', tasks: [{ name: 'a', capability: 'work' }] });
+  await expect(asked).rejects.toMatchObject({
+    code: 'conflict',
+    message: 'This Drover is closed.',
+  });
+});

@@ -100,6 +100,22 @@ describe('a recording thread that is killed', () => {
     await client.close();
   });
 
+  it('records once what code asks for, and answers it, wherever it ends in between', async () => {
+    const drover = await bed.start();
+    const titles = Array.from({ length: 8 }, (_, index) => `Code ${index}`);
+    for (const pair of [titles.slice(0, 2), titles.slice(2, 4), titles.slice(4)]) {
+      const asked = pair.map((title) =>
+        drover.enqueue({ title, tasks: [{ name: title, capability: 'developer' }] }),
+      );
+      await delay(pair.length);
+      await killThread(drover);
+      await Promise.all(asked);
+    }
+    const recorded = listGoals(drover.ledger.log.db).map(({ title }) => title);
+    expect(recorded.toSorted()).toEqual(titles);
+    expect(await auditOf(drover)).toEqual([]);
+  });
+
   it('still keeps to itself the files that somebody holds', async () => {
     const dataDir = bed.folder();
     const drover = await bed.start({ dataDir });

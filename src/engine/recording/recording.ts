@@ -4,6 +4,7 @@
  *
  * Invariants kept here: 1 (what is read here are the stored rows, which are the fold), 6 (this side only reads).
  */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { unwrap } from '../../core/answer.js';
 import { DroverError, messageOf } from '../../core/errors.js';
@@ -122,15 +123,10 @@ export class Recording implements Records {
    * Records what a request leads to, or refuses it.
    * @throws DroverError `log-unwritable` where nothing can be recorded, or it is not known whether this was
    */
-  async decide(request: Request): Promise<Recorded<Decision>> {
-    const thread = await this.running();
-    try {
-      return unwrap(await thread.calls.decide(request));
-    } catch (error) {
-      // By its id, a request that was recorded with its answer lost gets the same answer again.
-      if (error !== thread.failure || request.id === undefined) throw error;
-      return unwrap(await (await this.running()).calls.decide(request));
-    }
+  async decide(asked: Request): Promise<Recorded<Decision>> {
+    // By its id, a request that was recorded with its answer lost gets the same answer again.
+    const request = { ...asked, id: asked.id ?? randomUUID() };
+    return unwrap(await this.ask((calls) => calls.decide(request)));
   }
 
   async commit(events: readonly NewEvent[]): Promise<void> {
@@ -141,7 +137,7 @@ export class Recording implements Records {
   async watch(queue: string): Promise<void> {
     if (this.queues.has(queue)) return;
     this.queues.add(queue);
-    await (await this.running()).calls.watch(queue);
+    await this.ask((calls) => calls.watch(queue));
   }
 
   /** The queues whose streams are read. */
@@ -151,7 +147,7 @@ export class Recording implements Records {
 
   /** Records everything that is in the streams by now. */
   async catchUp(): Promise<void> {
-    await (await this.running()).calls.catchUp();
+    await this.ask((calls) => calls.catchUp());
   }
 
   async start(): Promise<void> {
@@ -161,7 +157,7 @@ export class Recording implements Records {
 
   /** Runs `work` while a project's STATE.yaml and pages are written as far as the log goes, and none is being written. */
   async holdingFiles<T>(project: string, work: () => Promise<T>): Promise<T> {
-    await (await this.running()).calls.holdFiles(project);
+    await this.ask((calls) => calls.holdFiles(project));
     this.held.add(project);
     try {
       return await work();
@@ -195,8 +191,26 @@ export class Recording implements Records {
     this.options.onTrouble(about, reason);
   }
 
+  /** Asks the thread, and the next one where that ends before it answers: for what may be asked twice. */
+  private async ask<T>(call: (calls: LiveThread['calls']) => Promise<T>): Promise<T> {
+    const thread = await this.running();
+    try {
+      return await call(thread.calls);
+    } catch (error) {
+      if (!thread.failure) throw error;
+      return await call((await this.running()).calls);
+    }
+  }
+
   /** The thread, or the next one where it has just ended. */
   private async running(): Promise<LiveThread> {
+    if (this.closing.signal.aborted) {
+      throw new DroverError(
+        'conflict',
+        'This Drover is closed.',
+        'Ask before `close()`, or start another with `createDrover()`.',
+      );
+    }
     if (!this.thread)
       await Promise.race([this.replacing, delay(PATIENCE, undefined, { ref: false })]);
     if (this.thread) return this.thread;
