@@ -14,6 +14,7 @@ import { unwrap } from '../core/answer.js';
 import type { Json } from '../core/plan.js';
 import { makeDataDir } from '../log/data-dir.js';
 import { acquireWriterLock } from '../log/writer-lock.js';
+import { AWAY, followAway, saysAway } from '../queues/away.js';
 import { CommandSender } from '../queues/commands.js';
 import { connect, type Connection, type RedisSource, unlessAway } from '../queues/connection.js';
 import { checkRedis } from '../queues/redis-check.js';
@@ -51,7 +52,7 @@ export interface DroverOptions {
   readonly retention?: Partial<RetentionPolicy>;
   /** Something stands still for this reason; null when it goes on. Default: a line on standard error. */
   readonly onTrouble?: (reason: string | null) => void;
-  /** Errors that nobody awaits. Default: a line on standard error. */
+  /** Errors that nobody awaits; not those of a Redis that is away. Default: a line on standard error. */
   readonly onError?: (error: Error) => void;
 }
 
@@ -204,6 +205,10 @@ export async function connectDrover(options: DroverOptions = {}): Promise<Drover
   await endOrphans(settings.dataDir);
   const connection = await connect(settings.redis ?? { path: redisSocketOf(settings.dataDir) });
   await checkRedis(connection.client);
+  const unfollow = followAway(connection.client, {
+    gone: () => settings.onTrouble(AWAY),
+    back: () => settings.onTrouble(null),
+  });
   const sender = new CommandSender(connection.client, settings.prefix, userInfo().username);
   // What the supervisor answers was decided by the rule of this name.
   const ask: Ask = async (name, input) =>
@@ -227,6 +232,7 @@ export async function connectDrover(options: DroverOptions = {}): Promise<Drover
     async close({ force = false } = {}) {
       await host.close(force);
       await unlessAway(connection.client, sender.close());
+      unfollow();
       await connection.close();
     },
   };
@@ -235,6 +241,7 @@ export async function connectDrover(options: DroverOptions = {}): Promise<Drover
 function resolveSettings(options: DroverOptions): Settings {
   const config = readConfig();
   const report = (text: string): void => void process.stderr.write(`drover: ${text}\n`);
+  const { onError = (error: Error) => report(error.message) } = options;
   return {
     redis: options.redis ?? config.redisUrl,
     prefix: options.prefix ?? config.prefix,
@@ -244,7 +251,9 @@ function resolveSettings(options: DroverOptions): Settings {
     timing: { ...DEFAULT_TIMING, ...options.timing },
     retention: { ...DEFAULT_RETENTION, ...options.retention },
     onTrouble: options.onTrouble ?? ((reason) => report(reason ?? 'it goes on')),
-    onError: options.onError ?? ((error) => report(error.message)),
+    onError: (error) => {
+      if (!saysAway(error)) onError(error);
+    },
   };
 }
 

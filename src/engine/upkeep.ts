@@ -3,6 +3,7 @@
  * Redis is rebuilt when it was away or emptied, and that finished goals leave it.
  */
 import { asError, DroverError } from '../core/errors.js';
+import { AWAY, followAway } from '../queues/away.js';
 import type { Connection } from '../queues/connection.js';
 import { keepStreams } from '../queues/flows.js';
 import { ownerKey } from '../queues/keys.js';
@@ -27,8 +28,8 @@ const EVERY = 1_000;
 export class Upkeep {
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
-  private away = false;
   private stopped = false;
+  private unfollow: () => void = () => undefined;
   private readonly vouch: Vouch;
 
   constructor(private readonly options: UpkeepOptions) {
@@ -65,9 +66,14 @@ export class Upkeep {
   }
 
   start(): void {
-    const { client } = this.options.connection;
-    client.on('close', this.onAway);
-    client.on('ready', this.onBack);
+    const { connection, onTrouble } = this.options;
+    this.unfollow = followAway(connection.client, {
+      gone: () => onTrouble(AWAY),
+      back: () => {
+        onTrouble(null);
+        this.run(() => this.compare());
+      },
+    });
     this.schedule();
   }
 
@@ -75,8 +81,7 @@ export class Upkeep {
     const { client } = this.options.connection;
     this.stopped = true;
     clearTimeout(this.timer);
-    client.off('close', this.onAway);
-    client.off('ready', this.onBack);
+    this.unfollow();
     // Where Redis is away, what runs would wait for it.
     if (client.status === 'ready') await this.running;
   }
@@ -105,16 +110,4 @@ export class Upkeep {
     await this.compare();
     await sweep();
   }
-
-  private readonly onAway = (): void => {
-    this.away = true;
-    this.options.onTrouble('Redis is away; everything goes on when it is back');
-  };
-
-  private readonly onBack = (): void => {
-    if (!this.away) return;
-    this.away = false;
-    this.options.onTrouble(null);
-    this.run(() => this.compare());
-  };
 }
