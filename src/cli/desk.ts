@@ -4,7 +4,6 @@
  * Redis is known: it was named, or a supervisor that was killed has left word of it.
  */
 import { existsSync } from 'node:fs';
-import { join as joinPath } from 'node:path';
 import { DroverError } from '../core/errors.js';
 import type { DroverClient } from '../engine/drover.js';
 import { type Control, controlBy } from '../engine/control.js';
@@ -12,13 +11,19 @@ import { askOffline, enqueueOffline } from '../engine/offline.js';
 import type { Enqueued, GoalRequest } from '../engine/decisions/enqueue.js';
 import type { Agents } from '../engine/telling.js';
 import { logFile } from '../log/database.js';
+import { capabilitiesOf } from './flow.js';
 import type { Globals } from './globals.js';
 import {
-  readPresence,
+  redisLeft,
   requireReachable,
   type RunningSupervisor,
   runningSupervisor,
 } from './presence.js';
+
+/** What `enqueue` answers; who offers what is not always known without a supervisor. */
+export type HandedIn = Omit<Enqueued, 'waitingFor'> & {
+  readonly waitingFor: Enqueued['waitingFor'] | null;
+};
 
 export interface Desk extends Control {
   /** False where the request is only recorded, for the next supervisor. */
@@ -27,7 +32,7 @@ export interface Desk extends Control {
   readonly told: boolean;
   /** What there is to say where it is only recorded. */
   readonly note: string | undefined;
-  readonly enqueue: (goal: GoalRequest) => Promise<Enqueued>;
+  readonly enqueue: (goal: GoalRequest) => Promise<HandedIn>;
   readonly close: () => Promise<void>;
 }
 
@@ -45,7 +50,10 @@ export async function openDesk(globals: Globals): Promise<Desk> {
       get note() {
         return agents?.told === true ? TOLD_NOTE : OFFLINE_NOTE;
       },
-      enqueue: async (goal) => enqueueOffline(dataDir, goal),
+      enqueue: async (goal) => ({
+        ...enqueueOffline(dataDir, goal),
+        waitingFor: agents ? await agents.lacking(capabilitiesOf(goal)) : null,
+      }),
       ...controlBy(askOffline(dataDir, projectsDir, agents)),
       close: async () => agents?.close(),
     };
@@ -89,21 +97,14 @@ export async function join(
 }
 
 /** The agents of the data directory, on which no supervisor runs; undefined where they are not known here. */
-async function agentsLeft({ dataDir, redis, prefix }: Globals): Promise<Agents | undefined> {
+async function agentsLeft(globals: Globals): Promise<Agents | undefined> {
+  const { dataDir } = globals;
   if (!existsSync(logFile(dataDir))) return undefined;
-  const left = readPresence(dataDir);
-  const source = redis ?? left?.redis ?? (await ownRedisLeft(dataDir));
-  if (source === undefined) return undefined;
+  const left = await redisLeft(globals);
+  if (!left) return undefined;
   // Loading what talks to Redis takes longer than recording a request.
   const { reachAgents } = await import('../engine/telling.js');
-  return await reachAgents(dataDir, source, left?.prefix ?? prefix);
-}
-
-/** Drover's own Redis ends with its supervisor, unless that was killed. */
-async function ownRedisLeft(dataDir: string): Promise<{ path: string } | undefined> {
-  if (!existsSync(joinPath(dataDir, 'redis.json'))) return undefined;
-  const { redisSocketOf } = await import('../queues/redis-process.js');
-  return { path: redisSocketOf(dataDir) };
+  return await reachAgents(dataDir, left.source, left.prefix);
 }
 
 const OFFLINE_NOTE =

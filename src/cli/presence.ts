@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { DroverError } from '../core/errors.js';
 import { type Holder, writerLockHolder } from '../log/writer-lock.js';
 import { isAlive } from '../queues/alive.js';
+import type { Globals } from './globals.js';
 
 const presenceSchema = z.object({
   pid: z.int(),
@@ -55,6 +56,30 @@ export function runningSupervisor(dataDir: string): RunningSupervisor | undefine
   const presence = readPresence(dataDir);
   const same = presence?.pid === holder.pid && holder.host === hostname();
   return { holder, presence: same ? presence : undefined };
+}
+
+/** Where agents may go on without a supervisor. */
+export interface RedisLeft {
+  readonly source: string | { readonly path: string };
+  readonly prefix: string;
+}
+
+/** The Redis that was named, or of which a supervisor that was killed has left word; undefined where none is known. */
+export async function redisLeft({
+  dataDir,
+  redis,
+  prefix,
+}: Globals): Promise<RedisLeft | undefined> {
+  const left = readPresence(dataDir);
+  const source = redis ?? left?.redis ?? (await ownRedisLeft(dataDir));
+  return source === undefined ? undefined : { source, prefix: left?.prefix ?? prefix };
+}
+
+/** Drover's own Redis ends with its supervisor, unless that was killed. */
+async function ownRedisLeft(dataDir: string): Promise<{ path: string } | undefined> {
+  if (!existsSync(join(dataDir, 'redis.json'))) return undefined;
+  const { redisSocketOf } = await import('../queues/redis-process.js');
+  return { path: redisSocketOf(dataDir) };
 }
 
 /** Milliseconds without a supervisor after which nobody waits for it any longer; a restart takes less. */

@@ -1,7 +1,7 @@
-/** How queues stand, as the Redis of whichever supervisor runs knows them. */
+/** How queues stand, as the Redis of whichever supervisor runs, or was killed, knows them. */
 import type { QueueNow } from '../projections/waits.js';
 import type { Globals } from './globals.js';
-import type { RunningSupervisor } from './presence.js';
+import { redisLeft, type RedisLeft, type RunningSupervisor } from './presence.js';
 
 /** Queues by capability; undefined where that cannot be asked. */
 export async function queuesNow(
@@ -10,11 +10,10 @@ export async function queuesNow(
   globals: Globals,
 ): Promise<ReadonlyMap<string, QueueNow> | undefined> {
   if (wanted.size === 0) return new Map();
-  const source = await redisOf(supervisor, globals);
-  if (source === undefined) return undefined;
-  const prefix = supervisor?.presence?.prefix ?? globals.prefix;
+  const redis = supervisor ? await redisOf(supervisor, globals) : await redisLeft(globals);
+  if (!redis) return undefined;
   const { surveyQueues } = await import('../engine/queue-survey.js');
-  return await surveyQueues(source, prefix, [...wanted]).catch(() => undefined);
+  return await surveyQueues(redis.source, redis.prefix, [...wanted]).catch(() => undefined);
 }
 
 /** Agents by capability; undefined where that cannot be asked. */
@@ -32,11 +31,12 @@ export const agentsOf = (
   queues && new Map([...queues].map(([name, { agents }]) => [name, agents]));
 
 async function redisOf(
-  supervisor: RunningSupervisor | undefined,
-  { redis, dataDir }: Globals,
-): Promise<string | { path: string } | undefined> {
-  if (redis !== undefined) return redis;
-  if (!supervisor || (supervisor.presence && supervisor.presence.redis !== null)) return undefined;
+  { presence }: RunningSupervisor,
+  globals: Globals,
+): Promise<RedisLeft | undefined> {
+  const prefix = presence?.prefix ?? globals.prefix;
+  if (globals.redis !== undefined) return { source: globals.redis, prefix };
+  if (presence && presence.redis !== null) return undefined;
   const { redisSocketOf } = await import('../queues/redis-process.js');
-  return { path: redisSocketOf(dataDir) };
+  return { source: { path: redisSocketOf(globals.dataDir) }, prefix };
 }

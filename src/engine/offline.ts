@@ -22,13 +22,13 @@ import type { Enqueued, GoalRequest } from './decisions/enqueue.js';
 import type { Agents } from './telling.js';
 
 /** @throws DroverError `bad-input`, `bad-plan`, `log-locked` where a supervisor runs after all */
-export function enqueueOffline(dataDir: string, input: GoalRequest): Enqueued {
+export function enqueueOffline(dataDir: string, input: GoalRequest): Omit<Enqueued, 'waitingFor'> {
   const { ledger, close } = openWriter(dataDir);
   try {
     const { goal, created } = record(ledger, 'enqueue', input, NO_CALENDAR);
     const tasks = [...ledger.board.goal(goal)!.tasks.values()];
     const ids = Object.fromEntries(tasks.map(({ spec }) => [spec.name, spec.id]));
-    return { goal, created, tasks: ids, waitingFor: [] };
+    return { goal, created, tasks: ids };
   } finally {
     close();
   }

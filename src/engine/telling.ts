@@ -32,6 +32,8 @@ export interface Agents {
     name: N,
     decision: DecisionOn<N>,
   ) => Promise<void>;
+  /** Which of these capabilities nobody offers; null where Redis went away meanwhile. */
+  readonly lacking: (capabilities: readonly string[]) => Promise<string[] | null>;
   readonly close: () => Promise<void>;
 }
 
@@ -113,6 +115,14 @@ function agentsOn(
       if (!tell) return;
       const telling = tell({ ...parts, ledger, steering }, decision).then(() => (told = true));
       await unlessAway(client, telling);
+    },
+    async lacking(capabilities) {
+      let found: string[] | null = null as string[] | null;
+      const asking = Promise.all(
+        capabilities.map(async (name) => ((await parts.jobs.hasWorkers(name)) ? [] : [name])),
+      ).then((names) => (found = names.flat()));
+      await unlessAway(client, asking);
+      return found;
     },
     async close() {
       await gates.close();

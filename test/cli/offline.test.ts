@@ -15,6 +15,13 @@ async function upUntilDone(here: Place, goal: string): Promise<void> {
   expect(await up.ended).toMatchObject({ code: 0 });
 }
 
+/** A plan whose first task wants an agent that `drover up` does not offer unless told to. */
+const PAINTED = `name: Painted
+tasks:
+  wall: { capability: painter, run: 'true' }
+  look: { needs: wall, run: 'true' }
+`;
+
 describe('without a supervisor', () => {
   it('a goal is recorded once a key, shown, and done after the next start', async () => {
     const here = await place();
@@ -133,6 +140,20 @@ describe('without a supervisor', () => {
     }
     const file = await here.drover(['enqueue', flow, '--data', flow]);
     expect(file.err).toContain('cannot be made: it is a file');
+  });
+
+  it('names the agents that the next supervisor will not offer by itself', async () => {
+    const here = await place();
+    const flow = await here.flow(PAINTED);
+    const needs = 'Needs agents for painter, which `drover up` does not offer by itself';
+    expect((await here.drover(['enqueue', flow])).out).toContain(needs);
+    const { out } = await here.drover(['enqueue', flow, '--json']);
+    // Who is there, nobody can tell.
+    expect(JSON.parse(out)).toMatchObject({ waitingFor: null, live: false });
+    expect((await here.drover(['status', 'goal-1'])).out).toContain(needs);
+    expect((await here.drover(['status'])).out).toContain(needs);
+    await here.drover(['enqueue', await here.flow(GOOD)]);
+    expect((await here.drover(['status', 'goal-3'])).out).not.toContain('Needs agents');
   });
 
   it('nobody waits for what nobody does', async () => {

@@ -94,6 +94,29 @@ describe('where the supervisor was killed', () => {
 });
 
 describe('where the supervisor was stopped, and the agents’ Redis is named', () => {
+  it('are counted where a goal is enqueued, or looked at, after the supervisor was killed', async () => {
+    const here = await place();
+    const up = await start(here, []);
+    const agent = here.start(['agent', 'painter']);
+    await agent.says(/Offers painter/);
+    await kill(up);
+    const flow = await here.flow(`name: Painted
+tasks:
+  wall: { capability: painter, run: 'true' }
+  floor: { capability: tiler, run: 'true' }
+`);
+    const { out } = await here.drover(['enqueue', flow, '--json']);
+    expect(JSON.parse(out)).toMatchObject({ waitingFor: ['tiler'], live: false });
+    const needs = 'Needs agents for tiler, which';
+    expect((await here.drover(['enqueue', flow])).out).toContain(needs);
+    expect((await here.drover(['status', 'goal-1'])).out).toContain(needs);
+    const inbox = JSON.parse((await here.drover(['inbox', '--json'])).out) as { items: object[] };
+    expect(inbox.items).toMatchObject([
+      { kind: 'no-agent', reason: 'nobody offers tiler' },
+      { kind: 'no-agent', reason: 'nobody offers tiler' },
+    ]);
+  });
+
   it('a pause holds what comes next, and it goes on when it is resumed', async () => {
     const here = await place();
     const socket = bed.redis().connection.path;

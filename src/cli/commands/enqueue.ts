@@ -1,14 +1,16 @@
 /** `drover enqueue`: hands a goal to the supervisor, or into the log for the next one. */
 import { DroverError } from '../../core/errors.js';
+import type { GoalRequest } from '../../engine/decisions/enqueue.js';
 import { logFile } from '../../log/database.js';
 import { Log } from '../../log/log.js';
 import type { GoalReport } from '../../projections/report.js';
 import { existsSync } from 'node:fs';
 import { defineDroverCommand } from '../command.js';
-import { type Desk, openDesk } from '../desk.js';
+import { type Desk, type HandedIn, openDesk } from '../desk.js';
 import { EXIT, type ExitCode, exitOfGoal } from '../exit.js';
-import { FLOW_ARGS, readGoal } from '../flow.js';
+import { capabilitiesOf, FLOW_ARGS, readGoal } from '../flow.js';
 import type { Globals } from '../globals.js';
+import { missingAgents, toBeStarted } from '../missing-agents.js';
 import { nextSteps } from '../next-steps.js';
 import { print, printJson, remark } from '../output.js';
 import { runningSupervisor, supervisorWatch } from '../presence.js';
@@ -45,11 +47,11 @@ export const enqueueCommand = defineDroverCommand({
     try {
       const enqueued = await desk.enqueue(request);
       if (args.wait) {
-        announce(enqueued, request.tasks.length, desk, globals);
+        announce(enqueued, request, desk, globals);
         return await waitFor(enqueued.goal, globals);
       }
       if (globals.json) printJson({ ...enqueued, live: desk.live });
-      else announce(enqueued, request.tasks.length, desk, globals);
+      else announce(enqueued, request, desk, globals);
       return EXIT.done;
     } finally {
       await desk.close();
@@ -68,19 +70,17 @@ function requireWatchable({ dataDir }: Globals): void {
 }
 
 function announce(
-  { goal, created, waitingFor }: Awaited<ReturnType<Desk['enqueue']>>,
-  tasks: number,
-  { note }: Desk,
+  { goal, created, waitingFor }: HandedIn,
+  request: GoalRequest,
+  { note, live }: Desk,
   { json }: Globals,
 ): void {
   if (json) return;
+  const tasks = request.tasks.length;
   print(created ? `${goal} is enqueued: ${tasks} tasks.` : `${goal} has that key already.`);
-  if (waitingFor.length > 0) {
-    const list = waitingFor.join(', ');
-    print(`It waits for agents: nobody offers ${list} at the moment.`);
-    print(`Start one with \`drover agent ${waitingFor.join(' ')}\`.`);
-  }
   if (note !== undefined) print(note);
+  const missing = missingAgents(toBeStarted(capabilitiesOf(request), waitingFor, live), live);
+  if (missing !== undefined) print(missing);
 }
 
 async function waitFor(id: string, globals: Globals): Promise<ExitCode> {

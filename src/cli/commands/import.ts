@@ -10,8 +10,9 @@ import { nearest } from '../../plan/suggest.js';
 import { defineDroverCommand } from '../command.js';
 import { openDesk } from '../desk.js';
 import { EXIT } from '../exit.js';
-import { FLOW_ARGS, goalOf, readChoices } from '../flow.js';
+import { capabilitiesOf, FLOW_ARGS, goalOf, readChoices } from '../flow.js';
 import type { Globals } from '../globals.js';
+import { missingAgents, toBeStarted } from '../missing-agents.js';
 import { print, printJson, remark } from '../output.js';
 import { paint } from '../render/paint.js';
 import { oneLine } from '../render/text.js';
@@ -155,7 +156,8 @@ async function handIn(
 ): Promise<void> {
   const desk = await openDesk(globals);
   try {
-    const enqueued = await desk.enqueue(goalOf(plan.flow, file, key));
+    const request = goalOf(plan.flow, file, key);
+    const enqueued = await desk.enqueue(request);
     if (globals.json) {
       printJson({ ...summaryOf(plan), enqueued, live: desk.live });
       return;
@@ -166,10 +168,10 @@ async function handIn(
         ? `${goal} is enqueued: ${plan.flow.tasks.length} tasks.`
         : `${goal} has that key already.`,
     );
-    if (waitingFor.length > 0) {
-      print(`It waits for agents: start some with \`drover agent ${waitingFor.join(' ')}\`.`);
-    }
     if (desk.note !== undefined) print(desk.note);
+    const lacking = toBeStarted(capabilitiesOf(request), waitingFor, desk.live);
+    const missing = missingAgents(lacking, desk.live);
+    if (missing !== undefined) print(missing);
   } finally {
     await desk.close();
   }

@@ -6,6 +6,7 @@ import { byAge, inboxOf, type InboxItem, landingsOf } from '../../projections/in
 import { GoalReader } from '../../projections/goal-reader.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
+import { toBeStarted } from '../missing-agents.js';
 import { print, printJson } from '../output.js';
 import { projectsOf } from '../projects.js';
 import { runningSupervisor } from '../presence.js';
@@ -34,9 +35,12 @@ export const inboxCommand = defineDroverCommand({
           .map((task) => ({ goal, task })),
       );
       const wanted = new Set(pending.map(({ task }) => task.spec.capability));
-      const agents = await agentsOffering(wanted, runningSupervisor(globals.dataDir), globals);
+      const supervisor = runningSupervisor(globals.dataDir);
+      const agents = await agentsOffering(wanted, supervisor, globals);
+      const nobody = [...wanted].filter((capability) => agents?.get(capability) === 0);
+      const toStart = toBeStarted(wanted, nobody, supervisor !== undefined);
       const lacking = pending
-        .filter(({ task }) => agents?.get(task.spec.capability) === 0)
+        .filter(({ task }) => toStart.includes(task.spec.capability))
         .map(({ goal, task }): InboxItem => ({
           kind: 'no-agent',
           id: task.spec.id,

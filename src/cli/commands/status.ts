@@ -15,6 +15,7 @@ import type { Around, QueueNow } from '../../projections/waits.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
 import type { Globals } from '../globals.js';
+import { missingAgents, toBeStarted } from '../missing-agents.js';
 import { print, printJson } from '../output.js';
 import { type RunningSupervisor, runningSupervisor } from '../presence.js';
 import { readGoalView, resolveId } from '../reading.js';
@@ -79,7 +80,8 @@ async function showGoal(
   const queues = await queuesFor([goal], supervisor, globals);
   const agents = agentsOf(queues);
   const report = reportOf(goal, pauses, aroundOf(log, pauses, queues));
-  const waitingFor = absent([report], agents);
+  const wanted = pendingCapabilities([report]);
+  const waitingFor = absent(wanted, agents);
   const estimated = estimatorFor(log, agents, pauses, supervisor !== undefined)(goal);
   if (globals.json) {
     const answer = { ...report, estimate: estimated, supervisor: supervisorJson(supervisor) };
@@ -91,7 +93,7 @@ async function showGoal(
   if (report.state !== 'OPEN') return;
   showPauses(pauses);
   print(paint('gray', estimateLine(estimated)));
-  showObstacles(supervisor, waitingFor);
+  showObstacles(supervisor, wanted, waitingFor);
 }
 
 async function showOverview(
@@ -107,7 +109,8 @@ async function showOverview(
   const around = aroundOf(log, pauses, queues);
   const reports = views.map((view) => reportOf(view, pauses, around));
   const recent = listGoals(log.db, { states: ['DONE', 'CANCELLED'], limit: RECENT });
-  const waitingFor = absent(reports, agents);
+  const wanted = pendingCapabilities(reports);
+  const waitingFor = absent(wanted, agents);
   const estimateOf = estimatorFor(log, agents, pauses, supervisor !== undefined);
   const estimates = new Map(views.map((view) => [view.id, estimateOf(view)]));
   const schedules = listSchedules(log.db).map(({ name, paused, lastGoal, remark }) => ({
@@ -145,7 +148,7 @@ async function showOverview(
     return;
   }
   print(supervisorLine(supervisor, globals));
-  if (reports.some(({ state }) => state === 'OPEN')) showObstacles(supervisor, waitingFor);
+  if (reports.some(({ state }) => state === 'OPEN')) showObstacles(supervisor, wanted, waitingFor);
   const now = Date.now();
   const rows = [
     ...reports.map(({ goal, title, text, createdAt }) => [
@@ -228,15 +231,15 @@ function supervisorLine(supervisor: RunningSupervisor | undefined, { dataDir }: 
 
 function showObstacles(
   supervisor: RunningSupervisor | undefined,
+  wanted: readonly string[],
   waitingFor: readonly string[] | null,
 ): void {
   if (!supervisor) {
     print(paint('yellow', 'It stands still: no supervisor runs. `drover up` lets it go on.'));
   }
-  if (waitingFor && waitingFor.length > 0) {
-    const hint = `\`drover agent ${waitingFor.join(' ')}\` starts one.`;
-    print(paint('yellow', `Waits for agents that nobody runs: ${waitingFor.join(', ')}. ${hint}`));
-  }
+  const supervised = supervisor !== undefined;
+  const missing = missingAgents(toBeStarted(wanted, waitingFor, supervised), supervised);
+  if (missing !== undefined) print(paint('yellow', missing));
 }
 
 const supervisorJson = (supervisor: RunningSupervisor | undefined): object | null =>
@@ -261,15 +264,19 @@ const aroundOf = (
   queues: ReadonlyMap<string, QueueNow> | undefined,
 ): Around => ({ pauses, limits: readLimits(log), running: runningTasks(log.db), queues });
 
-/** Capabilities that open goals wait for and nobody offers; null where that could not be asked. */
+/** Of tasks that nothing keeps but agents, limits and pauses. */
+function pendingCapabilities(reports: readonly GoalReport[]): string[] {
+  const pending = reports.flatMap(({ tasks }) => tasks.filter(({ state }) => state === 'PENDING'));
+  return [...new Set(pending.map(({ capability }) => capability))];
+}
+
+/** Those of them that nobody offers; null where that could not be asked. */
 function absent(
-  reports: readonly GoalReport[],
+  wanted: readonly string[],
   agents: ReadonlyMap<string, number> | undefined,
 ): string[] | null {
-  if (!agents) return reports.some(({ counts }) => counts.PENDING > 0) ? null : [];
-  const pending = reports.flatMap(({ tasks }) => tasks.filter(({ state }) => state === 'PENDING'));
-  const wanted = new Set(pending.map(({ capability }) => capability));
-  return [...wanted].filter((capability) => agents.get(capability) === 0);
+  if (!agents) return wanted.length > 0 ? null : [];
+  return wanted.filter((capability) => agents.get(capability) === 0);
 }
 
 function estimatorFor(

@@ -7,6 +7,7 @@ import { wholeNumber } from '../arguments.js';
 import { defineDroverCommand } from '../command.js';
 import { detach } from '../detach.js';
 import { EXIT } from '../exit.js';
+import { OFFERED_BY_UP } from '../missing-agents.js';
 import { print, printJson } from '../output.js';
 import { removePresence, writePresence } from '../presence.js';
 import { parseCapabilities, serve } from '../serving.js';
@@ -19,7 +20,7 @@ export const upCommand = defineDroverCommand({
     agents: {
       type: 'string',
       valueHint: 'LIST',
-      default: 'shell,developer,tester',
+      default: OFFERED_BY_UP.join(','),
       description: 'Capabilities to offer in this process',
     },
     concurrency: {

@@ -4,6 +4,7 @@ import { FlowProblems, formatProblem, type Problem } from '../../plan/problems.j
 import { parsePairs } from '../arguments.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
+import { OFFERED_BY_UP } from '../missing-agents.js';
 import { print, printJson } from '../output.js';
 import { paint } from '../render/paint.js';
 import { oneLine } from '../render/text.js';
@@ -22,7 +23,7 @@ export const validateCommand = defineDroverCommand({
     agents: {
       type: 'string',
       valueHint: 'LIST',
-      default: 'shell,developer,tester',
+      default: OFFERED_BY_UP.join(','),
       description: 'Capabilities that agents have; others are worth a warning',
     },
   },

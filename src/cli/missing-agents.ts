@@ -1,0 +1,28 @@
+/** Agents that tasks wait for and nobody runs: which they are, and what to do about it. */
+
+/** What `drover up` offers unless told otherwise. */
+export const OFFERED_BY_UP: readonly string[] = ['shell', 'developer', 'tester'];
+
+/**
+ * The capabilities among `wanted` for which somebody has to start an agent. Without a supervisor those that `drover up`
+ * offers by itself are none of them: it has to be started anyway.
+ * @param nobody capabilities that are known to have no agent; null where that could not be asked
+ */
+export function toBeStarted(
+  wanted: Iterable<string>,
+  nobody: readonly string[] | null,
+  supervised: boolean,
+): string[] {
+  if (supervised) return [...(nobody ?? [])];
+  return [...(nobody ?? wanted)].filter((capability) => !OFFERED_BY_UP.includes(capability));
+}
+
+/** @param lacking what `toBeStarted` found */
+export function missingAgents(lacking: readonly string[], supervised: boolean): string | undefined {
+  if (lacking.length === 0) return undefined;
+  const list = lacking.join(', ');
+  const command = `\`drover agent ${lacking.join(' ')}\``;
+  return supervised
+    ? `Waits for agents that nobody runs: ${list}. ${command} starts one.`
+    : `Needs agents for ${list}, which \`drover up\` does not offer by itself: start ${command} beside it.`;
+}
