@@ -42,6 +42,8 @@ export interface Agent {
   readonly declines?: ((task: TaskContext) => string | undefined) | undefined;
   /** Whether a limit may keep this project's tasks from beginning. */
   readonly mayLimit: (project: string) => boolean;
+  /** Aborts when the agent has to go. What runs then may end; what only waits goes back. */
+  readonly leaving: AbortSignal;
   /** The files of one claim's task. */
   readonly files: (claim: Claim, context: ClaimContext) => Files;
   readonly grow: Grow;
@@ -107,6 +109,7 @@ export async function runAttempt(
         tell: (event) => context.write([{ event }]),
       }),
       signal,
+      { signal: agent.leaving, leave: () => stop.abort(new AgentStopped()) },
       (reason) => context.write([{ event: { type: 'attempt.hindered', reason } }]),
     );
     const context: Context = new Context(

@@ -1,6 +1,7 @@
 /**
  * Waits out what is in the way of a task's files and is nobody's fault, such as a full disk or a repository that is
- * locked: the claim stays as it is, what was done is not done again, and no attempt is used.
+ * locked: the claim stays as it is, what was done is not done again, and no attempt is used. An agent that has to go
+ * does not wait: its task goes back.
  *
  * Invariant kept here: 8 (the reason is in the log as long as it lasts, and again when it changes).
  */
@@ -9,6 +10,13 @@ import { DroverError } from '../core/errors.js';
 import type { Json } from '../core/plan.js';
 import type { Files, Integration, Work, Workspace } from './files.js';
 import type { CheckResult } from './loop.js';
+
+/** How an agent is told to go, and how its attempt does. */
+export interface Leaving {
+  readonly signal: AbortSignal;
+  /** Aborts the attempt's own signal. */
+  readonly leave: () => void;
+}
 
 /** Milliseconds to the second try, and between later ones at most. */
 const FIRST = 250;
@@ -19,6 +27,7 @@ export class PatientFiles implements Files {
   constructor(
     private readonly files: Files,
     private readonly signal: AbortSignal,
+    private readonly leaving: Leaving,
     private readonly tell: (reason: string) => Promise<void>,
   ) {}
 
@@ -58,8 +67,17 @@ export class PatientFiles implements Files {
         const reason = [error.message, error.remedy].filter(Boolean).join(' ');
         if (reason !== told) await this.tell(reason);
         told = reason;
-        await sleep(pause, undefined, { signal: this.signal });
+        await this.pause(pause);
       }
     }
+  }
+
+  /** @throws why the attempt is aborted, also where that is because its agent has to go */
+  private async pause(milliseconds: number): Promise<void> {
+    const { signal, leave } = this.leaving;
+    const either = AbortSignal.any([this.signal, signal]);
+    await sleep(milliseconds, undefined, { signal: either }).catch(() => undefined);
+    if (signal.aborted) leave();
+    this.signal.throwIfAborted();
   }
 }

@@ -45,6 +45,7 @@ export class AgentHost {
   private subscriber: RedisClient | undefined;
   /** A promise, so that agents which are started at once share one connection. */
   private listening: Promise<KnownLimits> | undefined;
+  private readonly leaving = new AbortController();
   private stopped = false;
 
   constructor(private readonly options: AgentHostOptions) {
@@ -74,6 +75,7 @@ export class AgentHost {
       handle: handle === 'shell' ? shellHandler(shell) : handle,
       declines: options.declines,
       mayLimit: limits.mayLimit,
+      leaving: this.leaving.signal,
       files: (claim, context) => workspaces.of(claim, name, context),
       // What the rule of growth decided; `grow` carries JSON.
       grow: async (request) => ((await grow(request)) as { added: Record<string, string> }).added,
@@ -105,6 +107,7 @@ export class AgentHost {
   /** Waits for running tasks; with `force` it aborts them, which uses no attempt, and hands them back. */
   async close(force = false): Promise<void> {
     this.stopped ||= force;
+    this.leaving.abort();
     if (force) for (const stop of this.running.keys()) stop.abort(new AgentStopped());
     // Also then not by force: an aborted run hands its task back, and the next agent need not wait for its lock.
     const closing = Promise.all(this.workers.map((worker) => worker.close()));

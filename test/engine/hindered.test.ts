@@ -73,6 +73,27 @@ function smallDisk(context: TestContext, name: string, bytes: number): string {
   return small ?? context.skip('mounting a small file system needs root');
 }
 
+it('keeps no agent from ending: what waits for it goes back at no attempt, and is not done again', async () => {
+  const here = await place();
+  await enqueue(here, [task(here, 'echo 1 > one', pause(here, 'check'))]);
+  await reached(here, 'check');
+  const lock = join(here.repository, '.git', 'refs/heads/autonomous/goal-1.lock');
+  writeFileSync(lock, '');
+  goOn(here, 'check');
+  await hindered(here);
+  await here.drover.close();
+  rmSync(lock);
+  const again = await bed.start({
+    dataDir: here.data,
+    prefix: here.drover.prefix,
+    projectsDir: join(here.data, 'projects'),
+  });
+  await again.agent('shell', 'shell');
+  const report = await again.goal('goal-1').done();
+  expect(report).toMatchObject({ state: 'DONE', tasks: [{ claims: 2, attempts: 1, error: null }] });
+  expect(here.runs()).toBe(1);
+});
+
 describe('a full disk', () => {
   it('while work is committed: the work waits, and is not done again', async (context) => {
     const small = smallDisk(context, 'repository', 4 * 1024 * 1024);
