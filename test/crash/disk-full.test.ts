@@ -32,6 +32,11 @@ async function throughAFullDisk(
   await free();
   await supervisor.line(({ ended }) => ended === 'goal-1');
   await supervisor.line(({ trouble }) => trouble === null);
+  // Once, however often it was tried.
+  const troubles = supervisor.lines.flatMap(({ trouble }) =>
+    trouble === undefined ? [] : trouble,
+  );
+  expect(troubles.filter((trouble, index) => trouble === troubles[index - 1])).toEqual([]);
   const again = await supervisor.ask('enqueue', { title: 'With room', tasks: PLANS.chain(2) });
   expect(again).toMatchObject({ ok: { goal: 'goal-2', created: true } });
   await supervisor.line(({ ended }) => ended === 'goal-2');

@@ -68,8 +68,8 @@ export class Recording implements Records {
   private failures = 0;
   /** Why nothing can be recorded, while no thread runs. */
   private refusal: DroverError | undefined;
-  /** What is told at the moment. */
-  private readonly troubled = new Set<'log' | 'files'>();
+  /** What is told at the moment, with the reason. */
+  private readonly troubled = new Map<'log' | 'files', string>();
 
   private constructor(
     private readonly options: RecordingOptions,
@@ -186,7 +186,9 @@ export class Recording implements Records {
   }
 
   private trouble(about: 'log' | 'files', reason: string | null): void {
-    if (reason !== null) this.troubled.add(about);
+    // Each try to write comes to the same.
+    if (reason === this.troubled.get(about)) return;
+    if (reason !== null) this.troubled.set(about, reason);
     else if (!this.troubled.delete(about)) return;
     this.options.onTrouble(about, reason);
   }
