@@ -4,7 +4,7 @@
  *
  * Invariants kept here: 6 (only one process opens the log for writing, see writer-lock.ts).
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3';
@@ -32,13 +32,7 @@ export const logFile = (dataDir: string): string => join(dataDir, 'drover.sqlite
  */
 export function openDatabase(dataDir: string, mode: 'write' | 'read'): OpenDatabase {
   const file = logFile(dataDir);
-  if (mode === 'read' && !existsSync(file)) {
-    throw new DroverError(
-      'not-found',
-      `There is no log in ${dataDir}.`,
-      'Name the data directory with --data, or start Drover there with `drover up`.',
-    );
-  }
+  if (mode === 'read') requireLog(dataDir, file);
   let sqlite: Sqlite | undefined;
   try {
     if (mode === 'write') makeDataDir(dataDir);
@@ -55,6 +49,20 @@ export function openDatabase(dataDir: string, mode: 'write' | 'read'): OpenDatab
     sqlite?.close();
     throw explain(error, file, mode);
   }
+}
+
+/** Where the folder may not be looked into, nobody can say that there is none. */
+function requireLog(dataDir: string, file: string): void {
+  try {
+    if (statSync(file, { throwIfNoEntry: false })) return;
+  } catch (error) {
+    throw explain(error, file, 'read');
+  }
+  throw new DroverError(
+    'not-found',
+    `There is no log in ${dataDir}.`,
+    'Name the data directory with --data, or start Drover there with `drover up`.',
+  );
 }
 
 /** A log that a later Drover has written may hold what this one would misread; it is left untouched. */

@@ -43,7 +43,12 @@ export function acquireWriterLock(dataDir: string): WriterLock {
     );
   }
   const holder: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
-  writeFileSync(holderFile(dataDir), JSON.stringify(holder), { mode: 0o600 });
+  try {
+    writeFileSync(holderFile(dataDir), JSON.stringify(holder), { mode: 0o600 });
+  } catch (error) {
+    sqlite.close();
+    throw unwritable(dataDir, error);
+  }
   return {
     release() {
       rmSync(holderFile(dataDir), { force: true });
@@ -75,14 +80,17 @@ function openLock(dataDir: string): Sqlite {
     return openSqlite(lockFile(dataDir), { timeout: LOOK });
   } catch (error) {
     if (error instanceof DroverError) throw error;
-    throw new DroverError(
-      'log-unwritable',
-      `Cannot write in the data directory ${dataDir}: ${messageOf(error)}.`,
-      'Give this user access to it, or name another one with --data.',
-      { cause: error },
-    );
+    throw unwritable(dataDir, error);
   }
 }
+
+const unwritable = (dataDir: string, cause: unknown): DroverError =>
+  new DroverError(
+    'log-unwritable',
+    `Cannot write in the data directory ${dataDir}: ${messageOf(cause)}.`,
+    'Give this user access to it, or name another one with --data.',
+    { cause },
+  );
 
 function readHolder(dataDir: string): Holder | undefined {
   try {

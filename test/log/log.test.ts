@@ -1,7 +1,7 @@
 /** The log on disk: append-only, one writer, refused where it cannot be trusted. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
@@ -133,6 +133,15 @@ describe('the log', () => {
       expect.objectContaining({ code: 'log-unwritable' }),
     );
     expect(() => Log.read(folder())).toThrow(expect.objectContaining({ code: 'not-found' }));
+    // Like a folder of somebody else's, it does not say whether there is a log; root may look into any folder.
+    const veiled = folder();
+    symlinkSync(logFile(veiled), logFile(veiled));
+    expect(() => Log.read(veiled)).toThrow(expect.objectContaining({ code: 'log-unreadable' }));
+    const kept = folder();
+    mkdirSync(join(kept, 'writer.json'));
+    expect(() => acquireWriterLock(kept)).toThrow(
+      expect.objectContaining({ code: 'log-unwritable' }),
+    );
   });
 });
 
