@@ -2,7 +2,8 @@
 import type { Event, NewEvent } from '../core/events.js';
 import type { GoalView } from '../core/goal.js';
 import { isFinal } from '../core/task-state.js';
-import { eventOf, type ReconcileParts, refOf } from './reconcile.js';
+import type { ReconcileParts } from './reconcile.js';
+import { eventOf, refOf } from './task-refs.js';
 
 /** Outcomes that BullMQ has and the log lacks: entries of a stream were cut before they were read. */
 export async function findOutcomes(

@@ -8,21 +8,21 @@
  */
 import type { FairOrder } from '../compile/fair-order.js';
 import { messageOf } from '../core/errors.js';
-import type { Event, NewEvent } from '../core/events.js';
 import { type GoalView, jobOf, rootJobOf, type TaskView } from '../core/goal.js';
-import { topologicalOrder } from '../core/graph.js';
-import { gateJobId, jobId, relayJobId } from '../core/ids.js';
+import { jobId } from '../core/ids.js';
 import { isFinal } from '../core/task-state.js';
 import { listGoals } from '../projections/goal-list.js';
 import { listPauses } from '../projections/pauses.js';
 import type { RedisClient } from '../queues/connection.js';
 import type { Gates } from '../queues/gates.js';
 import type { Limits } from '../queues/limits.js';
-import type { Jobs, JobRef } from '../queues/jobs.js';
+import type { Jobs } from '../queues/jobs.js';
 import { finishedSteps } from './journals.js';
 import { LooseGates } from './loose-gates.js';
 import type { Recording } from './recording/recording.js';
+import { repairFinished, retryJob } from './repair.js';
 import type { Steering } from './steering.js';
+import { eventOf, refOf } from './task-refs.js';
 import type { Submission } from './submitting/submission.js';
 import type { Turns } from './turns.js';
 import type { Landings } from './workspaces/landings.js';
@@ -113,7 +113,7 @@ export class Reconciler {
   async repairDone(): Promise<void> {
     const { recording, turns } = this.parts;
     for (const { id } of listGoals(recording.log.db, { states: ['DONE'], evicted: false })) {
-      await this.effect(id, () => turns.take(id, () => this.repairFinished(id)));
+      await this.effect(id, () => turns.take(id, () => repairFinished(this.parts, id)));
     }
   }
 
@@ -125,7 +125,7 @@ export class Reconciler {
         await this.steer(id);
       }
       await this.parts.turns.take(id, async () => {
-        await this.repairFinished(id);
+        await repairFinished(this.parts, id);
         await this.looseGates.open(id);
         const now = this.parts.recording.board.goal(id);
         if (!now) return;
@@ -152,9 +152,7 @@ export class Reconciler {
 
   /** Moves a failed task's job back into its queue; false where it had not failed. */
   async retry(task: TaskView, fromScratch: boolean): Promise<boolean> {
-    const { jobs } = this.parts;
-    if (fromScratch) await jobs.removeJournals([jobOf(task)]);
-    return jobs.retry(refOf(task), task.released);
+    return retryJob(this.parts.jobs, task, fromScratch);
   }
 
   /**
@@ -281,75 +279,7 @@ export class Reconciler {
       steps.map(({ task, ...step }) => ({ job: jobOf(goal.tasks.get(task)!), ...step })),
     );
   }
-
-  /** Where Redis lost its last second, jobs may have fallen back behind what the log knows. */
-  private async repairFinished(id: string): Promise<void> {
-    const { recording, jobs } = this.parts;
-    const goal = recording.board.goal(id);
-    if (!goal) return;
-    const order = topologicalOrder([...goal.tasks.values()].map(({ spec }) => spec));
-    const tasks = order
-      .map((task) => goal.tasks.get(task)!)
-      .filter(({ claims, state }) => claims > 0 || isFinal(state));
-    const states = await jobs.states(tasks.map(refOf));
-    const undone = tasks.filter(
-      ({ state }, index) =>
-        state === 'DONE' && states[index] !== 'completed' && states[index] !== 'missing',
-    );
-    if (undone.length > 0) {
-      const ids = undone.map((task) => task.spec.id);
-      await recording.commit([eventOf(goal, { type: 'goal.repaired', tasks: ids })]);
-    }
-    for (const [index, task] of tasks.entries()) {
-      const state = states[index]!;
-      if (state === 'missing') continue;
-      if (task.state === 'DONE') {
-        if (state === 'completed') continue;
-        await this.releaseAgain(goal, task);
-        await jobs.complete(refOf(task), task.result);
-      } else if (task.state === 'FAILED') {
-        if (state === 'failed' || state === 'completed') continue;
-        await this.releaseAgain(goal, task);
-        await jobs.fail(refOf(task), task.error ?? 'It had failed before Redis lost it.');
-      } else {
-        await jobs.raiseClaims(refOf(task), task.claims);
-        if (task.state === 'PENDING' && state === 'failed') {
-          const last = this.lastOf(task);
-          if (wasRetried(last)) await this.retry(task, isFromScratch(last));
-        }
-      }
-    }
-  }
-
-  /** Passes the results of a task's needs on to it, as relays do, which nobody waits for here. */
-  private async releaseAgain(goal: GoalView, { spec }: TaskView): Promise<void> {
-    const { gates, jobs } = this.parts;
-    for (const id of spec.needs) {
-      const { result, released } = goal.tasks.get(id)!;
-      // Where the need itself is open, a person had opened the gate.
-      const dependents = released ? goal.dependents.get(id)! : [spec.id];
-      await gates.open(
-        dependents.map((dependent) => gateJobId(jobOf(goal.tasks.get(dependent)!), id)),
-        result,
-      );
-      const relay = relayJobId(jobOf(goal.tasks.get(id)!));
-      if (released) await jobs.complete({ queue: 'relays', id: relay }, result);
-    }
-  }
-
-  private lastOf(task: TaskView): Event | undefined {
-    return [...this.parts.recording.log.events({ task: task.spec.id })].at(-1)?.event;
-  }
 }
-
-export const refOf = (task: TaskView): JobRef => ({ queue: task.spec.capability, id: jobOf(task) });
-
-export const eventOf = (goal: GoalView, event: Event): NewEvent => ({
-  time: Date.now(),
-  project: goal.project,
-  goal: goal.id,
-  event,
-});
 
 /**
  * True where a submission in parts ended before its last part: nothing has begun, and all that may begin first is
@@ -366,10 +296,3 @@ function wasCutShort(
       claims <= floor && (missing.has(spec.id) || spec.needs.some((need) => ids.has(need))),
   );
 }
-
-/** True where a retry was recorded and its effect was lost; else the job's failure is not recorded yet. */
-const wasRetried = (last: Event | undefined): boolean =>
-  last?.type === 'task.retried' || (last?.type === 'task.queued' && last.from === 'failed');
-
-const isFromScratch = (last: Event | undefined): boolean =>
-  last?.type === 'task.retried' && last.fromScratch === true;

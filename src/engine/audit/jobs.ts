@@ -20,7 +20,7 @@ import { streamEnds } from '../../queues/inventory.js';
 import { Jobs, type JobRef, type JobState } from '../../queues/jobs.js';
 import { compareEntries } from '../../queues/streams.js';
 import type { Disagreement } from './disagreement.js';
-import { refOf } from '../reconcile.js';
+import { refOf } from '../task-refs.js';
 
 export interface JobsAudit {
   readonly found: readonly Disagreement[];
