@@ -1,5 +1,5 @@
 /** A goal in words and numbers, as the interface agent reports it. Pure. */
-import { blockedBy, type GateView, type GoalView, type TaskView } from '../core/goal.js';
+import { blockedBy, type GateView, type GoalView, HINDERED, type TaskView } from '../core/goal.js';
 import { type Hold, holdOf, type PausedPlace } from '../core/hold.js';
 import type { Json } from '../core/plan.js';
 import type { GoalState, TaskState } from '../core/task-state.js';
@@ -36,6 +36,8 @@ export interface TaskReport {
   readonly finishedAt: number | null;
   readonly retryAt: number | null;
   readonly progress: Json;
+  /** What is in the way of its files at the moment. */
+  readonly hindered: string | null;
   readonly result: Json;
   readonly error: string | null;
 }
@@ -169,6 +171,7 @@ function taskReport(
     finishedAt: task.finishedAt,
     retryAt: task.retryAt,
     progress: task.progress,
+    hindered: task.held === HINDERED ? task.error : null,
     result: task.result,
     error: task.error,
   };

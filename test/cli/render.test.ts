@@ -25,6 +25,7 @@ function task(number: number, state: TaskState, more: Partial<TaskReport> = {}):
     waitsFor: [],
     gates: [],
     heldBy: null,
+    hindered: null,
     blockedBy: [],
     agent: null,
     claims: 0,
@@ -74,6 +75,7 @@ describe('a graph', () => {
         task(3, 'BACKLOG', { needs: ['task-1'], waitsFor: ['task-1'], gates: [gate] }),
         task(4, 'BACKLOG', { gates: [{ ...gate, kind: 'signal', name: 'deployed' }] }),
         task(5, 'BACKLOG', { gates: [{ ...gate, kind: 'timer', due: NOW }] }),
+        task(6, 'ACTIVE', { activeAt: NOW, hindered: 'The disk is full.' }),
       ]),
       NOW,
     ).join('\n');
@@ -82,6 +84,7 @@ describe('a graph', () => {
     expect(lines).toMatch(/task-3 .*waits for name-1, approval/);
     expect(lines).toMatch(/task-4 .*waits for signal deployed/);
     expect(lines).toMatch(/task-5 .*waits until 1970-/);
+    expect(lines).toMatch(/task-6 .*waits until this is gone: The disk is full\./);
   });
 
   it('indents tasks below what they need, and tells what each waits for', () => {

@@ -106,6 +106,7 @@ describe('a full disk', () => {
     await hindered(here);
     expect(told(here)[0]).toContain('The disk is full');
     expect(told(here)[0]).toContain('Make room');
+    expect(goal.report().tasks[0]!.hindered).toBe(told(here)[0]);
     emptyDisk(small);
     const report = await goal.done();
     expect(report).toMatchObject({ state: 'DONE', tasks: [{ claims: 1, error: null }] });

@@ -105,6 +105,7 @@ function remarkOn(task: TaskReport, look: Look, nameOf: NameOf, now: number): st
     case 'assigned':
       return `claimed${attempt}`;
     case 'active':
+      if (task.hindered !== null) return `waits until this is gone: ${oneLine(task.hindered)}`;
       return `${formatDuration(now - (task.activeAt ?? now))}${attempt}${progressOf(task)}`;
     case 'done':
       return `${formatDuration(runTime(task))}${attempt}`;
