@@ -42,6 +42,8 @@ const PRUNE_EVERY = 1_000;
 export class Log {
   private readonly insertEvent;
   private readonly upsertCursor;
+  private readonly insertOutcome;
+  private readonly readOutcome;
   private readonly reads = new Map<string, Read<typeof events.$inferSelect>>();
   /** The next free numbers, once they were counted; a rollback makes them doubtful. */
   private next: { goal: number; task: number } | undefined;
@@ -73,6 +75,12 @@ export class Log {
         .values({ queue: sql.placeholder('queue'), entry: sql.placeholder('entry') })
         .onConflictDoUpdate({ target: cursors.queue, set: { entry: sql`excluded.entry` } }),
     );
+    const { outcome } = commands;
+    const id = sql.placeholder('id');
+    const value = { id, outcome: sql.placeholder('outcome') };
+    this.insertOutcome = prepareChange(db, db.insert(commands).values(value));
+    const known = db.select({ outcome }).from(commands).where(eq(commands.id, id));
+    this.readOutcome = prepareRead(db, { outcome }, known);
   }
 
   /** Opens for writing, creating and migrating the file as needed. The caller holds the writer's lock. */
@@ -205,16 +213,12 @@ export class Log {
 
   /** What a command's first delivery led to, or undefined where it was not carried out yet. */
   outcome(command: string): Json | undefined {
-    return this.db.select().from(commands).where(eq(commands.id, command)).get()?.outcome;
+    return this.readOutcome({ id: command })[0]?.outcome;
   }
 
   recordOutcome(command: string, outcome: Json): void {
-    // As text: the column would take the JSON value null for a missing one.
-    const { lastInsertRowid: row } = this.db
-      .insert(commands)
-      .values({ id: command, outcome: sql`${JSON.stringify(outcome)}` })
-      .run();
-    if (Number(row) % PRUNE_EVERY === 0) this.forgetOutcomes(Number(row) - OUTCOMES);
+    const row = Number(this.insertOutcome({ id: command, outcome }));
+    if (row % PRUNE_EVERY === 0) this.forgetOutcomes(row - OUTCOMES);
   }
 
   /** What rules name themselves stays (`task-1.add.1`): a handler that is run again, however late, adds the same tasks. */
