@@ -4,6 +4,7 @@
  * Invariants kept here: 4 (a journaled step runs once), 5 (all writes go through the claim, which refuses them
  * once it lost the task), 9 (nothing is handed out but the goal, the task and its needs' results).
  */
+import { counted } from '../core/counted.js';
 import { DroverError } from '../core/errors.js';
 import { WORK_STEP } from '../core/events.js';
 import { type Json, jsonSchema, type PlannedTaskInput } from '../core/plan.js';
@@ -291,7 +292,8 @@ export class Context implements TaskContext {
   private async flushSoon(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     const batch = this.lines.splice(0);
-    if (this.leftOut > 0) batch.push({ log: `(${this.leftOut} lines were left out)` });
+    if (this.leftOut > 0)
+      batch.push({ log: `(${counted(this.leftOut, 'line was', 'lines were')} left out)` });
     this.leftOut = 0;
     // A refused line needs no handling of its own: `write` has aborted the attempt.
     await this.write(batch).catch(() => undefined);

@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { listProcesses } from '../agents/process-table.js';
 import { findSandbox } from '../agents/sandbox.js';
 import { readConfig } from '../config.js';
+import { counted } from '../core/counted.js';
 import type { Globals } from './globals.js';
 import { neededNode } from './version.js';
 
@@ -109,7 +110,7 @@ async function examineLog({ dataDir }: Globals): Promise<Finding> {
   const { Log } = await import('../log/log.js');
   const log = Log.read(dataDir);
   try {
-    return ok(`${log.lastSeq()} events`);
+    return ok(counted(log.lastSeq(), 'event'));
   } finally {
     log.close();
   }

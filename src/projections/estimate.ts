@@ -3,6 +3,7 @@
  * from how many agents there are. A lower bound that is usually near: no goal ends before its longest path, nor before
  * its work is shared out among the agents. Pure.
  */
+import { counted } from '../core/counted.js';
 import { blockedBy, type GoalView, type TaskView } from '../core/goal.js';
 import { topologicalOrder } from '../core/graph.js';
 import type { PausedPlace } from '../core/hold.js';
@@ -268,9 +269,9 @@ function basisOf(
     parts.push(
       runs === 1 ? 'from one earlier run' : `from up to ${runs} earlier runs of each task`,
     );
-  if (similar > 0) parts.push(`${tasksIn(similar)} as others of their capability`);
-  if (given > 0) parts.push(`${tasksIn(given)} as planned`);
-  if (unknown > 0 && parts.length > 0) parts.push(`${tasksIn(unknown)} unknown`);
+  if (similar > 0) parts.push(`${counted(similar, 'task')} as others of their capability`);
+  if (given > 0) parts.push(`${counted(given, 'task')} as planned`);
+  if (unknown > 0 && parts.length > 0) parts.push(`${counted(unknown, 'task')} unknown`);
   const isHeld = rest.some(({ gates }) =>
     gates.some(({ kind, open }) => kind !== 'timer' && !open),
   );
@@ -279,5 +280,3 @@ function basisOf(
   const text = obstacle ?? (parts.length === 0 ? nothing : parts.join(', '));
   return { learned, runs, similar, given, unknown, slots: Object.fromEntries(slots), text };
 }
-
-const tasksIn = (count: number): string => (count === 1 ? '1 task' : `${count} tasks`);

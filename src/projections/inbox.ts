@@ -2,6 +2,7 @@
  * What waits for a person, in one list (invariant 8). Each kind of waiting is a function that finds it in a goal; one
  * that needs more than the log is joined where it is known. Pure.
  */
+import { counted } from '../core/counted.js';
 import { blockedBy, type GoalView, HINDERED } from '../core/goal.js';
 import type { UnlandedGoal } from './goal-queries.js';
 import { oneLine } from './one-line.js';
@@ -67,7 +68,7 @@ const plans: Find = (goal) => {
   if (!gate) return [];
   const { since, due } = gate;
   const title = oneLine(goal.title);
-  const reason = `its plan of ${goal.tasks.size} tasks waits for approval`;
+  const reason = `its plan of ${counted(goal.tasks.size, 'task')} waits for approval`;
   return [{ ...itemOf(goal), kind: 'approval', id: goal.id, title, reason, since, deadline: due }];
 };
 

@@ -1,4 +1,5 @@
 /** A finished task as a page for people: `tasks/task-123.md`. Pure. */
+import { counted } from '../core/counted.js';
 import { type LoggedEvent, WORK_STEP } from '../core/events.js';
 import type { GoalView, TaskView } from '../core/goal.js';
 import type { Json, TaskSpec } from '../core/plan.js';
@@ -118,7 +119,10 @@ class Trace {
 
   text(): string {
     this.cut();
-    const gap = this.left > 0 ? [`… ${this.left} events are left out; the log has them …`] : [];
+    const gap =
+      this.left > 0
+        ? [`… ${counted(this.left, 'event is', 'events are')} left out; see the log …`]
+        : [];
     return [...this.head, ...gap, ...this.tail].join('\n');
   }
 

@@ -23,7 +23,7 @@ it('writes a flow file and names what does not add up; the flow file is the same
   const written = await here.drover(['import', file, '--out', out, '--capability', 'writer']);
   expect(written).toMatchObject({ code: 0, out: expect.stringContaining('2 tasks') });
   expect(written.err).toMatch(/dangling .*tasks\[2\]\.dependencies.*‘7’/);
-  expect(written.err).toContain('taskmaster: 2 tasks to do, 1 done before, 1 remarks.');
+  expect(written.err).toContain('taskmaster: 2 tasks to do, 1 done before, 1 remark.');
   const text = await readFile(out, 'utf8');
   expect((await here.drover(['import', out])).out).toBe(text);
   expect((await here.drover(['export', out])).out).toBe(text);

@@ -1,4 +1,5 @@
 /** `drover enqueue`: hands a goal to the supervisor, or into the log for the next one. */
+import { counted } from '../../core/counted.js';
 import { DroverError } from '../../core/errors.js';
 import type { GoalRequest } from '../../engine/decisions/enqueue.js';
 import { logFile } from '../../log/database.js';
@@ -76,8 +77,8 @@ function announce(
   { json }: Globals,
 ): void {
   if (json) return;
-  const tasks = request.tasks.length;
-  print(created ? `${goal} is enqueued: ${tasks} tasks.` : `${goal} has that key already.`);
+  const tasks = counted(request.tasks.length, 'task');
+  print(created ? `${goal} is enqueued: ${tasks}.` : `${goal} has that key already.`);
   if (note !== undefined) print(note);
   const missing = missingAgents(toBeStarted(capabilitiesOf(request), waitingFor, live), live);
   if (missing !== undefined) print(missing);

@@ -1,4 +1,5 @@
 /** `drover import`: a plan of another system becomes a flow file, or a goal. */
+import { counted } from '../../core/counted.js';
 import { DroverError } from '../../core/errors.js';
 import { capabilitySchema } from '../../core/plan.js';
 import { exportFlow } from '../../plan/export-flow.js';
@@ -100,7 +101,7 @@ export const importCommand = defineDroverCommand({
         ...(!check && !out && { flow }),
       });
     else if (out !== undefined)
-      print(`${out} has ${flow.tasks.length} tasks; \`drover run ${out}\` runs it.`);
+      print(`${out} has ${counted(flow.tasks.length, 'task')}; \`drover run ${out}\` runs it.`);
     else if (!check) print(text.trimEnd());
     return EXIT.done;
   },
@@ -137,10 +138,10 @@ function report(plan: ImportedPlan, file: string, { json }: Globals): void {
   if (json) return;
   const { format, flow, satisfied, dropped, findings } = plan;
   for (const finding of findings) remark(findingLine(finding, file));
-  const parts = [`${flow.tasks.length} tasks to do`];
+  const parts = [`${counted(flow.tasks.length, 'task')} to do`];
   if (satisfied.length > 0) parts.push(`${satisfied.length} done before`);
   if (dropped.length > 0) parts.push(`${dropped.length} left out`);
-  if (findings.length > 0) parts.push(`${findings.length} remarks`);
+  if (findings.length > 0) parts.push(counted(findings.length, 'remark'));
   remark(`${format}: ${parts.join(', ')}.`);
 }
 
@@ -165,7 +166,7 @@ async function handIn(
     const { goal, created, waitingFor } = enqueued;
     print(
       created
-        ? `${goal} is enqueued: ${plan.flow.tasks.length} tasks.`
+        ? `${goal} is enqueued: ${counted(plan.flow.tasks.length, 'task')}.`
         : `${goal} has that key already.`,
     );
     if (desk.note !== undefined) print(desk.note);

@@ -3,6 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { defineCommand } from 'citty';
+import { counted } from '../../core/counted.js';
 import { DroverError, messageOf } from '../../core/errors.js';
 import { exportLog, type ExportTrailer } from '../../engine/history/export.js';
 import { importLog } from '../../engine/history/import.js';
@@ -36,7 +37,7 @@ const exportCommand = defineDroverCommand({
       }
       const { events, commands, sha256 } = await exportTo(file, log);
       if (globals.json) printJson({ file, events, commands, sha256 });
-      else print(`${events} events are in ${file}.`);
+      else print(`${counted(events, 'event is', 'events are')} in ${file}.`);
       return EXIT.done;
     } finally {
       log.close();
@@ -74,7 +75,7 @@ const importCommand = defineDroverCommand({
     if (globals.json) printJson({ dataDir: globals.dataDir, events, goals, logId });
     else
       print(
-        `${events} events of ${goals} goals are in ${globals.dataDir}; \`drover up\` goes on with them.`,
+        `${counted(events, 'event')} of ${counted(goals, 'goal')} are in ${globals.dataDir}; \`drover up\` goes on with them.`,
       );
     return EXIT.done;
   },

@@ -1,4 +1,5 @@
 /** `drover rerun`: lets a task begin again, with everything that builds on it. */
+import { counted } from '../../core/counted.js';
 import { ask, WHY } from '../asking.js';
 import { CHANGE_ARGS, readChanges } from '../changes.js';
 import { defineDroverCommand } from '../command.js';
@@ -36,8 +37,7 @@ export const rerunCommand = defineDroverCommand({
         ...(key !== undefined && { key }),
         ...(why !== undefined && { why }),
       });
-      const count = again.tasks.length === 1 ? '1 task' : `${again.tasks.length} tasks`;
       const where = fork ? `${again.goal}, as ${again.task}` : again.goal;
-      return [again, `${task} begins again in ${where}: ${count}.`];
+      return [again, `${task} begins again in ${where}: ${counted(again.tasks.length, 'task')}.`];
     }),
 });

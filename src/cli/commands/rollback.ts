@@ -1,4 +1,5 @@
 /** `drover rollback`: a goal's branch goes back, and what was merged since begins again. */
+import { counted } from '../../core/counted.js';
 import { ask, WHY } from '../asking.js';
 import { defineDroverCommand } from '../command.js';
 
@@ -28,7 +29,7 @@ export const rollbackCommand = defineDroverCommand({
   run: ({ args: { goal, to, why }, globals }) =>
     ask(globals, async (desk) => {
       const { commit, tasks } = await desk.rollback(goal, to, why);
-      const count = tasks.length === 1 ? '1 task begins' : `${tasks.length} tasks begin`;
+      const count = counted(tasks.length, 'task begins', 'tasks begin');
       const text = `${goal} goes back to ${commit.slice(0, 12)}; ${count} again: ${tasks.join(', ')}.`;
       return [{ goal, commit, tasks }, text];
     }),

@@ -1,4 +1,5 @@
 /** `drover worktrees`, `drover prune`: the folders that tasks work in. */
+import { counted } from '../../core/counted.js';
 import type { WorktreeReport } from '../../workspace/inspect.js';
 import { mergedKeptIn, pruneIn, worktreesIn } from '../../engine/workspaces/looking.js';
 import { projectNames } from '../../engine/workspaces/registering.js';
@@ -60,7 +61,7 @@ export const pruneCommand = defineDroverCommand({
       if (globals.json) printJson({ wouldRemove: safe.map(plain), references, problems });
       else {
         show(safe);
-        print(`${safe.length} of ${reports.length} worktrees can be removed.`);
+        print(`${safe.length} of ${counted(reports.length, 'worktree')} can be removed.`);
         showReferences(references, 'can be removed');
       }
       return ended(problems, globals);
@@ -78,8 +79,8 @@ export const pruneCommand = defineDroverCommand({
     } else {
       show(removed);
       const size = formatSize(removed.reduce((sum, one) => sum + one.size, 0));
-      print(`${removed.length} worktrees removed (${size}), ${kept.length} kept.`);
-      if (leftovers.length > 0) print(`${leftovers.length} leftovers in .git removed.`);
+      print(`${counted(removed.length, 'worktree')} removed (${size}), ${kept.length} kept.`);
+      if (leftovers.length > 0) print(`${counted(leftovers.length, 'leftover')} in .git removed.`);
       showReferences(references, 'removed');
     }
     return ended(problems, globals);
@@ -88,7 +89,7 @@ export const pruneCommand = defineDroverCommand({
 
 function showReferences(references: readonly string[], what: string): void {
   if (references.length === 0) return;
-  print(`${references.length} references to work that is merged by now ${what}:`);
+  print(`${counted(references.length, 'reference')} to work that is merged by now ${what}:`);
   for (const ref of references) print(`  ${ref}`);
 }
 

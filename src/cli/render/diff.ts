@@ -1,4 +1,5 @@
 /** What changed, for people: files with lines added and removed, and the text in colours. */
+import { counted } from '../../core/counted.js';
 import type { Diff, FileStat } from '../../workspace/diff.js';
 import { hasColours, paint, type Style } from './paint.js';
 import { cell, renderTable } from './table.js';
@@ -18,8 +19,7 @@ export function renderStat(files: readonly FileStat[]): string[] {
 function statLine(files: readonly FileStat[]): string {
   const sum = (of: (file: FileStat) => number | undefined): number =>
     files.reduce((total, file) => total + (of(file) ?? 0), 0);
-  const count = files.length === 1 ? '1 file' : `${files.length} files`;
-  return `${count} changed, +${sum(({ added }) => added)} -${sum(({ removed }) => removed)}`;
+  return `${counted(files.length, 'file')} changed, +${sum(({ added }) => added)} -${sum(({ removed }) => removed)}`;
 }
 
 const STYLES: readonly (readonly [start: RegExp, style: Style])[] = [

@@ -1,4 +1,5 @@
 /** Events of the log in words. */
+import { counted } from '../../core/counted.js';
 import { type Event, type LoggedEvent, WORK_STEP } from '../../core/events.js';
 import { heldBy, holdText } from '../../core/hold.js';
 import type { Move } from '../../engine/history/goal-fold.js';
@@ -24,7 +25,7 @@ export function wordsOf(event: Event, time: number, move?: Move): Words {
         style: 'bold',
       };
     case 'goal.planned':
-      return { text: `planned ${event.tasks.length} tasks` };
+      return { text: `planned ${counted(event.tasks.length, 'task')}` };
     case 'plan.grown':
       return {
         text: `${event.addedBy ?? 'somebody'} added ${event.tasks.map(({ name }) => name).join(', ')}${because(event.why)}`,

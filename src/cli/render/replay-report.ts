@@ -1,5 +1,6 @@
 /** A replay as lines: the events, then what became of each task, then how it all stood. */
 import { plainText } from '../../agents/plain-text.js';
+import { counted } from '../../core/counted.js';
 import type { HistoryEntry, Replay } from '../../engine/history/replay.js';
 import type { CheckOutcome, ClaimHistory, TaskHistory } from '../../engine/history/task-history.js';
 import { formatDateTime, formatDuration, formatTime } from './duration.js';
@@ -104,7 +105,7 @@ function renderCheck({ command, passed, exitCode, durationMs, output }: CheckOut
   const left = lines.length - OUTPUT_LINES;
   return [
     `    check \`${oneLine(command)}\` ${result} ${paint('gray', `in ${formatDuration(durationMs)}`)}`,
-    ...(left > 0 ? [paint('gray', `      … ${left} lines before`)] : []),
+    ...(left > 0 ? [paint('gray', `      … ${counted(left, 'line')} before`)] : []),
     ...lines
       .slice(-OUTPUT_LINES)
       .filter((line, _, all) => line !== '' || all.length > 1)

@@ -1,4 +1,5 @@
 /** One task on one line: symbol, id, name, capability, and what there is to know about it now. */
+import { counted } from '../../core/counted.js';
 import { gateText } from '../../core/gates.js';
 import { holdText } from '../../core/hold.js';
 import type { GoalReport, TaskReport } from '../../projections/report.js';
@@ -120,8 +121,7 @@ function remarkOn(task: TaskReport, look: Look, nameOf: NameOf, now: number): st
   }
 }
 
-const attemptsOf = ({ attempts }: TaskReport): string =>
-  `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
+const attemptsOf = ({ attempts }: TaskReport): string => counted(attempts, 'attempt');
 
 function progressOf({ progress }: TaskReport): string {
   if (progress === null) return '';

@@ -1,4 +1,5 @@
 /** What a task waits for that could be claimed, in words. */
+import { counted } from '../../core/counted.js';
 import type { Wait } from '../../projections/waits.js';
 import { formatDuration } from './duration.js';
 import { oneLine } from './text.js';
@@ -23,7 +24,7 @@ export function pendingWords(wait: Wait): string {
     case 'rate':
       return `waits for capability ${wait.of}: its rate is used up, the next begins in ${formatDuration(wait.next)}`;
     case 'turn':
-      return `behind ${wait.ahead} ${wait.ahead === 1 ? 'other' : 'others'}`;
+      return `behind ${counted(wait.ahead, 'other')}`;
     default:
       return wait satisfies never;
   }

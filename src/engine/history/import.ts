@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { counted } from '../../core/counted.js';
 import { DroverError, messageOf } from '../../core/errors.js';
 import { type LoggedEvent, SETTINGS } from '../../core/events.js';
 import { scheduleOf } from '../../core/schedule.js';
@@ -111,7 +112,7 @@ class Import {
     if (!isWhole) {
       throw new DroverError(
         'bad-input',
-        `The export is cut off: it has ${this.events} of ${header.lastSeq} events and no end.`,
+        `The export is cut off: it has ${this.events} of ${counted(header.lastSeq, 'event')} and no end.`,
         'Export the log again; nothing was imported.',
       );
     }
@@ -163,7 +164,7 @@ class Import {
     if (events !== counts.events || events !== header.lastSeq || commands !== counts.commands) {
       throw damaged(
         line.number,
-        `counts ${events} events and ${commands} commands; the file has others`,
+        `counts ${counted(events, 'event')} and ${counted(commands, 'command')}; the file has others`,
       );
     }
     if (sha256 !== this.digest.copy().digest('hex')) {

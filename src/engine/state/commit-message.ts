@@ -1,4 +1,5 @@
 /** The messages of Drover's commits of STATE.yaml. Pure. */
+import { counted } from '../../core/counted.js';
 import { oneLine } from '../../projections/one-line.js';
 import type { GoalEntry } from '../../projections/state-schema.js';
 
@@ -32,7 +33,7 @@ function line(id: string, moment: Moment, entry: GoalEntry | undefined): string 
   const total = /^\d+\/(\d+)/.exec(progress)?.[1];
   const tasks =
     what === 'planned' && total
-      ? `, ${total} tasks`
+      ? `, ${counted(Number(total), 'task')}`
       : progress && `, ${progress.replace(' done', ' tasks')}`;
   return `${id}: ${what}${tasks} (${oneLine(entry.title, 80)})`;
 }

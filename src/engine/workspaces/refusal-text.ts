@@ -1,4 +1,5 @@
 /** Why work was not merged, in words for whoever does it again. Pure. */
+import { counted } from '../../core/counted.js';
 import type { MergeResult } from '../../workspace/merge.js';
 
 /** Characters: an error goes through Redis, into the log and into the next attempt's context. */
@@ -17,7 +18,8 @@ export function refusalText(result: Exclude<MergeResult, { kind: 'merged' }>): s
     }
     case 'lost-lines': {
       const parts = result.losses.map(
-        ({ path, lines, count }) => `${path}: ${count} lines, such as\n${lines.join('\n')}`,
+        ({ path, lines, count }) =>
+          `${path}: ${counted(count, 'line')}, such as\n${lines.join('\n')}`,
       );
       return bounded(
         `The merge would drop lines that the task never touched. Do it again on the present tip.\n${parts.join('\n')}`,

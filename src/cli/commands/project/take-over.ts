@@ -1,4 +1,5 @@
 /** `drover project take-over`: lets this log work in a repository that another one worked in. */
+import { counted } from '../../../core/counted.js';
 import { openExisting } from '../../../engine/workspaces/registering.js';
 import { putAsideAll } from '../../../workspace/owner.js';
 import { defineDroverCommand } from '../../command.js';
@@ -25,7 +26,7 @@ export const takeOverCommand = defineDroverCommand({
       print(
         aside.length === 0
           ? `Nothing of Drover's is in the repository of ${name}.`
-          : `${aside.length} references are put aside; ${name} is free for goals of this data directory.`,
+          : `${counted(aside.length, 'reference is', 'references are')} put aside; ${name} is free for goals of this data directory.`,
       );
     }
     return EXIT.done;
