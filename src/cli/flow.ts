@@ -5,7 +5,7 @@ import { isName, NAME_RULE } from '../core/ids.js';
 import { PRIORITIES, type Priority } from '../core/plan.js';
 import type { GoalRequest } from '../engine/decisions/enqueue.js';
 import { type Flow, readFlow } from '../plan/flow-file.js';
-import { formatProblem } from '../plan/problems.js';
+import { problemLines } from '../plan/problems.js';
 import { parsePairs } from './arguments.js';
 import { remark } from './output.js';
 
@@ -48,7 +48,7 @@ export async function readGoal(
 ): Promise<GoalRequest> {
   const choices = readChoices({ project, priority });
   const { flow, warnings } = await readFlow(path, { parameters: parsePairs('param', params) });
-  for (const warning of warnings) remark(`warning: ${formatProblem(warning)}`);
+  for (const warning of problemLines(warnings)) remark(`warning: ${warning}`);
   return goalOf({ ...flow, ...choices }, path, key);
 }
 

@@ -1,4 +1,6 @@
 /** What is wrong with a flow file, collected so that one reading names everything. */
+import { alike, someOf } from '../core/alike.js';
+import { counted } from '../core/counted.js';
 import { DroverError } from '../core/errors.js';
 
 /** One thing that is wrong, and how to mend it. Lines and columns count from 1. */
@@ -23,16 +25,27 @@ export class FlowProblems extends DroverError {
     readonly problems: readonly Problem[],
     readonly warnings: readonly Problem[],
   ) {
-    const lines = problems.slice(0, SHOWN).map(formatProblem);
-    if (problems.length > SHOWN) lines.push(`and ${problems.length - SHOWN} more problems`);
+    const lines = problemLines(problems);
+    const left = lines.splice(SHOWN).length;
+    if (left > 0) lines.push(`and ${counted(left, 'more problem')}`);
     super('bad-plan', lines.join('\n'));
     this.name = 'FlowProblems';
   }
 }
 
-/** `file:line:column: what. remedy`, the form that editors and terminals turn into a link. */
-export function formatProblem({ file, line, column, message, remedy }: Problem): string {
-  return `${file}:${line}:${column}: ${message}. ${remedy}`;
+/**
+ * `file:line:column: what. remedy`, the form that editors and terminals turn into a link. What is wrong in
+ * the same way at many places is one line, which counts them and names the next few.
+ */
+export function problemLines(problems: readonly Problem[]): string[] {
+  const saying = ({ file, message, remedy }: Problem): string =>
+    JSON.stringify([file, message, remedy]);
+  return alike(problems, saying).map(([first, ...others]) => {
+    const { file, line, column, message, remedy } = first;
+    const places = someOf(others.map((other) => `${other.line}:${other.column}`));
+    const also = others.length === 0 ? '' : ` (${others.length + 1} times; also at ${places})`;
+    return `${file}:${line}:${column}: ${message}. ${remedy}${also}`;
+  });
 }
 
 /** Gathers problems by their offset in the text. The same problem at the same place counts once. */

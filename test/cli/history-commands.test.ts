@@ -67,7 +67,7 @@ test('audit ends with 0 where all agree, and with 6 and the reason where two dis
   const sound = await drover(['audit', '--projects', bed.folder()]);
   expect(sound).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/All that were heard agree: \d+ events, 1 goals, 6 tasks/),
+    stdout: expect.stringMatching(/All that were heard agree: \d+ events, 1 goal, 6 tasks/),
   });
   expect(sound.stderr).toMatch(/BullMQ was not heard/);
   const dataDir = bed.folder();
@@ -93,7 +93,7 @@ test('audit ends with 7 where BullMQ could not be asked about an open goal', asy
   expect(await drover(['enqueue', flow], dataDir)).toMatchObject({ code: 0 });
   expect(await drover(['audit'], dataDir)).toMatchObject({
     code: 7,
-    stdout: expect.stringMatching(/All that were heard agree: \d+ events, 1 goals, 1 tasks/),
+    stdout: expect.stringMatching(/All that were heard agree: \d+ events, 1 goal, 1 task,/),
   });
 });
 

@@ -175,7 +175,7 @@ test('jobs of a goal that has left Redis are told as a note', async () => {
   expect(await hear(drover, 5_000)).toMatchObject({ agrees: true, notes: [] });
   await drover.connection.client.hset(key(drover, 'nobody:task-2'), 'name', 'waits');
   expect((await hear(drover)).notes).toEqual([
-    '1 jobs of goals that have left Redis: nobody/task-2',
+    '1 job of goals that have left Redis: nobody/task-2',
   ]);
 });
 
@@ -209,8 +209,8 @@ test('what nobody knows is told as a note', async () => {
   const report = await hear(drover);
   expect(report.agrees).toBe(true);
   expect(report.notes).toEqual([
-    '1 jobs that no goal knows: nobody/by-hand',
-    '1 journals of tasks that have left Redis: task-77',
+    '1 job that no goal knows: nobody/by-hand',
+    '1 journal of tasks that have left Redis: task-77',
   ]);
 });
 

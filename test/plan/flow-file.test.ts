@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseFlow } from '../../src/plan/flow-file.js';
-import { FlowProblems } from '../../src/plan/problems.js';
+import { FlowProblems, problemLines } from '../../src/plan/problems.js';
 
 const parse = (text: string, parameters: Record<string, string> = {}) =>
   parseFlow(text, { file: 'f.yaml', parameters }).flow;
@@ -235,6 +235,21 @@ describe('a warning', () => {
         message: 'no known agent has the capability `develper`',
         remedy: 'Did you mean `developer`? The goal waits until such an agent is started.',
       },
+    ]);
+  });
+
+  test('that holds of many tasks is one line, with the first few places', () => {
+    const tasks = Array.from(
+      { length: 96 },
+      (_, index) => `  t${index}: {with: {}, capability: flows}`,
+    );
+    const { warnings } = parseFlow(`name: x\ntasks:\n${tasks.join('\n')}`, {
+      file: 'f.yaml',
+      knownCapabilities: ['shell'],
+    });
+    expect(warnings).toHaveLength(96);
+    expect(problemLines(warnings)).toEqual([
+      'f.yaml:3:30: no known agent has the capability `flows`. The goal waits until such an agent is started. (96 times; also at 4:30, 5:30, 6:30 and 92 more)',
     ]);
   });
 

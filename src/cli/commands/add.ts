@@ -1,6 +1,6 @@
 /** `drover add`: adds tasks to a goal that is under way. */
 import { readFlow } from '../../plan/flow-file.js';
-import { formatProblem } from '../../plan/problems.js';
+import { problemLines } from '../../plan/problems.js';
 import { ask, WHY } from '../asking.js';
 import { parsePairs } from '../arguments.js';
 import { defineDroverCommand } from '../command.js';
@@ -40,7 +40,7 @@ export const addCommand = defineDroverCommand({
   async run({ args: { goal, flow: path, key, why }, globals, all }) {
     const parameters = parsePairs('param', all('param'));
     const { flow, warnings } = await readFlow(path, { parameters, isAddition: true });
-    for (const warning of warnings) remark(`warning: ${formatProblem(warning)}`);
+    for (const warning of problemLines(warnings)) remark(`warning: ${warning}`);
     const after = all('after');
     const tasks = flow.tasks.map((task) =>
       task.needs.length === 0 ? { ...task, needs: [...after] } : task,

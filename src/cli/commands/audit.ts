@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfig } from '../../config.js';
+import { counted } from '../../core/counted.js';
 import { DroverError } from '../../core/errors.js';
 import { isName } from '../../core/ids.js';
 import { audit, type AuditReport } from '../../engine/audit/audit.js';
@@ -19,6 +20,7 @@ import { EXIT, type ExitCode } from '../exit.js';
 import type { Globals } from '../globals.js';
 import { print, printJson, remark } from '../output.js';
 import { requireReachable, type RunningSupervisor, runningSupervisor } from '../presence.js';
+import { foldedNotes } from '../render/notes.js';
 import { paint } from '../render/paint.js';
 import { oneLine, truncate } from '../render/text.js';
 
@@ -122,14 +124,21 @@ function show(report: AuditReport, { json }: Globals): void {
     return;
   }
   for (const one of report.disagreements) for (const line of explain(one)) print(line);
-  for (const note of report.notes) print(`${paint('yellow', 'note')}  ${oneLine(note)}`);
+  for (const note of foldedNotes(report.notes))
+    print(`${paint('yellow', 'note')}  ${oneLine(note)}`);
   const { events, goals, tasks, jobs, projects } = report.checked;
-  const looked = `${events} events, ${goals} goals, ${tasks} tasks, ${jobs} jobs, ${projects} projects`;
+  const looked = [
+    counted(events, 'event'),
+    counted(goals, 'goal'),
+    counted(tasks, 'task'),
+    counted(jobs, 'job'),
+    counted(projects, 'project'),
+  ].join(', ');
   const count = report.disagreements.length;
   print(
     report.agrees
       ? `${paint('green', report.heard.includes('redis') ? 'All agree:' : 'All that were heard agree:')} ${looked}.`
-      : `${paint('red', `${count} ${count === 1 ? 'disagreement' : 'disagreements'}`)} in ${looked}.`,
+      : `${paint('red', counted(count, 'disagreement'))} in ${looked}.`,
   );
 }
 

@@ -1,9 +1,10 @@
 /** `drover export`: a plan as a flow file. The log as a file is `drover log export`. */
+import { counted } from '../../core/counted.js';
 import { isGoalId, isTaskId } from '../../core/ids.js';
 import { Log } from '../../log/log.js';
 import { exportFlow, flowOfGoal } from '../../plan/export-flow.js';
 import { type Flow, readFlow } from '../../plan/flow-file.js';
-import { formatProblem } from '../../plan/problems.js';
+import { problemLines } from '../../plan/problems.js';
 import { parsePairs } from '../arguments.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
@@ -46,7 +47,7 @@ export const exportCommand = defineDroverCommand({
     if (globals.json)
       printJson({ plan, out: out ?? null, tasks: flow.tasks.length, ...(!out && { flow }) });
     else if (out === undefined) print(text.trimEnd());
-    else print(`${out} has ${flow.tasks.length} tasks; \`drover run ${out}\` runs it.`);
+    else print(`${out} has ${counted(flow.tasks.length, 'task')}; \`drover run ${out}\` runs it.`);
     return EXIT.done;
   },
 });
@@ -62,6 +63,6 @@ function ofGoal(id: string, { dataDir }: Globals): Flow {
 
 async function ofFile(path: string, params: readonly string[]): Promise<Flow> {
   const { flow, warnings } = await readFlow(path, { parameters: parsePairs('param', params) });
-  for (const warning of warnings) remark(`warning: ${formatProblem(warning)}`);
+  for (const warning of problemLines(warnings)) remark(`warning: ${warning}`);
   return flow;
 }

@@ -1,6 +1,7 @@
 /** `drover validate`: everything that is wrong with a flow file. */
+import { counted } from '../../core/counted.js';
 import { type ParsedFlow, readFlow } from '../../plan/flow-file.js';
-import { FlowProblems, formatProblem, type Problem } from '../../plan/problems.js';
+import { FlowProblems, type Problem, problemLines } from '../../plan/problems.js';
 import { parsePairs } from '../arguments.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
@@ -47,12 +48,11 @@ export const validateCommand = defineDroverCommand({
       printJson({ valid, file: args.flow, goal, problems, warnings });
       return valid ? EXIT.done : EXIT.badInput;
     }
-    for (const problem of problems) print(`${paint('red', 'error')}    ${formatProblem(problem)}`);
-    for (const problem of warnings)
-      print(`${paint('yellow', 'warning')}  ${formatProblem(problem)}`);
+    for (const line of problemLines(problems)) print(`${paint('red', 'error')}    ${line}`);
+    for (const line of problemLines(warnings)) print(`${paint('yellow', 'warning')}  ${line}`);
     if (flow) {
       print(
-        `${paint('green', 'valid')}    ${args.flow}: ‘${oneLine(flow.title)}’, ${flow.tasks.length} tasks`,
+        `${paint('green', 'valid')}    ${args.flow}: ‘${oneLine(flow.title)}’, ${counted(flow.tasks.length, 'task')}`,
       );
     }
     return valid ? EXIT.done : EXIT.badInput;

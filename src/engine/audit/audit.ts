@@ -6,6 +6,7 @@
  * (see audit-history.ts).
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { counted } from '../../core/counted.js';
 import { messageOf } from '../../core/errors.js';
 import type { GoalView } from '../../core/goal.js';
 import {
@@ -230,24 +231,27 @@ async function strays(
   const list = (ids: readonly string[]): string =>
     ids.slice(0, LISTED).join(', ') + (ids.length > LISTED ? ', …' : '');
   const notes: string[] = [];
-  const note = (ids: readonly string[], what: string): void => {
-    if (ids.length > 0) notes.push(`${ids.length} ${what}: ${list(ids)}`);
+  const note = (ids: readonly string[], one: string, which: string): void => {
+    if (ids.length > 0) notes.push(`${counted(ids.length, one)} ${which}: ${list(ids)}`);
   };
   note(
     ownJobs
       .filter(({ id }) => evictedOf(taskOf(id)) === undefined)
       .map(({ queue, id }) => `${queue}/${id}`),
-    'jobs that no goal knows',
+    'job',
+    'that no goal knows',
   );
   note(
     ownJobs
       .filter(({ id }) => evictedOf(taskOf(id)) === true)
       .map(({ queue, id }) => `${queue}/${id}`),
-    'jobs of goals that have left Redis',
+    'job',
+    'of goals that have left Redis',
   );
   note(
     journals.filter((id) => evictedOf(taskOf(id)) !== false),
-    'journals of tasks that have left Redis',
+    'journal',
+    'of tasks that have left Redis',
   );
   return notes;
 }
