@@ -2,11 +2,11 @@
  * Standard output and standard error. A reader that goes away (`drover logs | head`) ends the printing, not
  * the work.
  */
-import { plainText } from '../agents/plain-text.js';
 import { readConfig } from '../config.js';
 import { DroverError, messageOf } from '../core/errors.js';
 import { FlowProblems } from '../plan/problems.js';
 import { paint } from './render/paint.js';
+import { harmless } from './render/text.js';
 
 const gone = new AbortController();
 
@@ -57,8 +57,9 @@ export function printError(error: unknown, json: boolean): void {
     const warnings = error instanceof FlowProblems ? error.warnings : undefined;
     printJson({ error: { code, message: messageOf(error), remedy, problems, warnings } });
   } else {
-    remark(`${paint('red', 'drover:', process.stderr)} ${readable(messageOf(error))}`);
-    if (remedy !== undefined) remark(readable(remedy));
+    // Messages quote input, which must not write to the terminal.
+    remark(`${paint('red', 'drover:', process.stderr)} ${harmless(messageOf(error))}`);
+    if (remedy !== undefined) remark(harmless(remedy));
   }
   if (readConfig().environment['DROVER_DEBUG'] === '1' && error instanceof Error) {
     remark(error.stack ?? '');
@@ -69,6 +70,3 @@ function remedyOf(error: unknown): string | undefined {
   if (error instanceof DroverError) return error.remedy;
   return 'This should not happen. DROVER_DEBUG=1 shows where it comes from.';
 }
-
-/** Messages quote input, which must not write to the terminal. */
-const readable = (text: string): string => plainText(text);

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { formatDuration } from '../../src/cli/render/duration.js';
 import { wordsOf } from '../../src/cli/render/event-line.js';
 import { renderGraph } from '../../src/cli/render/graph.js';
-import { columnsOf, truncate } from '../../src/cli/render/text.js';
+import { columnsOf, oneLine, revealed, truncate, wrapped } from '../../src/cli/render/text.js';
 import { cell, renderTable } from '../../src/cli/render/table.js';
 import { TASK_STATES, type TaskState } from '../../src/core/task-state.js';
 import type { GoalReport, TaskReport } from '../../src/projections/report.js';
@@ -193,6 +193,68 @@ describe('text', () => {
       'a    日本  x',
       'bbb  c     y',
     ]);
+  });
+});
+
+describe('text of anybody’s', () => {
+  const turned = 'pay \u202e001$\u202c\u2066 now\u200f';
+
+  it('neither turns a line around nor writes to the terminal, in whichever listing', () => {
+    expect(oneLine(`${turned}\u001b[2J\u0007`)).toBe('pay 001$ now');
+    expect(renderTable([[cell(`${turned}\u001b[31m\u009b`), cell('x')]])).toEqual([
+      'pay 001$ now  x',
+    ]);
+  });
+
+  it('keeps what letters of other scripts are made of', () => {
+    expect(oneLine('שלום\u200d नमस्ते')).toBe('שלום\u200d नमस्ते');
+  });
+
+  it('is shown where it is reviewed', () => {
+    expect(revealed('+\tif (admin\u202e) {\u0007')).toBe('+\tif (admin<U+202E>) {');
+  });
+});
+
+describe('a table that wraps', () => {
+  const row = (reason: string) => [cell('failed', 'red'), cell('task-1'), cell(reason)];
+  const reason = 'deploy: failed: the server said 503, start it with `systemctl start shop`';
+
+  it('goes on below its last column', () => {
+    expect(renderTable([row(reason), row('short')], { width: 50, wrap: true })).toEqual([
+      'failed  task-1  deploy: failed: the server said',
+      '                503, start it with `systemctl',
+      '                start shop`',
+      'failed  task-1  short',
+    ]);
+  });
+
+  it('gives it lines of its own where there is no room beside the others', () => {
+    expect(renderTable([row(reason)], { width: 30, wrap: true })).toEqual([
+      'failed  task-1',
+      '    deploy: failed: the server',
+      '    said 503, start it with',
+      '    `systemctl start shop`',
+    ]);
+  });
+
+  it('says all of it within the terminal, however narrow', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'grapheme' }),
+        fc.integer({ min: 8, max: 120 }),
+        (text, width) => {
+          const told = oneLine(text);
+          const lines = renderTable([[cell('a'), cell(told)]], { width, wrap: true });
+          expect(Math.max(...lines.map(columnsOf))).toBeLessThanOrEqual(width);
+          expect(lines.join('').replaceAll(' ', '')).toBe(`a${told}`.replaceAll(' ', ''));
+        },
+      ),
+    );
+  });
+
+  it('breaks words only where they are longer than a line', () => {
+    expect(wrapped('aa bbbbbbb cc', 4)).toEqual(['aa', 'bbbb', 'bbb', 'cc']);
+    expect(wrapped('日本語', 4)).toEqual(['日本', '語']);
   });
 });
 

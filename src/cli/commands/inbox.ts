@@ -90,7 +90,9 @@ function show(items: readonly InboxItem[]): void {
     cell(`${title}: ${reason}`),
   ]);
   const width = process.stdout.isTTY ? process.stdout.columns : undefined;
-  for (const line of renderTable(rows, { width })) print(line);
+  for (const line of renderTable(rows, { width, wrap: true })) print(line);
   print('');
-  for (const kind of new Set(items.map((item) => item.kind))) print(`${kind}: ${ANSWERS[kind]}`);
+  const kinds = [...new Set(items.map((item) => item.kind))];
+  const answers = kinds.map((kind) => [cell(`${kind}:`), cell(ANSWERS[kind])]);
+  for (const line of renderTable(answers, { width, wrap: true })) print(line);
 }

@@ -3,7 +3,7 @@ import { counted } from '../../core/counted.js';
 import type { Diff, FileStat } from '../../workspace/diff.js';
 import { hasColours, paint, type Style } from './paint.js';
 import { cell, renderTable } from './table.js';
-import { oneLine } from './text.js';
+import { oneLine, revealed } from './text.js';
 
 export function renderStat(files: readonly FileStat[]): string[] {
   const rows = files.map(({ path, before, added, removed }) => [
@@ -41,8 +41,7 @@ export function renderDiff({ text, isCut }: Diff): string {
 }
 
 function painted(line: string): string {
-  // A file may hold what would move the terminal's cursor.
-  const shown = line.replaceAll(/(?!\t)\p{Cc}/gu, '');
+  const shown = revealed(line);
   const style = STYLES.find(([start]) => start.test(shown))?.[1];
   return style ? paint(style, shown) : shown;
 }

@@ -1,5 +1,4 @@
 /** A replay as lines: the events, then what became of each task, then how it all stood. */
-import { plainText } from '../../agents/plain-text.js';
 import { counted } from '../../core/counted.js';
 import type { HistoryEntry, Replay } from '../../engine/history/replay.js';
 import type { CheckOutcome, ClaimHistory, TaskHistory } from '../../engine/history/task-history.js';
@@ -7,7 +6,7 @@ import { formatDateTime, formatDuration, formatTime } from './duration.js';
 import { wordsOf } from './event-line.js';
 import { paint, type Style } from './paint.js';
 import { type Cell, cell, renderTable } from './table.js';
-import { oneLine, truncate } from './text.js';
+import { harmless, oneLine, truncate } from './text.js';
 
 /** Lines of a check's output that are shown, the last ones; the log has all that was kept. */
 const OUTPUT_LINES = 12;
@@ -101,7 +100,7 @@ function renderClaim({
 function renderCheck({ command, passed, exitCode, durationMs, output }: CheckOutcome): string[] {
   const how = exitCode === null ? 'was ended or could not start' : `ended with ${exitCode}`;
   const result = passed ? paint('green', 'passed') : paint('red', `failed, ${how}`);
-  const lines = plainText(output).trimEnd().split('\n');
+  const lines = harmless(output).trimEnd().split('\n');
   const left = lines.length - OUTPUT_LINES;
   return [
     `    check \`${oneLine(command)}\` ${result} ${paint('gray', `in ${formatDuration(durationMs)}`)}`,

@@ -30,5 +30,41 @@ export function truncate(text: string, columns: number): string {
 export const padEnd = (text: string, columns: number): string =>
   text + ' '.repeat(Math.max(0, columns - columnsOf(text)));
 
-/** Foreign text (a title, an error) on one line, without what would move the terminal's cursor. */
-export const oneLine = (text: string): string => plainText(text).replace(/\s+/g, ' ').trim();
+/** What turns the direction of the text behind it, so that a line reads as it is not. */
+const TURNING = /\p{Bidi_Control}/gu;
+
+/** Foreign text without what would move the terminal's cursor or turn the line around. */
+export const harmless = (text: string): string => plainText(text).replace(TURNING, '');
+
+/** Foreign text (a title, an error), harmless and on one line. */
+export const oneLine = (text: string): string => harmless(text).replace(/\s+/g, ' ').trim();
+
+/** A line of a file, in which whoever reviews it sees what would turn it around. */
+export const revealed = (line: string): string =>
+  line
+    .replaceAll(/(?!\t)\p{Cc}/gu, '')
+    .replace(TURNING, (sign) => `<U+${sign.codePointAt(0)!.toString(16).toUpperCase()}>`);
+
+/** Lines of at most so many columns, broken at spaces, and within a word only where it is longer than a line. */
+export function wrapped(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  const end = (): void => {
+    if (line !== '') lines.push(line);
+    line = '';
+  };
+  for (const word of text.split(' ')) {
+    const joined = line === '' ? word : `${line} ${word}`;
+    if (columnsOf(joined) <= columns) {
+      line = joined;
+      continue;
+    }
+    end();
+    for (const character of word) {
+      if (columnsOf(line + character) > columns) end();
+      line += character;
+    }
+  }
+  end();
+  return lines;
+}
