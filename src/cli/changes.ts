@@ -2,8 +2,8 @@
 import { parse } from 'yaml';
 import { DroverError, messageOf } from '../core/errors.js';
 import { type AskedChanges, askedChangesSchema } from '../core/events.js';
-import { issuesText } from '../core/issues-text.js';
 import { PRIORITIES, type Json } from '../core/plan.js';
+import { complaint } from '../plan/issues.js';
 import { writtenRetrySchema } from '../plan/schema.js';
 import { readChoices } from './flow.js';
 
@@ -41,12 +41,13 @@ export function readChanges({
     ...(retry !== undefined && { retry: readRetry(retry) }),
     ...readChoices({ project: undefined, priority }),
   };
-  const parsed = askedChangesSchema.safeParse(written);
+  const parsed = askedChangesSchema.safeParse(written, { reportInput: true });
   if (parsed.success) return parsed.data;
-  const { path, message } = parsed.error.issues[0]!;
+  const issue = parsed.error.issues[0]!;
+  const { path } = issue;
   throw new DroverError(
     'bad-input',
-    `--${path.join('.')} cannot be used: ${message}.`,
+    `--${path.join('.')} cannot be used: it ${complaint(issue)}.`,
     path[0] === 'with' ? 'Write a JSON object, as in --with \'{"branch": "main"}\'.' : undefined,
   );
 }
@@ -63,10 +64,16 @@ function readRetry(text: string): unknown {
   try {
     value = parse(text);
   } catch (error) {
-    throw refused(messageOf(error).split('\n')[0]!);
+    // The first line says where; a quotation of the text would follow.
+    throw refused(messageOf(error).split('\n')[0]!.replace(/:$/, ''));
   }
-  const written = writtenRetrySchema.safeParse(value);
-  if (!written.success) throw refused(issuesText(written.error));
+  const written = writtenRetrySchema.safeParse(value, { reportInput: true });
+  if (!written.success) {
+    const found = written.error.issues.map(
+      (issue) => `${issue.path.join('.') || 'it'} ${complaint(issue)}`,
+    );
+    throw refused(found.join('; '));
+  }
   const named = Object.entries(written.data).filter(([key]) => Object.hasOwn(value as object, key));
   if (named.length === 0) throw refused('it names nothing');
   return Object.fromEntries(named);

@@ -50,7 +50,11 @@ export async function detach(dataDir: string): Promise<Detached> {
     if (await Promise.race([ended, delay(50, false)])) break;
   }
   child.kill('SIGTERM');
-  const said = readFileSync(logFile, 'utf8').slice(before).trim();
+  // It said who speaks before each error, as this command line does.
+  const said = readFileSync(logFile, 'utf8')
+    .slice(before)
+    .trim()
+    .replaceAll(/^drover: /gm, '');
   throw new DroverError(
     'no-supervisor',
     `The supervisor did not start: ${said.split('\n').slice(-5).join('\n') || 'it said nothing'}`,

@@ -26,7 +26,7 @@ export function exportFlow(flow: Flow): string {
     text = render({ ...flow, tasks });
     read = parseFlow(text, { file: 'the flow file' }).flow;
   } catch (error) {
-    throw unsayable(messageOf(error), error);
+    throw unsayable(messageOf(error).replace(/\.$/, ''), error);
   }
   // Without what is undefined, which is no difference.
   const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));

@@ -15,7 +15,7 @@ export async function readTextFile(path: string, most: number): Promise<string> 
   } catch (error) {
     throw new DroverError(
       'bad-input',
-      `${path} is not a text file in UTF-8`,
+      `${path} is not a text file in UTF-8.`,
       'Name a plan in a text file, or save this one as UTF-8.',
       { cause: error },
     );
@@ -27,7 +27,7 @@ async function readBytes(path: string, most: number): Promise<Uint8Array> {
     // Asked before it is opened: opening a pipe waits for somebody to write to it.
     const stats = await stat(path);
     if (!stats.isFile()) {
-      throw new DroverError('bad-input', `${path} is not a file`, 'Name a file with a plan.');
+      throw new DroverError('bad-input', `${path} is not a file.`, 'Name a file with a plan.');
     }
     if (stats.size > most) throw tooLarge(path, most);
     return await readFile(path);
@@ -42,7 +42,7 @@ function unreadable(path: string, error: unknown): DroverError {
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return new DroverError(
       'not-found',
-      `there is no file ${path}`,
+      `There is no file ${path}.`,
       'Check the path; it is relative to the current folder.',
       {
         cause: error,
@@ -51,7 +51,7 @@ function unreadable(path: string, error: unknown): DroverError {
   }
   return new DroverError(
     'bad-input',
-    `${path} cannot be read: ${messageOf(error)}`,
+    `${path} cannot be read: ${messageOf(error)}.`,
     'Check the permissions of the file.',
     {
       cause: error,
@@ -62,6 +62,6 @@ function unreadable(path: string, error: unknown): DroverError {
 export const tooLarge = (file: string, most: number): DroverError =>
   new DroverError(
     'too-large',
-    `${file} is larger than ${most / 1024 / 1024} MiB`,
+    `${file} is larger than ${most / 1024 / 1024} MiB.`,
     'Split the plan into several goals, or move large input into files of the project.',
   );

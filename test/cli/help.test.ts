@@ -100,7 +100,7 @@ describe('a command line that cannot be understood', () => {
     [['run'], 'FLOW'],
     [['run', 'a.yaml', 'b.yaml'], '‘b.yaml’ is one argument too many'],
     [['run', 'a.yaml', '--param', 'x'], 'NAME=VALUE'],
-    [['run', 'nowhere.yaml'], 'there is no file nowhere.yaml'],
+    [['run', 'nowhere.yaml'], 'There is no file nowhere.yaml'],
     [['run', '.'], 'is not a file'],
     [['run', 'a.yaml', '--project', '../up'], 'must be a letter'],
     [['run', 'a.yaml', '--priority', 'asap'], 'Choose one of urgent, high, normal, low'],

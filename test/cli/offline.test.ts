@@ -117,10 +117,42 @@ describe('without a supervisor', () => {
     };
     expect(await refused('cancel', '7')).toContain('is no goal and no task');
     expect(await refused('cancel', 'goal-7')).toContain('There is no goal-7');
-    expect(await refused('retry', 'goal-1')).toContain('must be a task such as task-123');
+    expect(await refused('retry', 'goal-1')).toBe(
+      'drover: ‘goal-1’ is no task.\nWrite an id such as task-123; `drover status GOAL` lists the tasks of a goal.\n',
+    );
+    expect(await refused('signal', 'task-1', 'go')).toContain('‘task-1’ is no goal.\nWrite an id');
+    expect(await refused('approve', 'x')).toContain('‘x’ is no goal and no task.\nWrite an id');
     expect(await refused('retry', 'task-1')).toContain('only a failed task can be retried');
     expect(await refused('status', '../x')).toContain('is no goal and no task');
     expect(await refused('logs', 'task-99')).toContain('There is no task-99');
+  });
+
+  it('changes are refused that say nothing, or what no task can have', async () => {
+    const here = await place();
+    await here.drover(['enqueue', await here.flow(GOOD)]);
+    const refused = async (...options: string[]): Promise<string> => {
+      const { code, err } = await here.drover(['edit', 'task-2', ...options]);
+      expect(code).toBe(2);
+      return err;
+    };
+    expect(await refused()).toBe(
+      'drover: Nothing is named that changes about task-2.\nName it with --title, --run, --with, --retry or --priority.\n',
+    );
+    const retry = (text: string) => refused('--retry', text);
+    expect(await retry('often')).toContain(
+      '--retry cannot be used: it must be a map, not `often`.',
+    );
+    expect(await retry('{attempts: ')).toMatch(/must end with a } at line 1, column \d+\.\n/);
+    expect(await retry('{attempts: 0}')).toContain('attempts must be at least 1.');
+    expect(await retry('{backoff: {delay: soon}}')).toContain(
+      '--retry cannot be used: backoff.delay',
+    );
+    expect(await refused('--with', '[1]')).toContain(
+      '--with cannot be used: it must be a map, not a list.',
+    );
+    expect(await refused('--with', '{"a": 1}')).toContain(
+      'task-2 is a shell command, which reads no input.\nChange its command (--run).',
+    );
   });
 
   it('a data directory that cannot be made is told at once', async () => {

@@ -122,8 +122,8 @@ describe('reading a file', () => {
   });
 
   test.each([
-    ['none.yaml', 'not-found', 'there is no file'],
-    ['good.yaml/x', 'not-found', 'there is no file'],
+    ['none.yaml', 'not-found', 'There is no file'],
+    ['good.yaml/x', 'not-found', 'There is no file'],
     ['.', 'bad-input', 'is not a file'],
     ['pipe.yaml', 'bad-input', 'is not a file'],
     ['zero.yaml', 'bad-input', 'is not a text file in UTF-8'],

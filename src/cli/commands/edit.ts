@@ -1,4 +1,5 @@
 /** `drover edit`: changes a task that has not begun. */
+import { DroverError } from '../../core/errors.js';
 import { ask, WHY } from '../asking.js';
 import { CHANGE_ARGS, readChanges } from '../changes.js';
 import { defineDroverCommand } from '../command.js';
@@ -23,9 +24,19 @@ export const editCommand = defineDroverCommand({
       what: 'Gives its agent another input.',
     },
   ],
-  run: ({ args, globals }) =>
-    ask(globals, async (desk) => {
-      await desk.edit(args.task, readChanges(args), args.why);
+  run({ args, globals }) {
+    const changes = readChanges(args);
+    if (Object.keys(changes).length === 0) {
+      const options = Object.keys(CHANGE_ARGS).map((name) => `--${name}`);
+      throw new DroverError(
+        'bad-input',
+        `Nothing is named that changes about ${args.task}.`,
+        `Name it with ${options.slice(0, -1).join(', ')} or ${options.at(-1)}.`,
+      );
+    }
+    return ask(globals, async (desk) => {
+      await desk.edit(args.task, changes, args.why);
       return [{ edited: args.task }, `${args.task} is changed.`];
-    }),
+    });
+  },
 });

@@ -95,12 +95,7 @@ export const defineRule = <S extends z.ZodType, D extends Decision>(
   ...rule,
   prepare(input) {
     const parsed = rule.schema.safeParse(input);
-    if (!parsed.success) {
-      throw new DroverError(
-        'bad-input',
-        `The request cannot be read: ${issuesText(parsed.error)}.`,
-      );
-    }
+    if (!parsed.success) throw unreadable(parsed.error, input);
     const request = parsed.data;
     return {
       id: rule.idOf?.(request),
@@ -108,6 +103,30 @@ export const defineRule = <S extends z.ZodType, D extends Decision>(
     };
   },
 });
+
+/** What the id in a request's field is of, and what helps whoever wrote another. */
+const IDS: Readonly<Record<string, readonly [what: string, remedy: string]>> = {
+  task: [
+    'no task',
+    'Write an id such as task-123; `drover status GOAL` lists the tasks of a goal.',
+  ],
+  goal: ['no goal', 'Write an id such as goal-7; `drover goals` lists them.'],
+  id: [
+    'no goal and no task',
+    'Write an id such as goal-7 or task-123; `drover goals` lists the goals.',
+  ],
+};
+
+function unreadable(error: z.ZodError, input: unknown): DroverError {
+  const path = error.issues[0]!.path;
+  const field = String(path[0]);
+  const id = IDS[field];
+  const written = id && path.length === 1 ? (input as Record<string, unknown>)[field] : undefined;
+  if (!id || typeof written !== 'string') {
+    return new DroverError('bad-input', `The request cannot be read: ${issuesText(error)}.`);
+  }
+  return new DroverError('bad-input', `‘${written.slice(0, 80)}’ is ${id[0]}.`, id[1]);
+}
 
 /** An event on a goal, or on one of its tasks, that somebody asked for. */
 export function eventOn(
