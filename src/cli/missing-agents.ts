@@ -1,7 +1,5 @@
 /** Agents that tasks wait for and nobody runs: which they are, and what to do about it. */
-
-/** What `drover up` offers unless told otherwise. */
-export const OFFERED_BY_UP: readonly string[] = ['shell', 'developer', 'tester'];
+import { USUAL_CAPABILITIES } from './serving.js';
 
 /**
  * The capabilities among `wanted` for which somebody has to start an agent. Without a supervisor those that `drover up`
@@ -14,7 +12,7 @@ export function toBeStarted(
   supervised: boolean,
 ): string[] {
   if (supervised) return [...(nobody ?? [])];
-  return [...(nobody ?? wanted)].filter((capability) => !OFFERED_BY_UP.includes(capability));
+  return [...(nobody ?? wanted)].filter((capability) => !USUAL_CAPABILITIES.includes(capability));
 }
 
 /** @param lacking what `toBeStarted` found */

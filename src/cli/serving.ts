@@ -32,6 +32,9 @@ export async function serve(
   return drained ? EXIT.done : EXIT.interrupted;
 }
 
+/** Capabilities that agents offer unless told otherwise. */
+export const USUAL_CAPABILITIES = ['shell', 'developer', 'tester'];
+
 /** `developer,tester` as a list. */
 export function parseCapabilities(option: string, text: string): string[] {
   const names = text.split(',').map((name) => name.trim());

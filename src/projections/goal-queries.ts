@@ -1,6 +1,6 @@
 /** Questions about stored goals that need no fold. */
-import { and, asc, count, desc, eq, inArray, isNotNull, isNull, or } from 'drizzle-orm';
-import type { GoalState } from '../core/task-state.js';
+import { and, asc, count, desc, eq, inArray, isNotNull, isNull, notInArray, or } from 'drizzle-orm';
+import type { GoalState, TaskState } from '../core/task-state.js';
 import type { Database } from '../log/database.js';
 import { goals, tasks } from '../log/schema.js';
 import type { RunningTask } from './waits.js';
@@ -100,4 +100,22 @@ export function unsettledGoals(db: Database, project: string): string[] {
     .orderBy(asc(goals.number))
     .all();
   return rows.map(({ id }) => id);
+}
+
+/** Projects that have goals. */
+export function projectsWithGoals(db: Database): string[] {
+  const rows = db.selectDistinct({ project: goals.project }).from(goals).all();
+  return rows.map(({ project }) => project);
+}
+
+/** Capabilities that tasks of open goals still need. */
+export function neededCapabilities(db: Database): Set<string> {
+  const over: TaskState[] = ['DONE', 'CANCELLED'];
+  const rows = db
+    .select({ spec: tasks.spec })
+    .from(goals)
+    .innerJoin(tasks, eq(tasks.goal, goals.id))
+    .where(and(inArray(goals.state, ['OPEN', 'SETTLED']), notInArray(tasks.state, over)))
+    .all();
+  return new Set(rows.map(({ spec }) => spec.capability));
 }

@@ -10,6 +10,7 @@ import { openDesk } from '../desk.js';
 import { EXIT } from '../exit.js';
 import { print, printJson } from '../output.js';
 import { limitWords } from '../render/limit-words.js';
+import { unknownName } from '../unknown-name.js';
 
 export const limitCommand = defineDroverCommand({
   name: 'limit',
@@ -51,8 +52,13 @@ export const limitCommand = defineDroverCommand({
     const desk = await openDesk(globals);
     try {
       const limit = await desk.limit(asked, why);
-      if (globals.json) printJson({ limit, live: desk.live });
-      else print([limitWords(limit), ...(desk.note === undefined ? [] : [desk.note])].join('\n'));
+      const { name: of } = limit;
+      // Taking one away is right whatever it was set for.
+      const warning = none
+        ? undefined
+        : await unknownName({ kind: limit.scope, name: of }, globals);
+      if (globals.json) printJson({ limit, warning: warning ?? null, live: desk.live });
+      else for (const line of [limitWords(limit), warning, desk.note]) if (line) print(line);
       return EXIT.done;
     } finally {
       await desk.close();

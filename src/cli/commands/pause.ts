@@ -3,7 +3,9 @@ import { DroverError } from '../../core/errors.js';
 import { isGoalId } from '../../core/ids.js';
 import type { PauseScope } from '../../engine/control.js';
 import { ask, WHY } from '../asking.js';
+import type { Globals } from '../globals.js';
 import { defineDroverCommand } from '../command.js';
+import { unknownName } from '../unknown-name.js';
 
 const args = {
   goal: { type: 'positional', required: false, description: 'Goal such as goal-7' },
@@ -29,7 +31,10 @@ export const pauseCommand = defineDroverCommand({
     ask(globals, async (desk) => {
       const [scope, name] = scopeOf(values);
       await desk.pause(scope, values.why);
-      return [{ paused: scope }, `${name} is paused.`];
+      // Pausing beforehand is fine; so nothing but a word is said where the name may be a slip.
+      const warning = await warningOf(scope, globals);
+      const text = `${name} is paused.${warning === undefined ? '' : `\n${warning}`}`;
+      return [{ paused: scope, warning: warning ?? null }, text];
     }),
 });
 
@@ -48,6 +53,13 @@ export const resumeCommand = defineDroverCommand({
       return [{ resumed: scope }, `${name} goes on.`];
     }),
 });
+
+async function warningOf(scope: PauseScope, globals: Globals): Promise<string | undefined> {
+  if ('project' in scope) return unknownName({ kind: 'project', name: scope.project }, globals);
+  if ('capability' in scope)
+    return unknownName({ kind: 'capability', name: scope.capability }, globals);
+  return undefined;
+}
 
 function scopeOf({
   goal,

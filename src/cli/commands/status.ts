@@ -196,7 +196,7 @@ function showPauses(pauses: readonly Pause[]): void {
     const since = formatDuration(Date.now() - time);
     const reason = why === null ? '' : `: ${oneLine(why)}`;
     const hint = `\`drover resume --${kind} ${name}\` lets it go on.`;
-    print(paint('yellow', `The ${kind} ${name} is paused since ${since}${reason}. ${hint}`));
+    print(paint('yellow', `The ${kind} ${name} has been paused for ${since}${reason}. ${hint}`));
   }
 }
 

@@ -7,10 +7,9 @@ import { wholeNumber } from '../arguments.js';
 import { defineDroverCommand } from '../command.js';
 import { detach } from '../detach.js';
 import { EXIT } from '../exit.js';
-import { OFFERED_BY_UP } from '../missing-agents.js';
 import { print, printJson } from '../output.js';
 import { removePresence, writePresence } from '../presence.js';
-import { parseCapabilities, serve } from '../serving.js';
+import { parseCapabilities, serve, USUAL_CAPABILITIES } from '../serving.js';
 import { closeInTwoSteps, stopInTwoSteps } from '../signals.js';
 
 export const upCommand = defineDroverCommand({
@@ -20,7 +19,7 @@ export const upCommand = defineDroverCommand({
     agents: {
       type: 'string',
       valueHint: 'LIST',
-      default: OFFERED_BY_UP.join(','),
+      default: USUAL_CAPABILITIES.join(','),
       description: 'Capabilities to offer in this process',
     },
     concurrency: {

@@ -5,11 +5,10 @@ import { FlowProblems, type Problem, problemLines } from '../../plan/problems.js
 import { parsePairs } from '../arguments.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
-import { OFFERED_BY_UP } from '../missing-agents.js';
 import { print, printJson } from '../output.js';
 import { paint } from '../render/paint.js';
 import { oneLine } from '../render/text.js';
-import { parseCapabilities } from '../serving.js';
+import { parseCapabilities, USUAL_CAPABILITIES } from '../serving.js';
 
 export const validateCommand = defineDroverCommand({
   name: 'validate',
@@ -24,7 +23,7 @@ export const validateCommand = defineDroverCommand({
     agents: {
       type: 'string',
       valueHint: 'LIST',
-      default: OFFERED_BY_UP.join(','),
+      default: USUAL_CAPABILITIES.join(','),
       description: 'Capabilities that agents have; others are worth a warning',
     },
   },
