@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { formatDuration } from '../../src/cli/render/duration.js';
-import { wordsOf } from '../../src/cli/render/event-line.js';
+import { logLine, wordsOf } from '../../src/cli/render/event-line.js';
 import { renderGraph } from '../../src/cli/render/graph.js';
 import { columnsOf, oneLine, revealed, truncate, wrapped } from '../../src/cli/render/text.js';
 import { cell, renderTable } from '../../src/cli/render/table.js';
@@ -266,6 +266,25 @@ describe('a gate that nobody opened by a request', () => {
   ] as const)('of kind %s, by %s: %s', (gate, via, text) =>
     expect(wordsOf({ type: 'gate.opened', gate, via }, NOW).text).toBe(text),
   );
+});
+
+describe('who asked for it', () => {
+  const line = (via: 'person' | 'board' | 'time', by: string): string =>
+    logLine({
+      seq: 1,
+      time: NOW,
+      project: 'p',
+      goal: 'goal-1',
+      task: 'task-1',
+      by,
+      event: { type: 'task.approved', via },
+    });
+
+  it('is told behind the words, unless they say it', () => {
+    expect(line('person', 'ann')).toMatch(/approved \(ann\)$/);
+    expect(line('board', 'Bull Board')).toMatch(/approved in Bull Board$/);
+    expect(line('time', 'deadline')).toMatch(/approved by its deadline$/);
+  });
 });
 
 describe('the end of a job', () => {

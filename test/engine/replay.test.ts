@@ -3,6 +3,7 @@ import type { LoggedEvent } from '../../src/core/events.js';
 import type { GoalReport } from '../../src/projections/report.js';
 import { Ledger } from '../../src/engine/recording/ledger.js';
 import { Moves } from '../../src/engine/history/goal-fold.js';
+import { renderReplay } from '../../src/cli/render/replay-report.js';
 import { replay, replayEvents } from '../../src/engine/history/replay.js';
 import { Log } from '../../src/log/log.js';
 import { loadGoal } from '../../src/projections/board.js';
@@ -96,7 +97,9 @@ test('without a moment, the whole history is told', () => {
 test('a task tells its stages, claims, attempts, steps and why it failed', () => {
   const { history, tasks, task } = onLog((log) => replay(log, { task: 'task-2' }));
   expect(task).toBe('task-2');
-  expect(new Set(history.map((entry) => entry.task))).toEqual(new Set(['task-2']));
+  const [planned, ...own] = history;
+  expect(planned).toMatchObject({ event: { type: 'goal.planned' } });
+  expect(new Set(own.map((entry) => entry.task))).toEqual(new Set(['task-2']));
   const [flaky] = tasks;
   expect(flaky?.stages.map(({ state }) => state)).toEqual([
     'BACKLOG',
@@ -228,4 +231,28 @@ test('the end of a job is told as what it came to for its task', async () => {
     'task-4: task.completed, gets DONE',
     'task-4: task.completed, gets DONE',
   ]);
+});
+
+test('what was done to the goal as a whole is told of the tasks that it changed, and who asked for it', async () => {
+  const drover = await bed.start({});
+  const goal = await drover.enqueue({
+    title: 'Asked',
+    tasks: [
+      { name: 'first', capability: 'nobody', wait: { signal: 'go' } },
+      { name: 'other', capability: 'nobody', wait: { signal: 'never' } },
+      { name: 'next', capability: 'nobody', needs: ['first'], approve: { when: 'before' } },
+    ],
+  });
+  await drover.signal(goal.id, 'go', 1);
+  await drover.cancel('task-2', 'not needed');
+  const { log } = drover.ledger;
+  const typesOf = (task: string) => replay(log, { task }).history.map(({ event }) => event.type);
+  expect(typesOf('task-1').slice(0, 2)).toEqual(['goal.planned', 'goal.signalled']);
+  expect(typesOf('task-2').slice(0, 2)).toEqual(['goal.planned', 'tasks.cancelled']);
+  expect(typesOf('task-3')).toEqual(['goal.planned']);
+  const lines = renderReplay(replay(log, { task: 'task-2' })).join('\n');
+  expect(lines).toMatch(/task-2 cancelled: not needed \(.+\)/);
+  expect(renderReplay(replay(log, { task: 'task-3' })).join('\n')).toContain(
+    'BACKLOG, waits for first, approval',
+  );
 });

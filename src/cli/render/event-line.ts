@@ -252,6 +252,12 @@ const brief = (command: string): string => truncate(oneLine(command), 60);
 
 const because = (why: string | undefined): string => (why === undefined ? '' : `: ${why}`);
 
+/** Who asked for it, where somebody did and the words do not say so: Bull Board and deadlines they name. */
+export function whoAsked({ by, event }: LoggedEvent): string[] {
+  const isTold = by === undefined || ('via' in event && event.via !== 'person');
+  return isTold ? [] : [oneLine(by)];
+}
+
 /** A line of `drover logs`: sequence number, time, goal, task, claim, what happened, by whom. */
 export function logLine(entry: LoggedEvent, move?: Move): string {
   const { text, style } = wordsOf(entry.event, entry.time, move);
@@ -264,7 +270,7 @@ export function logLine(entry: LoggedEvent, move?: Move): string {
     padEnd(entry.task ?? '', 9),
     padEnd(entry.claim === undefined ? '' : `#${entry.claim}`, 4),
     style ? paint(style, shown) : shown,
-    ...(entry.by !== undefined ? [paint('gray', `(${oneLine(entry.by)})`)] : []),
+    ...whoAsked(entry).map((who) => paint('gray', `(${who})`)),
   ].join(' ');
 }
 

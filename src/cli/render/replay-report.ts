@@ -3,9 +3,10 @@ import { counted } from '../../core/counted.js';
 import type { HistoryEntry, Replay } from '../../engine/history/replay.js';
 import type { CheckOutcome, ClaimHistory, TaskHistory } from '../../engine/history/task-history.js';
 import { formatDateTime, formatDuration, formatTime } from './duration.js';
-import { wordsOf } from './event-line.js';
+import { whoAsked, wordsOf } from './event-line.js';
 import { paint, type Style } from './paint.js';
 import { type Cell, cell, renderTable } from './table.js';
+import { namesOf, waitWords } from './task-row.js';
 import { harmless, oneLine, truncate } from './text.js';
 
 /** Lines of a check's output that are shown, the last ones; the log has all that was kept. */
@@ -28,6 +29,12 @@ const STYLES: Readonly<Record<NonNullable<ClaimHistory['end']>, Style>> = {
 export function renderReplay(told: Replay, width?: number): string[] {
   const { view, task, seq, time } = told;
   const shown = task === null ? view.goal : `${task} of ${view.goal}`;
+  const nameOf = namesOf(view);
+  const reports = new Map(view.tasks.map((one) => [one.id, one]));
+  const waitsOf = (id: string): string => {
+    const report = reports.get(id);
+    return report?.state === 'BACKLOG' ? `, waits ${waitWords(report, nameOf)}` : '';
+  };
   return [
     `${paint('bold', shown)}  ${oneLine(view.title)}`,
     '',
@@ -39,15 +46,13 @@ export function renderReplay(told: Replay, width?: number): string[] {
       },
     ),
     '',
-    ...told.tasks.flatMap((history) => [...renderTask(history), '']),
+    ...told.tasks.flatMap((history) => [...renderTask(history, waitsOf(history.task)), '']),
     `${paint('gray', `After event ${seq}, ${formatDateTime(time)}:`)} ${view.text}`,
   ];
 }
 
-function eventRow(
-  { seq, time, after, task, claim, event, move }: HistoryEntry,
-  isOfTask: boolean,
-): Cell[] {
+function eventRow(entry: HistoryEntry, isOfTask: boolean): Cell[] {
+  const { seq, time, after, task, claim, event, move } = entry;
   const { text, style } = wordsOf(event, time, move);
   return [
     cell(String(seq), 'gray'),
@@ -55,17 +60,18 @@ function eventRow(
     cell(`+${formatDuration(after)}`, 'gray'),
     ...(isOfTask ? [] : [cell(task ?? '')]),
     cell(claim === undefined ? '' : `#${claim}`),
-    cell(oneLine(text), style),
+    cell([oneLine(text), ...whoAsked(entry).map((who) => `(${who})`)].join(' '), style),
   ];
 }
 
-function renderTask({ task, name, stages, claims }: TaskHistory): string[] {
+/** @param waits what it waited for in the end */
+function renderTask({ task, name, stages, claims }: TaskHistory, waits: string): string[] {
   const states = stages.map(({ state, duration }) =>
     duration === null ? state : `${state} ${paint('gray', formatDuration(duration))}`,
   );
   return [
     `${paint('bold', task)}  ${oneLine(name)}`,
-    `  ${states.join(' → ')}`,
+    `  ${states.join(' → ')}${waits}`,
     ...claims.flatMap(renderClaim),
   ];
 }

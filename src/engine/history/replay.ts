@@ -39,7 +39,7 @@ export interface Replay {
   readonly time: number;
   /** The whole goal as it stood then. */
   readonly view: GoalReport;
-  /** The events, of the one task where it was asked for. */
+  /** The events; where one task was asked for, its own and those on its goal that changed it. */
   readonly history: readonly HistoryEntry[];
   /** What became of each task, in the plan's order; of the one task where it was asked for. */
   readonly tasks: readonly TaskHistory[];
@@ -77,7 +77,9 @@ export function replayEvents(
     ({ goal } = folded);
     histories.follow(goal, entry, folded.touched);
     last = entry;
-    if (task !== undefined && entry.task !== task) continue;
+    // What was done to a goal as a whole (planned, signalled, begun again) is told of the tasks that it changed.
+    const ofGoal = entry.task === undefined && task !== undefined && folded.touched.has(task);
+    if (task !== undefined && entry.task !== task && !ofGoal) continue;
     history.push({ ...entry, after: entry.time - goal.createdAt, move: folded.move });
   }
   if (!goal || !last) throw tooEarly(id, at);
