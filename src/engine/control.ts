@@ -49,12 +49,13 @@ export interface Control {
    * Gives a goal or a task up; what runs gets its abort signal within a second.
    * @param options.dependents what becomes of the tasks that build on the task: `cancel` (the default), `block`, or
    *   `skip`, by which they go on with null
+   * @returns the tasks that are given up, where it is a task
    */
   cancel(
     id: string,
     why?: string,
     options?: Pick<RequestInput<'cancelTask'>, 'dependents'>,
-  ): Promise<void>;
+  ): Promise<readonly string[]>;
   /**
    * Gives a failed task all its attempts again; it goes on after its last finished step.
    * @param options.fromScratch its finished steps run again
@@ -121,8 +122,9 @@ export const controlBy = (ask: Ask): Control => ({
     },
   },
   async cancel(id, why, { dependents } = {}) {
-    if (isGoalId(id)) await ask('cancel', { goal: id, why });
-    else await ask('cancelTask', { task: id, why, dependents });
+    if (!isGoalId(id)) return (await ask('cancelTask', { task: id, why, dependents })).tasks;
+    await ask('cancel', { goal: id, why });
+    return [];
   },
   retry: (task, why, { fromScratch } = {}) => ask('retry', { task, why, fromScratch }),
   async skip(task, why) {

@@ -70,6 +70,18 @@ describe('without a supervisor', () => {
     expect((await here.drover(['limit'])).out).toContain('There are no limits.');
   });
 
+  it('a task that is cancelled is told with what it takes along', async () => {
+    const here = await place();
+    await here.drover(['enqueue', await here.flow(GOOD)]);
+    const { out } = await here.drover(['cancel', 'task-1']);
+    expect(out).toMatch(/^task-1 is cancelled, and with it task-2\./);
+    expect(taskStates(here, 'goal-1')).toEqual(['CANCELLED', 'CANCELLED']);
+    await here.drover(['enqueue', await here.flow(GOOD)]);
+    expect((await here.drover(['cancel', 'task-3', '--only'])).out).toMatch(
+      /^task-3 is cancelled\./,
+    );
+  });
+
   it('a goal that is cancelled never begins', async () => {
     const here = await place();
     const flow = await here.flow(GOOD.replace('echo one', 'touch ran'));

@@ -16,7 +16,7 @@ const tasks = [
   { name: 'd', capability: 'work', needs: ['b', 'c'] },
 ];
 
-const ENDS: [what: string, end: (control: Control) => Promise<void>][] = [
+const ENDS: [what: string, end: (control: Control) => Promise<unknown>][] = [
   ['refused', (control) => control.reject('task-1', 'no', { end: true })],
   ['cancelled', (control) => control.cancel('task-1', 'no', { dependents: 'block' })],
 ];

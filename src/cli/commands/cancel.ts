@@ -1,4 +1,5 @@
 /** `drover cancel`: gives a goal or a task up. */
+import { someOf } from '../../core/alike.js';
 import { DroverError } from '../../core/errors.js';
 import { isGoalId, isTaskId } from '../../core/ids.js';
 import { ask, WHY } from '../asking.js';
@@ -35,10 +36,15 @@ export const cancelCommand = defineDroverCommand({
     }
     const dependents = skip ? 'skip' : only ? 'block' : 'cancel';
     return ask(globals, async (desk) => {
-      await desk.cancel(id, why, { dependents });
+      const tasks = await desk.cancel(id, why, { dependents });
+      const others = tasks.filter((task) => task !== id);
+      const along = others.length === 0 ? '' : `, and with it ${someOf(others)}`;
       // Their Redis may be one that nobody has named here.
       const until = desk.told ? '' : ' What agents run of it goes on until a supervisor runs.';
-      return [{ cancelled: id }, `${id} is cancelled.${until}`];
+      return [
+        { cancelled: id, ...(isTaskId(id) && { tasks }) },
+        `${id} is cancelled${along}.${until}`,
+      ];
     });
   },
 });
