@@ -12,6 +12,15 @@ it('is recorded without a supervisor, and fires with the next one', async () => 
     code: 0,
     out: expect.stringMatching(/often begins .*UTC[^]*drover up/),
   });
+  expect(added.out).not.toContain('missed');
+  const all = ['schedule', 'add', '@daily', flow, '--name', 'all', '--catch-up', 'all'];
+  expect((await here.drover(all)).out).toContain('with --overlap queue all do');
+  expect((await here.drover([...all, '--replace', '--overlap', 'cancel'])).out).toContain(
+    'with --overlap queue all run',
+  );
+  const queued = await here.drover([...all, '--replace', '--overlap', 'queue']);
+  expect(queued.out).not.toContain('missed');
+  await here.drover(['schedule', 'remove', 'all']);
   const again = await here.drover(['schedule', 'add', '@daily', flow]);
   expect(again).toMatchObject({ code: 2, err: expect.stringContaining('--replace') });
   expect((await here.drover(['schedule', 'list'])).out).toMatch(/often +"\* \* \* \* \* \*" UTC/);

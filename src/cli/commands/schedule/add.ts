@@ -83,6 +83,7 @@ export const addCommand = defineDroverCommand({
         print(
           `${name} begins "${args.cron}" in ${tz}; the next time is ${formatDateTime(next)} here.`,
         );
+        if (catchUp === 'all' && overlap !== 'queue') print(CATCHING_UP[overlap]);
         if (!desk.live) print('No supervisor runs on this data directory: `drover up` starts one.');
       }
       return EXIT.done;
@@ -91,6 +92,12 @@ export const addCommand = defineDroverCommand({
     }
   },
 });
+
+/** Missed times are due all at once, so the rule for what is still open is kept for them as well. */
+const CATCHING_UP = {
+  skip: 'Of times that were missed only those begin that find no goal open; with --overlap queue all do.',
+  cancel: 'Each time that was missed cancels the one before it; with --overlap queue all run.',
+} as const;
 
 function nameOf(file: string): string {
   const name = basename(file).replace(/\.[^.]*$/, '');
