@@ -24,6 +24,8 @@ it('writes a flow file and names what does not add up; the flow file is the same
   expect(written).toMatchObject({ code: 0, out: expect.stringContaining('2 tasks') });
   expect(written.err).toMatch(/dangling .*tasks\[2\]\.dependencies.*‘7’/);
   expect(written.err).toContain('taskmaster: 2 tasks to do, 1 done before, 1 remark.');
+  // Somebody has agents for it.
+  expect(written.err).not.toContain('no command');
   const text = await readFile(out, 'utf8');
   expect((await here.drover(['import', out])).out).toBe(text);
   expect((await here.drover(['export', out])).out).toBe(text);
@@ -33,6 +35,25 @@ it('writes a flow file and names what does not add up; the flow file is the same
     tasks: 2,
     satisfied: [{ name: '1' }],
   });
+});
+
+it('checks a file: names what is left out and why, and that its tasks have no command', async () => {
+  const here = await place();
+  const tasks = [
+    { id: 1, title: 'First', status: 'pending', dependencies: [] },
+    { id: 2, title: 'Second', status: 'cancelled', dependencies: [1] },
+  ];
+  const file = await here.flow(JSON.stringify({ tasks }), 'tasks.json');
+  const checked = await here.drover(['import', file, '--check']);
+  expect(checked).toMatchObject({ code: 0, out: '' });
+  expect(checked.err).toBe(
+    [
+      'left out ‘2’: it was cancelled.',
+      'taskmaster: 1 task to do, 1 left out.',
+      '1 task has no command, and agents of `drover up` run commands only: start agents of your own for developer, or name another capability with --capability.',
+      '',
+    ].join('\n'),
+  );
 });
 
 it('enqueues a plan, and exports the goal as the plan that it was', async () => {

@@ -17,6 +17,7 @@ import { missingAgents, toBeStarted } from '../missing-agents.js';
 import { print, printJson, remark } from '../output.js';
 import { paint } from '../render/paint.js';
 import { oneLine } from '../render/text.js';
+import { USUAL_CAPABILITIES } from '../serving.js';
 import { writeText } from '../writing.js';
 
 export const importCommand = defineDroverCommand({
@@ -86,7 +87,7 @@ export const importCommand = defineDroverCommand({
       ...(args.title !== undefined && { title: args.title }),
       ...choices,
     };
-    report(plan, args.file, globals);
+    report(plan, args.file, globals, check);
     if (enqueue) {
       await handIn({ ...plan, flow }, { file: args.file, key: args.key }, globals);
       return EXIT.done;
@@ -134,16 +135,28 @@ const summaryOf = ({ format, flow, satisfied, dropped, findings }: ImportedPlan)
 });
 
 /** On standard error: standard output may be the flow file. */
-function report(plan: ImportedPlan, file: string, { json }: Globals): void {
+function report(plan: ImportedPlan, file: string, { json }: Globals, inFull: boolean): void {
   if (json) return;
   const { format, flow, satisfied, dropped, findings } = plan;
   for (const finding of findings) remark(findingLine(finding, file));
+  if (inFull) for (const one of dropped) remark(droppedLine(one));
   const parts = [`${counted(flow.tasks.length, 'task')} to do`];
   if (satisfied.length > 0) parts.push(`${satisfied.length} done before`);
   if (dropped.length > 0) parts.push(`${dropped.length} left out`);
   if (findings.length > 0) parts.push(counted(findings.length, 'remark'));
   remark(`${format}: ${parts.join(', ')}.`);
+  const wordless = flow.tasks.filter(
+    ({ run, capability }) => run === undefined && USUAL_CAPABILITIES.includes(capability),
+  );
+  if (wordless.length > 0) {
+    remark(
+      `${counted(wordless.length, 'task has', 'tasks have')} no command, and agents of \`drover up\` run commands only: start agents of your own for ${wordless[0]!.capability}, or name another capability with --capability.`,
+    );
+  }
 }
+
+const droppedLine = ({ name, because }: ImportedPlan['dropped'][number]): string =>
+  `${paint('yellow', 'left out', process.stderr)} ${oneLine(`‘${name}’: it ${because}.`)}`;
 
 function findingLine({ kind, where, message, done }: Finding, file: string): string {
   const label = paint('yellow', kind, process.stderr);
