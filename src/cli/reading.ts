@@ -62,18 +62,45 @@ export function watchGoal(log: Log, id: string, stop: AbortSignal, look: () => v
 /** New events as they are recorded, until `stop`. */
 export async function* followLog(
   log: Log,
-  filter: { readonly goal?: string; readonly task?: string },
+  subject: Subject,
   after: number,
   stop: AbortSignal,
 ): AsyncGenerator<LoggedEvent> {
   let seen = after;
   while (!stop.aborted) {
-    for (const event of log.events({ ...filter, after: seen })) {
-      seen = event.seq;
-      yield event;
-    }
+    const until = log.lastSeq();
+    yield* eventsOf(log, subject, { after: seen, until });
+    seen = until;
     await pause(stop);
   }
+}
+
+/** What is read about: a goal, a task of a goal, or everything. */
+export interface Subject {
+  readonly goal?: string;
+  readonly task?: string;
+}
+
+/** The events of a task are also those on its goal that name it: that it begins again, or is given up. */
+export function* eventsOf(
+  log: Log,
+  { goal, task }: Subject,
+  range: { readonly after: number; readonly until: number },
+): Generator<LoggedEvent> {
+  if (goal === undefined || task === undefined) {
+    yield* log.events({ ...(goal !== undefined && { goal }), ...range });
+    return;
+  }
+  const types = ['tasks.reopened', 'tasks.cancelled'] as const;
+  const naming = [...log.events({ goal, types, ...range })].filter(
+    ({ event }) => 'tasks' in event && event.tasks.some((one) => one === task),
+  );
+  let next = 0;
+  for (const event of log.events({ task, ...range })) {
+    while (naming[next] && naming[next]!.seq < event.seq) yield naming[next++]!;
+    yield event;
+  }
+  yield* naming.slice(next);
 }
 
 async function pause(stop: AbortSignal): Promise<void> {

@@ -73,9 +73,11 @@ describe('without a supervisor', () => {
   it('a task that is cancelled is told with what it takes along', async () => {
     const here = await place();
     await here.drover(['enqueue', await here.flow(GOOD)]);
-    const { out } = await here.drover(['cancel', 'task-1']);
+    const { out } = await here.drover(['cancel', 'task-1', '--why', 'enough']);
     expect(out).toMatch(/^task-1 is cancelled, and with it task-2\./);
     expect(taskStates(here, 'goal-1')).toEqual(['CANCELLED', 'CANCELLED']);
+    const logs = async (id: string) => (await here.drover(['logs', id])).out;
+    expect(await logs('task-2')).toMatch(/^[^\n]*task-1, task-2 cancelled: enough[^\n]*\n$/);
     await here.drover(['enqueue', await here.flow(GOOD)]);
     expect((await here.drover(['cancel', 'task-3', '--only'])).out).toMatch(
       /^task-3 is cancelled\./,

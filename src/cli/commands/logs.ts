@@ -7,18 +7,13 @@ import { wholeNumber } from '../arguments.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
 import { outputGone, print, printJsonLine } from '../output.js';
-import { followLog, resolveId } from '../reading.js';
+import { eventsOf, followLog, resolveId, type Subject } from '../reading.js';
 import { logLine } from '../render/event-line.js';
 
 /** Events of the whole log that are shown unless more are asked for. */
 const LATEST = 100;
 /** Events printed before a reader that went away is noticed. */
 const BURST = 500;
-
-interface Filter {
-  readonly goal?: string;
-  readonly task?: string;
-}
 
 export const logsCommand = defineDroverCommand({
   name: 'logs',
@@ -45,16 +40,16 @@ export const logsCommand = defineDroverCommand({
     const tail = wholeNumber('tail', args.tail, [0, 1_000_000]);
     const log = Log.read(globals.dataDir);
     try {
-      const filter: Filter = args.id === undefined ? {} : resolveId(log, args.id);
+      const subject: Subject = args.id === undefined ? {} : resolveId(log, args.id);
       const moves = new Moves(log);
       const show = (event: LoggedEvent): void => {
         if (globals.json) printJsonLine(event);
         else print(logLine(event, moves.of(event)));
       };
       const latest = tail ?? (args.id === undefined ? LATEST : undefined);
-      const seen = await showPast(log, filter, latest, show);
+      const seen = await showPast(log, subject, latest, show);
       if (!args.follow) return EXIT.done;
-      for await (const event of followLog(log, filter, seen, outputGone)) show(event);
+      for await (const event of followLog(log, subject, seen, outputGone)) show(event);
       return EXIT.done;
     } finally {
       log.close();
@@ -65,17 +60,17 @@ export const logsCommand = defineDroverCommand({
 /** @returns the sequence number behind which new events begin */
 async function showPast(
   log: Log,
-  filter: Filter,
+  subject: Subject,
   latest: number | undefined,
   show: (event: LoggedEvent) => void,
 ): Promise<number> {
   const end = log.lastSeq();
-  const whole = filter.goal === undefined;
+  const whole = subject.goal === undefined;
   // The whole log has no gaps, so its latest events need not be searched for.
   const after = whole && latest !== undefined ? Math.max(0, end - latest) : 0;
   const kept: LoggedEvent[] = [];
   let count = 0;
-  for (const event of log.events({ ...filter, after, until: end })) {
+  for (const event of eventsOf(log, subject, { after, until: end })) {
     if (whole || latest === undefined) show(event);
     else {
       kept.push(event);
