@@ -15,7 +15,7 @@ export interface StreamEntry {
 }
 
 /** Entries read of each stream at a time. */
-const PAGE = 500;
+export const PAGE = 2_000;
 
 export class Streams {
   /**
@@ -67,6 +67,14 @@ export class Streams {
       .flat()
       .filter(({ entry }) => !horizon || compareEntries(entry, horizon) <= 0)
       .toSorted((a, b) => compareEntries(a.entry, b.entry));
+  }
+
+  /** Entries in the streams of these queues. */
+  async length(queues: Iterable<string>): Promise<number> {
+    const pipeline = this.client.pipeline();
+    for (const queue of queues) pipeline.xlen(streamKey(this.prefix, queue));
+    const replies = (await pipeline.exec()) ?? [];
+    return replies.reduce((sum, [, reply]) => sum + Number(reply ?? 0), 0);
   }
 
   /** Ends a waiting `read` at once, for instance because a queue was added. */

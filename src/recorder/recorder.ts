@@ -8,7 +8,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../core/errors.js';
 import type { NewEvent } from '../core/events.js';
-import { NOTHING_READ, type StreamEntry, type Streams } from '../queues/streams.js';
+import { NOTHING_READ, PAGE, type StreamEntry, type Streams } from '../queues/streams.js';
 import { isSwitch, type Keep, type Locate, translate } from './translate.js';
 
 export interface RecorderOptions {
@@ -37,10 +37,12 @@ const HOUSEKEEPING = 1_000;
 const BLOCK = 1_000;
 /** Recording takes a fifth of the time at most while it keeps up, … */
 const IDLE_SHARE = 4;
-/** … and is never more than so many milliseconds late by choice. */
-const LONGEST_WAIT = 25;
+/** … and is never more than so many milliseconds late by choice, … */
+const LONGEST_WAIT = 50;
+/** … between which it looks whether more is coming at all. */
+const LOOK = 10;
 /** A read of so many entries means that it does not keep up. */
-const MANY = 400;
+const MANY = 0.8 * PAGE;
 /** Milliseconds between tries while commits or reads fail. */
 const PAUSE = 500;
 
@@ -138,9 +140,17 @@ export class Recorder {
   private async recordAtPace(entries: readonly StreamEntry[]): Promise<void> {
     const began = performance.now();
     this.record(entries);
-    const took = performance.now() - began;
+    const ended = performance.now();
     // Behind a full page more is waiting: catching up comes first.
-    if (entries.length < MANY) await delay(Math.min(took * IDLE_SHARE, LONGEST_WAIT));
+    if (entries.length >= MANY) return;
+    const latest = ended + Math.min((ended - began) * IDLE_SHARE, LONGEST_WAIT);
+    let length = 0;
+    for (let left = latest - ended; left > 0; left = latest - performance.now()) {
+      await delay(Math.min(left, LOOK));
+      const before = length;
+      length = await this.options.streams.length(this.cursors.keys());
+      if (length === before) return;
+    }
   }
 
   private record(entries: readonly StreamEntry[]): void {
