@@ -17,6 +17,7 @@ import type { RedisClient } from '../queues/connection.js';
 import type { Gates } from '../queues/gates.js';
 import type { Limits } from '../queues/limits.js';
 import type { Jobs } from '../queues/jobs.js';
+import { tellPlace } from '../queues/places.js';
 import { finishedSteps } from './journals.js';
 import { LooseGates } from './loose-gates.js';
 import type { Recording } from './recording/recording.js';
@@ -26,6 +27,7 @@ import { eventOf, refOf } from './task-refs.js';
 import type { Submission } from './submitting/submission.js';
 import type { Turns } from './turns.js';
 import type { Landings } from './workspaces/landings.js';
+import type { Projects } from './workspaces/projects.js';
 
 /**
  * Claims that a rebuilt goal skips. Redis may have given out claims that were not recorded before it was lost;
@@ -37,6 +39,7 @@ export interface ReconcileParts {
   readonly client: RedisClient;
   readonly prefix: string;
   readonly recording: Recording;
+  readonly projects: Projects;
   readonly submission: Submission;
   readonly jobs: Jobs;
   readonly gates: Gates;
@@ -206,10 +209,18 @@ export class Reconciler {
     const isCutShort = root !== undefined && wasCutShort(open, missing, goal.floor);
     if (isCutShort) missing = new Set(open.map(({ spec }) => spec.id));
     const priorities = isCutShort ? new Map([...present, ...placed]) : placed;
+    await this.tellPlaceOf(current.project);
     await submission.submit(current, missing, priorities, root === undefined || isCutShort);
     await this.parts.steering.openGates(current);
     // A need that was released since the goal was read has looked for its gates too early.
     await this.looseGates.open(goal.id, current);
+  }
+
+  /** A registration that cannot be read is told by whoever wants the files. */
+  private async tellPlaceOf(project: string): Promise<void> {
+    const { client, prefix, projects } = this.parts;
+    const place = await projects.placeOf(project).catch(() => undefined);
+    if (place) await tellPlace(client, prefix, project, place);
   }
 
   /** True where Redis holds a goal's own job of an earlier generation: it has lost nothing. */

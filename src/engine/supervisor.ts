@@ -86,6 +86,7 @@ export class Supervisor {
       client,
       prefix,
       recording,
+      projects,
       submission: new Submission({
         client,
         prefix,

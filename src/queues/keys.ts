@@ -19,6 +19,9 @@ export const pausedKey = (prefix: string): string => `${prefix}:paused`;
 /** Id of the log that owns this prefix; gone when Redis lost everything. */
 export const ownerKey = (prefix: string): string => `${prefix}:log`;
 
+/** Hash of where the supervisor has its projects; see places.ts. */
+export const placesKey = (prefix: string): string => `${prefix}:places`;
+
 /** Run id of the Redis that the supervisor has compared with the log; see vouch.ts. */
 export const vouchKey = (prefix: string): string => `${prefix}:vouch`;
 

@@ -27,10 +27,10 @@ import { removeWorktree } from '../../workspace/prune.js';
 import type { GoalTrain } from './goal-train.js';
 import { runningProjectCommands } from './project-commands.js';
 import { lookOutside, type Outside, requireUntouched, unclearChanges } from './outside-changes.js';
-import type { OpenProject, Projects } from './projects.js';
+import type { OpenProject } from './projects.js';
 
 export interface ClaimFilesParts {
-  readonly projects: Projects;
+  readonly open: (project: string) => Promise<OpenProject>;
   readonly train: GoalTrain;
   readonly shell: Shell;
   /** The log whose goals these are; undefined where Redis does not know it. */
@@ -177,7 +177,7 @@ export class ClaimFiles implements Files {
 
   private async take(): Promise<{ project: OpenProject; claim: Claim }> {
     const { goal, project: name, task } = this.held.data;
-    const project = await this.parts.projects.open(name);
+    const project = await this.parts.open(name);
     const log = await this.parts.log();
     if (log !== undefined) await requireOwnRepository(project.repository, log);
     await openGoalBranch(project.repository, goal, project.settings.author);

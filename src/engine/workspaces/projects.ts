@@ -1,7 +1,9 @@
 /** The projects of this machine: their repositories, and the settings that count for their tasks. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
 import { DroverError } from '../../core/errors.js';
+import type { Place } from '../../queues/places.js';
 import type { Environment } from '../../workspace/git.js';
 import { openProject } from '../../workspace/project.js';
 import { type ProjectSettings, readBaseSettings } from '../../workspace/project-settings.js';
@@ -71,6 +73,14 @@ export class Projects {
     if (projectsDir === null) return false;
     if (await readRegistration(projectsDir, name)) return true;
     return existsSync(join(projectsDir, name, '.git'));
+  }
+
+  /** Where a project is, or would be made; undefined where there are no projects. */
+  async placeOf(name: string): Promise<Place | undefined> {
+    const { projectsDir } = this.place;
+    if (projectsDir === null) return undefined;
+    if (await readRegistration(projectsDir, name)) return { registered: true };
+    return { registered: false, host: hostname(), dir: resolve(projectsDir, name) };
   }
 
   /** Opened once: it costs some calls of git, and hardly ever changes. */

@@ -5,11 +5,13 @@ import type { Shell } from '../../agents/shell.js';
 import type { Claim } from '../../queues/claim.js';
 import type { RedisClient } from '../../queues/connection.js';
 import { ownerKey } from '../../queues/keys.js';
+import { readPlace } from '../../queues/places.js';
 import { Trains } from '../../queues/train.js';
 import { ClaimFiles } from './claim-files.js';
 import { GoalTrain, type Told } from './goal-train.js';
 import type { Passenger } from './passenger.js';
-import type { Projects } from './projects.js';
+import type { OpenProject, Projects } from './projects.js';
+import { requireSamePlace } from './same-place.js';
 
 export interface WorkspacesParts {
   readonly client: RedisClient;
@@ -30,7 +32,11 @@ export class Workspaces {
   of(claim: Claim, agent: string, context: ClaimContext): Files {
     const { client, prefix, projects, shell } = this.parts;
     const log = async () => (await client.get(ownerKey(prefix))) ?? undefined;
-    return new ClaimFiles({ projects, shell, log, train: this.train }, claim, agent, context);
+    const open = async (name: string): Promise<OpenProject> => {
+      await requireSamePlace(projects, name, await readPlace(client, prefix, name));
+      return await projects.open(name);
+    };
+    return new ClaimFiles({ open, shell, log, train: this.train }, claim, agent, context);
   }
 
   /** To be called with every message on `trainChannel`. */

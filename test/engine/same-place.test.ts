@@ -1,0 +1,81 @@
+/** Agents with other folders than the supervisor's: none merges into a repository that the supervisor does not have. */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { connectDrover, type Drover } from '../../src/index.js';
+import { inboxOf } from '../../src/projections/inbox.js';
+import { beginRepository, git } from '../support/git.js';
+import { testBed } from '../support/redis.js';
+
+const bed = testBed();
+
+/** An agent on another machine, as far as folders are concerned. */
+async function agentElsewhere({ prefix }: Drover, projectsDir: string): Promise<void> {
+  const elsewhere = await connectDrover({
+    redis: bed.redis().connection,
+    prefix,
+    dataDir: bed.folder('elsewhere'),
+    projectsDir,
+    onError: (error) => bed.errors.push(error.message),
+  });
+  onTestFinished(() => elsewhere.close({ force: true }));
+  await elsewhere.agent('shell', 'shell');
+}
+
+const work = (drover: Drover) =>
+  drover.enqueue({
+    title: 'Write',
+    project: 'shop',
+    tasks: [{ name: 'one', capability: 'shell', run: 'echo 1 > one', retry: { attempts: 1 } }],
+  });
+
+const waits = (drover: Drover, ...reasons: string[]): Promise<void> =>
+  expect
+    .poll(() => inboxOf([drover.ledger.board.goal('goal-1')!])[0]?.reason, { timeout: 20_000 })
+    .toEqual(expect.stringMatching(reasons.join('.*')));
+
+function registered(folder: string): string {
+  const repository = bed.folder('theirs');
+  beginRepository(repository);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'shop.yaml'), `repository: ${repository}\n`);
+  return repository;
+}
+
+it('waits until the project is registered for the agent as well', async () => {
+  const projectsDir = bed.folder('projects');
+  const repository = registered(projectsDir);
+  const drover = await bed.start({ projectsDir });
+  const theirs = bed.folder('projects');
+  await agentElsewhere(drover, theirs);
+  const goal = await work(drover);
+  await waits(drover, 'is registered where the supervisor runs', 'drover project add URL --name');
+  expect(existsSync(join(theirs, 'shop'))).toBe(false);
+  writeFileSync(join(theirs, 'shop.yaml'), `repository: ${repository}\n`);
+  expect((await goal.done()).tasks).toMatchObject([{ state: 'DONE', claims: 1 }]);
+  expect(git(repository, 'show', 'autonomous/goal-1:one')).toBe('1');
+});
+
+it('waits where only the agent has it registered', async () => {
+  const drover = await bed.start();
+  const theirs = bed.folder('projects');
+  const repository = registered(theirs);
+  await agentElsewhere(drover, theirs);
+  await work(drover);
+  await waits(drover, 'is registered for this agent', 'drover project remove shop');
+  expect(git(repository, 'for-each-ref', '--format=%(refname)')).toBe('refs/heads/trunk');
+});
+
+it('makes no other repository of Drover’s own, and works in one that it finds', async () => {
+  const projectsDir = bed.folder('projects');
+  const drover = await bed.start({ projectsDir });
+  const theirs = bed.folder('projects');
+  await agentElsewhere(drover, theirs);
+  const goal = await work(drover);
+  await waits(drover, `in ${join(projectsDir, 'shop')} on `, 'would make another one');
+  expect(existsSync(join(theirs, 'shop'))).toBe(false);
+  // As a folder that both share has its files.
+  await expect.poll(() => existsSync(join(projectsDir, 'shop', '.git'))).toBe(true);
+  git(theirs, 'clone', '-q', join(projectsDir, 'shop'), 'shop');
+  expect((await goal.done()).tasks).toMatchObject([{ state: 'DONE', claims: 1 }]);
+});
