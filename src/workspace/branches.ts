@@ -104,7 +104,11 @@ export async function readGoalBranch(
 export async function startedGoalBranch(repository: Repository, goal: string): Promise<GoalBranch> {
   const found = await readGoalBranch(repository, goal);
   if (found) return found;
-  throw noGoalBranch(repository.name, goal);
+  throw new DroverError(
+    'not-found',
+    `The branch ${goalBranch(goal)} is not in the repository of project ${repository.name}, and neither is what Drover notes about it.`,
+    'Where its tasks worked in another repository, register that one again; else let `drover rerun TASK` make their work again.',
+  );
 }
 
 export const noGoalBranch = (project: string, goal: string): DroverError =>

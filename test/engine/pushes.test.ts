@@ -77,3 +77,22 @@ it('lands again after a rollback, with what it pushed before replaced', async ()
   await expect.poll(() => view().landingTrouble, { timeout: 20_000 }).toContain('has commits');
   expect(git(origin, 'log', '-1', '--format=%s', 'drover/goal-1')).toBe('By a reviewer');
 });
+
+it('pushes nothing where all of the goal’s branch is gone, and says so', async () => {
+  const { repository, origin, drover } = await place();
+  git(repository, 'remote', 'remove', 'origin');
+  await (await drover.enqueue({ title: 'Count', project: 'shop', tasks: [task('a')] })).done();
+  const trouble = () => drover.ledger.board.goal('goal-1')!.landingTrouble;
+  await expect.poll(trouble, { timeout: 20_000 }).toContain('no remote named origin');
+  git(repository, 'remote', 'add', 'origin', origin);
+  for (const ref of ['heads/autonomous', 'drover/goals', 'drover/tips'])
+    git(repository, 'update-ref', '-d', `refs/${ref}/goal-1`);
+  await drover.approve('goal-1');
+  await expect
+    .poll(trouble)
+    .toContain('autonomous/goal-1 is not in the repository of project shop');
+  expect([...drover.ledger.log.events({ goal: 'goal-1' })].at(-1)!.event.type).toBe(
+    'landing.refused',
+  );
+  expect(git(origin, 'for-each-ref')).toBe('');
+});

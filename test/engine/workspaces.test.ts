@@ -246,6 +246,17 @@ describe('a finished goal', () => {
     const state = parseState(git(repository, 'show', 'trunk:STATE.yaml'));
     expect(state.goals['goal-1']).toMatchObject({ state: 'DONE', title: 'Count' });
     await expect(drover.approve('goal-1')).rejects.toMatchObject({ code: 'conflict' });
+
+    const run = 'echo theirs too > readme';
+    await (
+      await drover.enqueue({ title: 'Again', project: 'shop', tasks: [shell('two', run)] })
+    ).done();
+    writeFileSync(join(repository, 'readme'), 'a person’s\n');
+    git(repository, '-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '-qam', 'second');
+    await drover.approve('goal-2');
+    const words =
+      /in readme\. Merge autonomous\/goal-2 into trunk by hand, .* approve goal-2 again/;
+    expect(drover.ledger.board.goal('goal-2')!.landingTrouble).toMatch(words);
   });
 
   it('is rolled back to a task: branch, log and queue agree, and the rest runs again', async () => {

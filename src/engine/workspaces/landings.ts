@@ -11,7 +11,7 @@ import { asError, DroverError, messageOf } from '../../core/errors.js';
 import type { Event } from '../../core/events.js';
 import type { GoalView } from '../../core/goal.js';
 import { goalsToLand } from '../../projections/goal-queries.js';
-import { branchRef, goalBranch } from '../../workspace/branches.js';
+import { startedGoalBranch } from '../../workspace/branches.js';
 import type { Blocked } from '../../workspace/checkouts.js';
 import { putBackText, putGoalBack } from '../../workspace/goal-moves.js';
 import {
@@ -23,7 +23,6 @@ import {
 } from '../../workspace/land.js';
 import { requireOwnRepository } from '../../workspace/owner.js';
 import { pushBranch } from '../../workspace/push.js';
-import { readRef } from '../../workspace/refs.js';
 import type { Repository } from '../../workspace/repository.js';
 import { rollBack } from '../../workspace/rollback.js';
 import type { Recording } from '../recording/recording.js';
@@ -32,7 +31,7 @@ import { LandingChecks } from './landing-checks.js';
 import { landingFiles } from './landing-files.js';
 import type { OpenProject, Projects } from './projects.js';
 import { standingChanges, standingText } from './standing-changes.js';
-import { refusalText } from './refusal-text.js';
+import { landingRefusal } from './refusal-text.js';
 import { undoneLate } from './undone-late.js';
 
 export interface LandingsParts {
@@ -141,9 +140,10 @@ export class Landings {
 
   private async finish(goal: GoalView): Promise<void> {
     if (!isToLand(goal)) return;
-    const project = await this.parts.projects.open(goal.project);
-    const { push } = project.settings;
+    let project: OpenProject | undefined;
     try {
+      project = await this.parts.projects.open(goal.project);
+      const { push } = project.settings;
       await this.requireOwn(project.repository);
       if (push !== undefined && goal.pushed === null) await this.push(goal, project, push);
       await this.requireSeenTo(goal, project);
@@ -151,9 +151,9 @@ export class Landings {
     } catch (error) {
       if (!(error instanceof DroverError)) throw error;
       const reason = [error.message, error.remedy].filter(Boolean).join(' ');
-      // It may have been approved since.
+      // It may have been approved since. Where its settings cannot be read for now, it may be one that lands by itself.
       const { approved } = this.parts.recording.board.goal(goal.id)!;
-      const mayLand = approved || project.settings.land === 'auto';
+      const mayLand = approved || project?.settings.land !== 'approve';
       if (error.code === 'hindered' && mayLand) return this.tryLater(goal, reason);
       await this.record(goal, { type: 'landing.refused', reason });
     }
@@ -187,7 +187,7 @@ export class Landings {
   private async push(goal: GoalView, { repository }: OpenProject, pattern: string): Promise<void> {
     const branch = pattern.replaceAll('{goal}', goal.id);
     await requireOwnMoves(repository, goal);
-    const commit = (await readRef(repository, branchRef(goalBranch(goal.id))))!;
+    const { tip: commit } = await startedGoalBranch(repository, goal.id);
     const ours = this.pushedBefore(goal, branch);
     if (!ours.has(commit)) await this.record(goal, { type: 'push.begun', branch, commit });
     await pushBranch(repository, commit, branch, ours);
@@ -272,7 +272,7 @@ export class Landings {
           updated.kind !== 'refused'
         )
           return 'again';
-        await this.refuse(goal, refusalText(updated));
+        await this.refuse(goal, landingRefusal(updated, goal.id, repository.base));
         return 'over';
       }
       case 'ready': {
@@ -286,7 +286,7 @@ export class Landings {
         return 'over';
       }
       default:
-        await this.refuse(goal, refusalText(prepared));
+        await this.refuse(goal, landingRefusal(prepared, goal.id, repository.base));
         return 'over';
     }
   }

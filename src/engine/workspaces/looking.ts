@@ -11,7 +11,7 @@ import { type MergedKept, mergedKept } from '../../workspace/prune-kept.js';
 import { emptyTree } from '../../workspace/trees.js';
 import { landingFiles } from './landing-files.js';
 import { openExisting, type Place } from './registering.js';
-import { refusalText } from './refusal-text.js';
+import { landingRefusal } from './refusal-text.js';
 
 /** What is known of one project; another one may not be reachable. */
 export type Of<T> =
@@ -123,6 +123,6 @@ export async function previewLanding(place: Place, goal: GoalView): Promise<Land
     case 'not-fast-forward':
       throw new Error('no fast-forward was asked for');
     default:
-      return { base, obstacle: refusalText(prepared) };
+      return { base, obstacle: landingRefusal(prepared, goal.id, base) };
   }
 }

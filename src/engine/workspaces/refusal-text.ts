@@ -1,11 +1,24 @@
-/** Why work was not merged, in words for whoever does it again. Pure. */
+/** Why work was not merged, in words for whoever does it again, or for the person whose goal cannot land. Pure. */
 import { counted } from '../../core/counted.js';
+import { goalBranch } from '../../workspace/branches.js';
 import type { MergeResult } from '../../workspace/merge.js';
 
 /** Characters: an error goes through Redis, into the log and into the next attempt's context. */
 const LONGEST = 20_000;
 
-export function refusalText(result: Exclude<MergeResult, { kind: 'merged' }>): string {
+type Refused = Exclude<MergeResult, { kind: 'merged' }>;
+
+export const refusalText = (result: Refused): string =>
+  refused(result, 'Do it again on the present tip.');
+
+/** @param goal whose branch cannot go into `base` */
+export const landingRefusal = (result: Refused, goal: string, base: string): string =>
+  refused(
+    result,
+    `Merge ${goalBranch(goal)} into ${base} by hand, or roll ${goal} back; then approve ${goal} again.`,
+  );
+
+function refused(result: Refused, next: string): string {
   switch (result.kind) {
     case 'conflict': {
       const paths = result.conflicts.map(({ path }) => path).join(', ');
@@ -13,7 +26,7 @@ export function refusalText(result: Exclude<MergeResult, { kind: 'merged' }>): s
         text === undefined ? message : `${message}\n${text}`,
       );
       return bounded(
-        `It conflicts with what was merged meanwhile, in ${paths}. Do it again on the present tip.\n${parts.join('\n')}`,
+        `It conflicts with what was merged meanwhile, in ${paths}. ${next}\n${parts.join('\n')}`,
       );
     }
     case 'lost-lines': {
@@ -22,7 +35,7 @@ export function refusalText(result: Exclude<MergeResult, { kind: 'merged' }>): s
           `${path}: ${counted(count, 'line')}, such as\n${lines.join('\n')}`,
       );
       return bounded(
-        `The merge would drop lines that the task never touched. Do it again on the present tip.\n${parts.join('\n')}`,
+        `The merge would drop lines that the task never touched. ${next}\n${parts.join('\n')}`,
       );
     }
     case 'refused': {
@@ -32,7 +45,7 @@ export function refusalText(result: Exclude<MergeResult, { kind: 'merged' }>): s
       return bounded(`It has what must not be merged.\n${parts.join('\n')}`);
     }
     case 'start-gone':
-      return 'Its goal was rolled back behind where it started. Do it again on the present tip.';
+      return `Its goal was rolled back behind where it started. ${next}`;
     default:
       return result satisfies never;
   }
