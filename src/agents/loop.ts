@@ -270,7 +270,8 @@ async function requirePassed(context: Context, checks: readonly CheckResult[]): 
 /** What a check that has not passed came to, to follow an article. */
 export function failureOf({ command, exitCode, output }: CheckResult): string {
   const how = exitCode === null ? 'could not be run to its end' : `ended with ${exitCode}`;
-  return `check \`${command}\` ${how}: ${lastLines(output)}`;
+  const last = lastLines(output);
+  return `check \`${command}\` ${how}${last === '' ? ', without a word.' : `: ${last}`}`;
 }
 
 /**

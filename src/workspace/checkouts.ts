@@ -85,7 +85,10 @@ export async function blockerOf(
     return blocked('Files that git does not track lie in the way: move them elsewhere.', inTheWay);
   const filtered = await filteredPaths(git, changes);
   if (filtered.length > 0)
-    return blocked('Files go through a filter, which only its user may run.', filtered);
+    return blocked(
+      'Files go through a filter, which only its user may run: merge the goal’s branch there by hand.',
+      filtered,
+    );
   return undefined;
 }
 

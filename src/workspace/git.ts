@@ -115,7 +115,13 @@ const queues = new Map<string, Promise<unknown>>();
 /** @param dir an existing directory; git looks for a repository in it, not above it. */
 export function gitIn(dir: string, options: GitOptions = {}): Git {
   const { environment = {}, timeout = 60_000 } = options;
-  const always = { ...childEnvironment(dir, environment), ...options.variables };
+  const always: Record<string, string> = {
+    ...childEnvironment(dir, environment),
+    ...options.variables,
+  };
+  // Objects may lie on another disk than where git runs.
+  const told = (error: unknown): unknown =>
+    explain(error, dir, timeout, always['GIT_OBJECT_DIRECTORY'] ?? dir);
   const once = async (
     args: readonly string[],
     { author = DROVER_AUTHOR, input, variables }: RunOptions,
@@ -152,7 +158,7 @@ export function gitIn(dir: string, options: GitOptions = {}): Git {
         return await once(args, how, highest);
       } catch (error) {
         const pause = LOCK_BACKOFF[tries];
-        if (!lockFileIn(error) || pause === undefined) throw explain(error, dir, timeout);
+        if (!lockFileIn(error) || pause === undefined) throw told(error);
         await sleep(pause);
       }
     }
@@ -166,7 +172,7 @@ export function gitIn(dir: string, options: GitOptions = {}): Git {
       const config = [...HARDENED, ...identity].flatMap((setting) => ['-c', setting]);
       return spawn('git', [...config, '--literal-pathspecs', ...args], { cwd: dir, env: always });
     },
-    explain: (error) => explain(error, dir, timeout),
+    explain: told,
     exclusive: (work) => enqueue(dir, work),
   };
 }
@@ -220,7 +226,7 @@ export const lockedBy = (lock: string, dir: string, cause?: ErrorOptions): Drove
     cause,
   );
 
-function explain(error: unknown, dir: string, timeout: number): unknown {
+function explain(error: unknown, dir: string, timeout: number, written: string): unknown {
   const message = messageOf(error);
   const cause = { cause: error };
   const lock = lockFileIn(error);
@@ -252,7 +258,7 @@ function explain(error: unknown, dir: string, timeout: number): unknown {
   if (UNWRITTEN.test(message)) {
     return new DroverError(
       'hindered',
-      `The disk is full or broken: git could not write for ${dir}.`,
+      `The disk is full or broken: git could not write in ${written}.`,
       'Make room on it; nothing was moved.',
       cause,
     );

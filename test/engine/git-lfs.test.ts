@@ -103,6 +103,17 @@ it('lands in a checkout beside large files, and takes those that a set-up has fe
   expect(git(repository, 'status', '--porcelain')).toBe('');
 });
 
+it('says how it lands where the checkout would have to run a filter', async (context) => {
+  const repository = repositoryWithLfs(context);
+  const drover = await engineFor(repository, 'land: auto\n');
+  const run = 'git lfs clean -- large.bin < small.txt > p && mv p large.bin';
+  const tasks = [shell('pointer', run)];
+  await (await drover.enqueue({ title: 'Write', project: 'shop', tasks })).done();
+  await expect
+    .poll(() => drover.ledger.board.goal('goal-1')!.landingTrouble)
+    .toMatch(/through a filter.*: merge the goal’s branch there by hand\. \(large\.bin\)/);
+});
+
 it('takes no file in plain text that a required filter would hide', async () => {
   const repository = bed.folder('theirs');
   git(repository, 'init', '-q', '-b', 'trunk');

@@ -107,9 +107,14 @@ describe('a full disk', () => {
     expect(told(here)[0]).toContain('The disk is full');
     expect(told(here)[0]).toContain('Make room');
     expect(goal.report().tasks[0]!.hindered).toBe(told(here)[0]);
+    // Not where git runs for it, which is on another disk.
+    expect(told(here)[0]).toContain(small);
     emptyDisk(small);
     const report = await goal.done();
-    expect(report).toMatchObject({ state: 'DONE', tasks: [{ claims: 1, error: null }] });
+    expect(report).toMatchObject({
+      state: 'DONE',
+      tasks: [{ claims: 1, error: null, hindered: null }],
+    });
     expect(here.runs()).toBe(1);
     expect(git(here.repository, 'cat-file', '-s', 'autonomous/goal-1:one')).toBe('100000');
     expect(git(here.repository, 'fsck', '--no-dangling')).toBe('');
@@ -293,3 +298,20 @@ it(
     expect(git(here.repository, 'show', 'autonomous/goal-1:one')).toBe('1');
   },
 );
+
+it('a server that is away when a goal lands: it lands when the server is back', async () => {
+  const here = await place();
+  let isUp = true;
+  const url = await gitDaemon(dirname(here.repository), () => isUp);
+  writeFileSync(join(here.data, 'projects', 'shop.yaml'), `repository: ${url}/shop\n`);
+  git(here.repository, 'checkout', '-q', '--detach');
+  await (await enqueue(here, [task(here, 'echo 1 > one')])).done();
+  isUp = false;
+  await here.drover.approve('goal-1');
+  const view = () => here.drover.ledger.board.goal('goal-1')!;
+  const trouble = expect.stringMatching(/^The repository git:.* It is tried again by itself\.$/s);
+  await expect.poll(() => view().landingTrouble, { timeout: 20_000 }).toEqual(trouble);
+  isUp = true;
+  await expect.poll(() => view().landed, { timeout: 30_000 }).not.toBe(null);
+  expect(git(here.repository, 'show', 'trunk:one')).toBe('1');
+});
