@@ -349,6 +349,36 @@ describe('what git would run changes while a task runs', () => {
     );
   });
 
+  it('beside a check of another task: it is told of the task in whose time it came', async () => {
+    const signs = bed.folder('signs');
+    const until = (sign: string): string => `until [ -e ${signs}/${sign} ]; do sleep 0.02; done`;
+    const check = `touch ${signs}/checking; ${until('changed')}`;
+    const here = await place({ settings: `check: ['${check}']\n` });
+    const change = `${until('checking')}; git config core.hooksPath evil`;
+    const goal = await enqueue(here, 'echo 1 > one', `${change}; echo 2 > two`);
+    await expect.poll(() => changesTold(here, 'task-2'), { timeout: 20_000 }).not.toEqual([]);
+    writeFileSync(join(signs, 'changed'), '');
+    expect((await goal.done()).state).toBe('DONE');
+    expect(changesTold(here, 'task-2')).toMatchObject([{ name: 'core.hookspath', value: 'evil' }]);
+    expect(changesTold(here)).toEqual([]);
+  });
+
+  it('beside a set-up that writes something else: the task is told what is not of that', async () => {
+    const signs = bed.folder('signs');
+    const until = (sign: string): string => `until [ -e ${signs}/${sign} ]; do sleep 0.02; done`;
+    const setup = `git config filter.lfs.clean "lfs $PWD"`;
+    const here = await place({ settings: `setup: ['${setup}']\n` });
+    const evil = `touch ${signs}/begun; ${until('set-up')}; git config core.hooksPath evil`;
+    const first = await enqueue(here, `${evil}; echo 1 > one`);
+    await expect.poll(() => existsSync(join(signs, 'begun')), { timeout: 20_000 }).toBe(true);
+    const beside = await enqueue(here, 'echo 2 > two');
+    await beside.done();
+    writeFileSync(join(signs, 'set-up'), '');
+    await first.done();
+    expect(changesTold(here)).toMatchObject([{ name: 'core.hookspath', value: 'evil' }]);
+    expect(changesTold(here, 'task-2')).toEqual([]);
+  });
+
   it('and not what the set-up of another task writes beside it', async () => {
     const hook = '"$(git rev-parse --git-path hooks)/pre-commit"';
     const here = await place({ settings: `setup:\n  - 'echo "exec $PWD/check" > ${hook}'\n` });

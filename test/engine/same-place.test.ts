@@ -72,7 +72,8 @@ it('makes no other repository of Drover’s own, and works in one that it finds'
   const theirs = bed.folder('projects');
   await agentElsewhere(drover, theirs);
   const goal = await work(drover);
-  await waits(drover, `in ${join(projectsDir, 'shop')} on `, 'would make another one');
+  const place = `in ${join(projectsDir, 'shop')} on `;
+  await waits(drover, place, 'would make another one', `--projects ${projectsDir}`);
   expect(existsSync(join(theirs, 'shop'))).toBe(false);
   // As a folder that both share has its files.
   await expect.poll(() => existsSync(join(projectsDir, 'shop', '.git'))).toBe(true);

@@ -25,9 +25,9 @@ import { createWorktree } from '../../workspace/worktree.js';
 import type { Worktree } from '../../workspace/worktree-record.js';
 import { removeWorktree } from '../../workspace/prune.js';
 import type { GoalTrain } from './goal-train.js';
-import { runningProjectCommands } from './project-commands.js';
 import { lookOutside, type Outside, requireUntouched, unclearChanges } from './outside-changes.js';
 import type { OpenProject } from './projects.js';
+import { settingUp } from './set-ups.js';
 
 export interface ClaimFilesParts {
   readonly open: (project: string) => Promise<OpenProject>;
@@ -199,7 +199,7 @@ export class ClaimFiles implements Files {
       ...(files !== undefined && { files }),
     });
     if (settings.setup.length > 0) {
-      await runningProjectCommands(repository.gitDir, () =>
+      await settingUp(repository, () =>
         runSetup(this.parts.shell, this.purpose, settings.setup, {
           cwd: worktree.dir,
           sandbox: settings.sandbox,

@@ -4,8 +4,8 @@ import { type Purpose, runCheck, type Shell } from '../../agents/shell.js';
 import { removeWorktree } from '../../workspace/prune.js';
 import type { Inspection } from '../../workspace/train.js';
 import { createCheckWorktree } from '../../workspace/worktree.js';
-import { runningProjectCommands } from './project-commands.js';
 import type { OpenProject } from './projects.js';
+import { settingUp } from './set-ups.js';
 
 /** A check, and the task whose check it is; none for the project's. */
 export interface CheckToRun {
@@ -52,11 +52,9 @@ export async function inspectCommit(
     const { signal, log: onOutput } = context;
     const place = { cwd: worktree.dir, sandbox, signal, onOutput };
     const run = (purpose: Purpose, command: string, timeout: number): Promise<CheckResult> =>
-      runningProjectCommands(repository.gitDir, () =>
-        runCheck(shell, purpose, { ...place, command, timeout }),
-      );
+      runCheck(shell, purpose, { ...place, command, timeout });
     for (const { run: command, timeout } of setup) {
-      const result = await run(own, command, timeout);
+      const result = await settingUp(repository, () => run(own, command, timeout));
       // What cannot be set up cannot be checked, and that is the fault of what is in the commit.
       if (!result.passed)
         return { passed: false, evidence: [{ task: null, result: { ...result, commit } }] };

@@ -19,7 +19,7 @@ import {
 } from '../../workspace/programs.js';
 import { readRef } from '../../workspace/refs.js';
 import type { Repository } from '../../workspace/repository.js';
-import { endedProjectCommands, ranProjectCommands } from './project-commands.js';
+import { changedBySetUps, changingSetUps } from './set-ups.js';
 import { type Trespass, undoTrespasses } from '../../workspace/trespass.js';
 import type { Worktree } from '../../workspace/worktree-record.js';
 
@@ -27,8 +27,8 @@ import type { Worktree } from '../../workspace/worktree-record.js';
 export interface Outside {
   /** As they were found last. */
   programs: Programs;
-  /** Set-ups and checks that had ended. */
-  readonly projectCommands: number;
+  /** Set-ups that had ended and changed something. */
+  readonly setUps: number;
   base: string | undefined;
   /** Branches that were found moved: a look that something hinders is repeated, and what it put back must count. */
   readonly branches: (PutBack | Trespass | BaseLoss)[];
@@ -36,7 +36,7 @@ export interface Outside {
 
 export async function lookOutside(repository: Repository, worktree: Worktree): Promise<Outside> {
   return {
-    projectCommands: endedProjectCommands(repository.gitDir),
+    setUps: changingSetUps(repository),
     programs: await readPrograms(repository, worktree),
     base: await baseOf(repository),
     branches: [],
@@ -76,9 +76,12 @@ async function changedPrograms(
   const before = outside.programs;
   const now = await readPrograms(repository, worktree);
   outside.programs = now;
-  // What the project's own commands may have written beside the task is nobody's fault.
-  const isClear = !ranProjectCommands(repository.gitDir, outside.projectCommands);
-  return isClear ? programChanges(repository, before, now) : [];
+  const changes = await programChanges(repository, before, now);
+  if (changes.length === 0) return changes;
+  const theirs = await changedBySetUps(repository, outside.setUps);
+  return changes.filter(
+    ({ kind, name }) => !theirs.some((other) => other.kind === kind && other.name === name),
+  );
 }
 
 /** @throws ChangedOutside where a branch is elsewhere than before, and was not moved by Drover or a person */

@@ -3,6 +3,7 @@
  * one, and its tasks would be done without their work (invariant 7).
  */
 import { hostname } from 'node:os';
+import { dirname } from 'node:path';
 import { DroverError } from '../../core/errors.js';
 import type { Place } from '../../queues/places.js';
 import type { Projects } from './projects.js';
@@ -38,6 +39,6 @@ export async function requireSamePlace(
   throw new DroverError(
     'hindered',
     `The project ${name} is ${its}, and this agent would make another one in ${here.dir} on ${here.host}.`,
-    'Start the agent with --projects and that folder, or register a repository by its URL on both machines.',
+    `Start the agent with \`--projects ${dirname(there.dir)}\` where it has that folder, or register a repository for both.`,
   );
 }
