@@ -8,7 +8,7 @@ import { logFile } from '../log/database.js';
 import { Log } from '../log/log.js';
 import { loadGoal } from '../projections/board.js';
 import type { Globals } from './globals.js';
-import { projectsOf } from './projects.js';
+import { goalsPlaceOf } from './projects.js';
 import { renderStat } from './render/diff.js';
 import { oneLine } from './render/text.js';
 
@@ -25,7 +25,7 @@ export interface LandingShown extends LandingPreview {
 export async function landingOf(id: string, globals: Globals): Promise<LandingShown | undefined> {
   const goal = goalIn(globals, id);
   if (goal?.state !== 'DONE' || !goal.merged || goal.landed !== null) return undefined;
-  const place = projectsOf(globals);
+  const place = readLog(globals, (log) => goalsPlaceOf(globals, log));
   const [preview, line] = [await previewLanding(place, goal), await goalLine(place, goal)];
   const { landingTrouble: trouble } = goal;
   return { ...preview, checks: checksOf(line), passed: passedOn(goal, globals), trouble };

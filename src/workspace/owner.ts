@@ -34,6 +34,17 @@ export async function requireOwnRepository(repository: Repository, log: string):
   }
 }
 
+/** @throws DroverError `hindered` where the repository's branches of goals are another log's */
+export async function requireNoOtherOwner(
+  repository: Repository,
+  log: string | undefined,
+): Promise<void> {
+  const held = await readRef(repository, OWNER);
+  if (held === undefined) return;
+  const owner = await readOwner(repository, held);
+  if (owner?.log !== log) throw belongsToAnother(repository, owner);
+}
+
 async function readOwner({ store }: Repository, note: string) {
   const { content } = await store.get(note);
   try {

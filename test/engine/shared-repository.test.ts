@@ -2,7 +2,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { audit } from '../../src/engine/audit/audit.js';
+import {
+  goalDiff,
+  goalLine,
+  previewLanding,
+  taskDiff,
+} from '../../src/engine/workspaces/looking.js';
+import { Projects } from '../../src/engine/workspaces/projects.js';
 import type { Drover } from '../../src/index.js';
+import { Log } from '../../src/log/log.js';
 import { inboxOf } from '../../src/projections/inbox.js';
 import { putAsideAll } from '../../src/workspace/owner.js';
 import { openRepository } from '../../src/workspace/repository.js';
@@ -18,8 +27,7 @@ function theirs(): string {
 }
 
 /** An engine with a data directory of its own. */
-async function engineOn(repository: string): Promise<Drover> {
-  const data = bed.folder();
+async function engineOn(repository: string, data = bed.folder()): Promise<Drover> {
   const projectsDir = join(data, 'projects');
   mkdirSync(projectsDir);
   writeFileSync(join(projectsDir, 'shop.yaml'), `repository: ${repository}\n`);
@@ -44,7 +52,8 @@ const waits = (drover: Drover, reason: string): Promise<void> =>
 
 it('another data directory: its goals wait until what the first one left is put aside', async () => {
   const repository = theirs();
-  const first = await engineOn(repository);
+  const firstData = bed.folder();
+  const first = await engineOn(repository, firstData);
   await (await work(first, 'echo first > first')).done();
   const tip = git(repository, 'rev-parse', 'autonomous/goal-1');
   const second = await engineOn(repository);
@@ -65,6 +74,20 @@ it('another data directory: its goals wait until what the first one left is put 
   await first.approve('goal-1');
   expect(first.ledger.board.goal('goal-1')!.landingTrouble).toContain('Another Drover log');
   expect(git(repository, 'ls-tree', '--name-only', 'trunk')).not.toContain('second');
+  // Nor is it read for the first one's.
+  const view = first.ledger.board.goal('goal-1')!;
+  const log = Log.read(firstData);
+  const projectsDir = join(firstData, 'projects');
+  const place = { projectsDir, dataDir: firstData, environment, log: log.knownId() };
+  for (const look of [goalLine, goalDiff, previewLanding])
+    await expect(look(place, view)).rejects.toThrow('has the repository of project shop');
+  await expect(taskDiff(place, view, 'task-1')).rejects.toMatchObject({ code: 'hindered' });
+  const report = await audit({ log, projects: new Projects(place), running: false });
+  log.close();
+  expect(report.agrees).toBe(true);
+  expect(report.notes.join()).toMatch(
+    /Git was not heard about the project shop: Another Drover log/,
+  );
 });
 
 it('a person’s branch: the goal waits until it is called otherwise', async () => {

@@ -43,8 +43,16 @@ export const approveCommand = defineDroverCommand({
     }
     return ask(globals, async (desk) => {
       await desk.approve(target, said);
-      if (!landing) return [{ approved: target }, `${target} is approved.`];
       const { landed, trouble } = outcomeOf(target, globals);
+      if (!landing) {
+        return trouble === null
+          ? [{ approved: target }, `${target} is approved.`]
+          : [
+              { approved: target, trouble },
+              `${target} is approved, but did not land: ${trouble}`,
+              EXIT.settled,
+            ];
+      }
       const answer = { approved: target, landed, trouble, ...plainLanding(target, landing) };
       const text = landedText(target, landing.base, landed, trouble);
       return [answer, text, trouble === null ? EXIT.done : EXIT.settled];

@@ -4,7 +4,7 @@ import { Log } from '../../log/log.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
 import { print, printJson, remark } from '../output.js';
-import { projectsOf } from '../projects.js';
+import { goalsPlaceOf } from '../projects.js';
 import { readGoalView, resolveId } from '../reading.js';
 import { renderDiff, renderStat } from '../render/diff.js';
 
@@ -30,7 +30,7 @@ export const diffCommand = defineDroverCommand({
     try {
       const { goal, task } = resolveId(log, id);
       const view = readGoalView(log, goal);
-      const place = projectsOf(globals);
+      const place = goalsPlaceOf(globals, log);
       const about = task === undefined ? undefined : await taskDiff(place, view, task);
       const diff = about ?? (await goalDiff(place, view));
       if (globals.json) {

@@ -4,7 +4,7 @@ import { Log } from '../../log/log.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
 import { print, printJson } from '../output.js';
-import { projectsOf } from '../projects.js';
+import { goalsPlaceOf } from '../projects.js';
 import { readGoalView, resolveId } from '../reading.js';
 import { renderGoalLine } from '../render/goal-line.js';
 
@@ -22,7 +22,7 @@ export const graphCommand = defineDroverCommand({
     const log = Log.read(globals.dataDir);
     try {
       const view = readGoalView(log, resolveId(log, args.goal).goal);
-      const line = await goalLine(projectsOf(globals), view);
+      const line = await goalLine(goalsPlaceOf(globals, log), view);
       if (globals.json) {
         const { state, landed, landingTrouble, pushed } = view;
         printJson({ ...line, project: view.project, state, landed, landingTrouble, pushed });

@@ -24,6 +24,7 @@ import {
 import { isWithin } from '../../workspace/commits.js';
 import { isMovedByPeople } from '../../workspace/goal-moves.js';
 import { type Merge, mergesOf } from '../../workspace/merges.js';
+import { requireNoOtherOwner } from '../../workspace/owner.js';
 import { readRef, refsBelow } from '../../workspace/refs.js';
 import type { Repository } from '../../workspace/repository.js';
 import { fileIn } from '../../workspace/trees.js';
@@ -117,6 +118,8 @@ async function auditOne(
     throw new Error('its repository is not there.');
   }
   const opened = await projects.open(project);
+  // Its goals of the same numbers say nothing about this log's.
+  await requireNoOtherOwner(opened.repository, log.knownId());
   // Git first: whatever is told of it is there by then, and what is not told yet has a claim to tell it.
   const before = snapshot(log.db, () => loadGoal(log.db, id))!;
   const evidence = await readEvidence(opened, before);

@@ -6,10 +6,12 @@ import { type Diff, diffBetween, diffOf, type TaskDiff } from '../../workspace/d
 import { inspectWorktrees, type WorktreeReport } from '../../workspace/inspect.js';
 import { prepareLanding } from '../../workspace/land.js';
 import { type GoalLine, lineOf } from '../../workspace/line.js';
+import { requireNoOtherOwner } from '../../workspace/owner.js';
 import { type Pruned, pruneWorktrees } from '../../workspace/prune.js';
 import { type MergedKept, mergedKept } from '../../workspace/prune-kept.js';
 import { emptyTree } from '../../workspace/trees.js';
 import { landingFiles } from './landing-files.js';
+import type { OpenProject } from './projects.js';
 import { openExisting, type Place } from './registering.js';
 import { landingRefusal } from './refusal-text.js';
 
@@ -59,25 +61,35 @@ export async function landingAlone(
   );
 }
 
-/** @throws DroverError `not-found` where the goal has no branch */
-export async function goalLine(place: Place, goal: GoalView): Promise<GoalLine> {
-  const { repository } = await openExisting(place, goal.project);
+/** The projects as one log sees them; undefined where it has no id yet. */
+export type LogPlace = Place & { readonly log: string | undefined };
+
+/** @throws DroverError `hindered` where another log works there by now, whose goals have the same numbers */
+async function openOwn(place: LogPlace, { project }: GoalView): Promise<OpenProject> {
+  const opened = await openExisting(place, project);
+  await requireNoOtherOwner(opened.repository, place.log);
+  return opened;
+}
+
+/** @throws DroverError `not-found` where the goal has no branch, as `openOwn` */
+export async function goalLine(place: LogPlace, goal: GoalView): Promise<GoalLine> {
+  const { repository } = await openOwn(place, goal);
   const line = await lineOf(repository, goal.id, [...goal.tasks.keys()]);
   if (line) return line;
   throw noGoalBranch(goal.project, goal.id);
 }
 
-/** What a goal changed since its start. @throws DroverError `not-found` */
-export async function goalDiff(place: Place, goal: GoalView): Promise<Diff> {
-  const { repository } = await openExisting(place, goal.project);
+/** What a goal changed since its start. @throws DroverError `not-found`, as `openOwn` */
+export async function goalDiff(place: LogPlace, goal: GoalView): Promise<Diff> {
+  const { repository } = await openOwn(place, goal);
   const line = await lineOf(repository, goal.id, []);
   if (!line) throw noGoalBranch(goal.project, goal.id);
   return diffBetween(repository, line.start, line.tip);
 }
 
-/** What a task changed: merged, under way or left behind. @throws DroverError `not-found` */
-export async function taskDiff(place: Place, goal: GoalView, task: string): Promise<TaskDiff> {
-  const { repository } = await openExisting(place, goal.project);
+/** What a task changed: merged, under way or left behind. @throws DroverError `not-found`, as `openOwn` */
+export async function taskDiff(place: LogPlace, goal: GoalView, task: string): Promise<TaskDiff> {
+  const { repository } = await openOwn(place, goal);
   const diff = await diffOf(repository, goal.id, task);
   if (diff) return diff;
   throw new DroverError(
@@ -97,8 +109,8 @@ export interface LandingPreview {
 }
 
 /** What would land now. Adds objects to the repository, and nothing that names them. */
-export async function previewLanding(place: Place, goal: GoalView): Promise<LandingPreview> {
-  const project = await openExisting(place, goal.project);
+export async function previewLanding(place: LogPlace, goal: GoalView): Promise<LandingPreview> {
+  const project = await openOwn(place, goal);
   const { repository, settings } = project;
   const { base } = repository;
   const prepared = await prepareLanding(repository, {
