@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, type TestContext } from 'vitest';
 import { testBed } from '../support/redis.js';
+import { shell } from '../support/tasks.js';
 
 const bed = testBed();
 
@@ -39,14 +40,6 @@ async function engineFor(repository: string, settings = '') {
   await drover.agent('shell', 'shell');
   return drover;
 }
-
-const shell = (name: string, run: string, more: object = {}) => ({
-  name,
-  capability: 'shell',
-  run,
-  retry: { attempts: 1 },
-  ...more,
-});
 
 it('merges no large file in place of its pointer', async (context) => {
   const repository = repositoryWithLfs(context);

@@ -16,6 +16,7 @@ import { expect, it } from 'vitest';
 import type { Drover } from '../../src/index.js';
 import { gitDaemon } from '../support/git-server.js';
 import { testBed } from '../support/redis.js';
+import { shell } from '../support/tasks.js';
 
 const bed = testBed();
 
@@ -23,14 +24,6 @@ function git(dir: string, ...args: string[]): string {
   const who = ['-c', 'user.name=Somebody', '-c', 'user.email=somebody@example.org'];
   return execFileSync('git', [...who, ...args], { cwd: dir, encoding: 'utf8' });
 }
-
-const shell = (name: string, run: string, more: object = {}) => ({
-  name,
-  capability: 'shell',
-  run,
-  retry: { attempts: 1 },
-  ...more,
-});
 
 const LINES = Array.from({ length: 9 }, (_, line) => `line ${line}\n`).join('');
 const ODD = [
