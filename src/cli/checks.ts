@@ -3,7 +3,7 @@
  * What needs a native module is loaded here and not before, because it may be what does not load.
  */
 import { execFile } from 'node:child_process';
-import { access, constants, mkdtemp, readdir, readFile, rm, statfs } from 'node:fs/promises';
+import { access, constants, mkdtemp, readdir, readFile, rm, stat, statfs } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,6 +13,7 @@ import { findSandbox } from '../agents/sandbox.js';
 import { readConfig } from '../config.js';
 import { counted } from '../core/counted.js';
 import type { Globals } from './globals.js';
+import { formatSize } from './render/size.js';
 import { neededNode } from './version.js';
 
 export interface Finding {
@@ -133,6 +134,16 @@ async function examineDisk({ dataDir }: Globals): Promise<Finding> {
   return free < ROOM ? warning(text, remedy) : ok(text);
 }
 
+/** Part of the log's history, so nothing removes them: a replay, an export and a rerun of what needs them read them. */
+async function examineResults({ dataDir }: Globals): Promise<Finding> {
+  const folder = join(dataDir, 'results');
+  const names = await readdir(folder).catch(() => []);
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
+  if (sizes.length === 0) return ok('none kept beside the log');
+  const all = sizes.reduce((sum, size) => sum + size, 0);
+  return ok(`${sizes.length} kept beside the log in ${folder}, ${formatSize(all)}`);
+}
+
 const runSchema = z.object({
   task: z.string(),
   host: z.string(),
@@ -173,6 +184,7 @@ export const CHECKS: Readonly<Record<string, (globals: Globals) => Promise<Findi
   redis: examineRedis,
   'data directory': examineFolder,
   log: examineLog,
+  'large results': examineResults,
   supervisor: examineWriter,
   'disk space': examineDisk,
   orphans: examineOrphans,

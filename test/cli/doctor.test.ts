@@ -33,12 +33,25 @@ describe('drover doctor', () => {
         'redis',
         'data directory',
         'log',
+        'large results',
         'supervisor',
         'disk space',
         'orphans',
       ].map((check) => [check, 'ok']),
     );
     expect(existsSync(here.data)).toBe(false);
+  });
+
+  it('tells how large the results are that are kept beside the log', async () => {
+    const here = await place();
+    await mkdir(join(here.data, 'results'), { recursive: true });
+    for (const name of ['one', 'two'])
+      await writeFile(join(here.data, 'results', name), Buffer.alloc(100 * 1_024));
+    const { out } = await here.drover(['doctor', '--json']);
+    expect(found(out, 'large results')).toMatchObject({
+      result: 'ok',
+      text: `2 kept beside the log in ${join(here.data, 'results')}, 200 KiB`,
+    });
   });
 
   it('names what is not installed', async () => {
