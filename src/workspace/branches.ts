@@ -16,6 +16,8 @@ export const goalStartRef = (goal: string): string => `refs/drover/goals/${check
 /** Where Drover itself moved the goal's branch last. */
 export const goalTipRef = (goal: string): string => noteOfMove(branchRef(goalBranch(goal)));
 /** Which claim may write a task's branch and merge it. */
+/** What the files of checkouts are at, which have to follow the landing of a goal. */
+export const followRef = (goal: string): string => `refs/drover/follow/${checkedGoal(goal)}`;
 export const claimRef = (task: string): string => `refs/drover/claims/${checkedTask(task)}`;
 /** Unmerged work of a claim that is over. */
 export const keptRef = (task: string, claim: number): string => `${keptPrefix(task)}${claim}`;

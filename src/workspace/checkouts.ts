@@ -67,14 +67,7 @@ export async function blockerOf(
   });
   const busy = await inProgress(git);
   if (busy) return blocked(`It is in the middle of ${busy}.`);
-  const lock = await lockIn(git);
-  if (lock) {
-    throw new DroverError(
-      'hindered',
-      `Another git command works in ${dir}, or left ${lock} behind.`,
-      'Remove that if none is running.',
-    );
-  }
+  await requireUnlocked(git);
   const isOwn = step.isOwn ?? (() => false);
   const dirty = (await changedFiles(repository, git)).filter((path) => !isOwn(path));
   if (dirty.length > 0)
@@ -99,12 +92,14 @@ export type Followed =
 /**
  * Brings the files of a checkout to the commit that its branch names already. May be repeated.
  * @returns `stayed` where somebody began to work in it meanwhile; git shows them what differs
+ * @throws DroverError `hindered` where another git command holds its index
  */
 export async function follow(repository: Repository, dir: string, step: Step): Promise<Followed> {
   const git = await doorTo(repository, dir);
   const isOwn = step.isOwn ?? (() => false);
   const tree = step.from ?? (await emptyTree(repository));
   if ((await indexDiffers(git, step.to)).length === 0) return { kind: 'followed' };
+  await requireUnlocked(git);
   const others = (await indexDiffers(git, tree)).filter((path) => !isOwn(path));
   if (others.length > 0) {
     const reason = 'Somebody staged changes while its branch moved.';
@@ -150,6 +145,17 @@ const indexDiffers = async (git: Git, tree: string): Promise<string[]> =>
   (await git.run(['diff-index', '--cached', '--name-only', '--no-renames', '-z', tree, '--']))
     .split('\0')
     .filter(Boolean);
+
+/** @throws DroverError `hindered` */
+async function requireUnlocked(git: Git): Promise<void> {
+  const lock = await lockIn(git);
+  if (!lock) return;
+  throw new DroverError(
+    'hindered',
+    `Another git command works in ${git.dir}, or left ${lock} behind.`,
+    'Remove that if none is running.',
+  );
+}
 
 /** The lock of the checkout's index, where it does not go away: git could not bring the files along. */
 async function lockIn(git: Git): Promise<string | undefined> {

@@ -7,15 +7,21 @@
  * the goal's branch is still the one that was approved.
  */
 import { DroverError } from '../core/errors.js';
-import { branchRef, type GoalBranch, goalBranch, startedGoalBranch } from './branches.js';
+import {
+  branchRef,
+  followRef,
+  type GoalBranch,
+  goalBranch,
+  startedGoalBranch,
+} from './branches.js';
 import { type Blocked, blockerOf, checkoutsOf, follow } from './checkouts.js';
 import { commitTree, isWithin, treeOf } from './commits.js';
 import type { Author } from './git.js';
 import { isOwnPath, type MergeResult, mergeWork } from './merge.js';
-import { moveRefs, readRef } from './refs.js';
+import { moveRefs, readRef, type RefMove } from './refs.js';
 import { rolledBackTips } from './rollback.js';
 import type { Repository } from './repository.js';
-import { putFiles, type TreeFile } from './trees.js';
+import { emptyTree, putFiles, type TreeFile } from './trees.js';
 
 export interface LandingRequest {
   readonly goal: string;
@@ -90,8 +96,8 @@ export type Landed =
   | { readonly kind: 'dirty'; readonly blocked: readonly Blocked[] };
 
 /**
- * Moves the base branch, and the files of clean checkouts of it with it. To be repeated after a crash: what is done
- * is found done, and files that did not follow yet do.
+ * Moves the base branch, and the files of clean checkouts of it with it. A crash in between leaves a note of where the
+ * files are, by which `followLanded` goes on.
  */
 export async function landGoal(
   repository: Repository,
@@ -104,19 +110,38 @@ export async function landGoal(
     const blockers = await Promise.all(dirs.map((dir) => blockerOf(repository, dir, step)));
     const blocked = blockers.filter((blocker) => blocker !== undefined);
     if (blocked.length > 0) return { kind: 'dirty', blocked };
-    const moves = [
+    const note = followRef(goal);
+    const moves: RefMove[] = [
       { ref: base, from, to },
       { ref: branchRef(goalBranch(goal)), from: tip, to: tip },
     ];
+    if (dirs.length > 0) {
+      const left = (await readRef(repository, note)) ?? null;
+      moves.unshift({ ref: note, from: left, to: from ?? (await emptyTree(repository)) });
+    }
     if ((await moveRefs(repository, moves, `drover: land ${goal}`)) === 'lost-race')
       return { kind: 'lost-race' };
   }
+  return { kind: 'landed', stayed: await followLanded(repository, goal) };
+}
+
+/**
+ * Brings the files of checkouts along with a base branch that has moved; nothing where they are there.
+ * @returns checkouts whose files stay behind
+ * @throws DroverError `hindered` where another git command holds the index of one
+ */
+export async function followLanded(repository: Repository, goal: string): Promise<Blocked[]> {
+  const note = followRef(goal);
+  const from = await readRef(repository, note);
+  const to = await readRef(repository, branchRef(repository.base));
+  if (from === undefined || to === undefined) return [];
   const stayed: Blocked[] = [];
-  for (const dir of dirs) {
-    const followed = await follow(repository, dir, step);
+  for (const dir of await checkoutsOf(repository, repository.base)) {
+    const followed = await follow(repository, dir, { from, to, isOwn: isOwnPath });
     if (followed.kind === 'stayed') stayed.push(followed.blocked);
   }
-  return { kind: 'landed', stayed };
+  await moveRefs(repository, [{ ref: note, from, to: null }]);
+  return stayed;
 }
 
 export type Updated =

@@ -44,6 +44,9 @@ it.each(LANDING)('a supervisor dies while a goal lands: $point', async (crash) =
   await judgeFiles(scene, [scene.dataDir]);
   const repository = join(scene.dir, 'projects', 'shop');
   expect(git(repository, 'show', 'main:two')).toBe('1');
+  // Its checkout has followed, also where the branch had moved before the supervisor died.
+  expect(git(repository, 'status', '--porcelain')).toBe('');
+  expect(git(repository, 'for-each-ref', 'refs/drover/follow')).toBe('');
   expect(
     git(repository, 'log', '--format=%s', '--grep=^Land goal-1', 'main').split('\n'),
   ).toHaveLength(1);

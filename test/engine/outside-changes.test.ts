@@ -369,12 +369,12 @@ describe('what git would run changes while a task runs', () => {
     const setup = `git config filter.lfs.clean "lfs $PWD"`;
     const here = await place({ settings: `setup: ['${setup}']\n` });
     const evil = `touch ${signs}/begun; ${until('set-up')}; git config core.hooksPath evil`;
-    const first = await enqueue(here, `${evil}; echo 1 > one`);
+    const watched = await enqueue(here, `${evil}; echo 1 > one`);
     await expect.poll(() => existsSync(join(signs, 'begun')), { timeout: 20_000 }).toBe(true);
     const beside = await enqueue(here, 'echo 2 > two');
     await beside.done();
     writeFileSync(join(signs, 'set-up'), '');
-    await first.done();
+    await watched.done();
     expect(changesTold(here)).toMatchObject([{ name: 'core.hookspath', value: 'evil' }]);
     expect(changesTold(here, 'task-2')).toEqual([]);
   });

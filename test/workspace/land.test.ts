@@ -3,7 +3,8 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { diffOf, historyOf } from '../../src/workspace/diff.js';
-import { bringUpToDate, landGoal, prepareLanding } from '../../src/workspace/land.js';
+import { followRef } from '../../src/workspace/branches.js';
+import { bringUpToDate, followLanded, landGoal, prepareLanding } from '../../src/workspace/land.js';
 import { pushBranch } from '../../src/workspace/push.js';
 import type { Repository } from '../../src/workspace/repository.js';
 import { rollBack } from '../../src/workspace/rollback.js';
@@ -62,33 +63,46 @@ describe('landing a goal', () => {
     expect(readFileSync(join(repository.dir, 'b.txt'), 'utf8')).toBe('in the way\n');
   });
 
-  test('goes on where it was killed after the branch had moved', async () => {
+  /** A repository as a process leaves it that is killed when the branch has moved, and the files have not. */
+  async function killed(): Promise<Repository> {
     const repository = await opened();
     await withTask(repository, 'task-1', { 'b.txt': 'b\n' });
     const prepared = await prepareLanding(repository, HOW);
     if (prepared.kind !== 'ready') throw new Error(prepared.kind);
-    userGit(repository.dir, 'update-ref', 'refs/heads/main', prepared.landing.to);
+    const { from, to } = prepared.landing;
+    userGit(repository.dir, 'update-ref', followRef('goal-1'), from!);
+    userGit(repository.dir, 'update-ref', 'refs/heads/main', to);
     expect(userGit(repository.dir, 'status', '--porcelain')).toBe('D  b.txt');
-    expect(await landGoal(repository, prepared.landing)).toEqual({ kind: 'landed', stayed: [] });
+    expect(await prepareLanding(repository, HOW)).toEqual({ kind: 'landed', commit: to });
+    return repository;
+  }
+
+  test('goes on where it was killed after the branch had moved', async () => {
+    const repository = await killed();
+    expect(await followLanded(repository, 'goal-1')).toEqual([]);
+    expect(userGit(repository.dir, 'status', '--porcelain')).toBe('');
+    expect(userGit(repository.dir, 'for-each-ref', followRef('goal-1'))).toBe('');
+  });
+
+  test('goes on from there when the index is free again', async () => {
+    const repository = await killed();
+    const lock = join(repository.dir, '.git', 'index.lock');
+    writeFileSync(lock, '');
+    const hindered = { code: 'hindered', message: expect.stringContaining(lock) };
+    await expect(followLanded(repository, 'goal-1')).rejects.toMatchObject(hindered);
+    rmSync(lock);
+    expect(await followLanded(repository, 'goal-1')).toEqual([]);
     expect(userGit(repository.dir, 'status', '--porcelain')).toBe('');
   });
 
   test('says that files stayed behind where somebody began to work there as the branch moved', async () => {
-    const repository = await opened();
-    await withTask(repository, 'task-1', { 'b.txt': 'b\n' });
-    const prepared = await prepareLanding(repository, HOW);
-    if (prepared.kind !== 'ready') throw new Error(prepared.kind);
-    userGit(repository.dir, 'update-ref', 'refs/heads/main', prepared.landing.to);
-    const lock = join(repository.dir, '.git', 'index.lock');
-    writeFileSync(lock, '');
-    const reason = expect.stringContaining(lock);
-    expect(await landGoal(repository, prepared.landing)).toMatchObject({
-      kind: 'landed',
-      stayed: [{ dir: repository.dir, reason }],
-    });
-    rmSync(lock);
-    expect(await landGoal(repository, prepared.landing)).toEqual({ kind: 'landed', stayed: [] });
-    expect(userGit(repository.dir, 'status', '--porcelain')).toBe('');
+    const repository = await killed();
+    writeFiles(repository.dir, { 'mine.txt': 'mine\n' });
+    userGit(repository.dir, 'add', 'mine.txt');
+    expect(await followLanded(repository, 'goal-1')).toMatchObject([
+      { dir: repository.dir, files: ['mine.txt'] },
+    ]);
+    expect(userGit(repository.dir, 'status', '--porcelain')).toBe('D  b.txt\nA  mine.txt');
   });
 
   test('replaces what Drover itself has in the checkout', async () => {

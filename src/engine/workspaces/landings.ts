@@ -16,6 +16,7 @@ import type { Blocked } from '../../workspace/checkouts.js';
 import { putBackText, putGoalBack } from '../../workspace/goal-moves.js';
 import {
   bringUpToDate,
+  followLanded,
   landGoal,
   type Prepared,
   type PreparedLanding,
@@ -261,9 +262,12 @@ export class Landings {
           author: settings.author,
         });
     switch (prepared.kind) {
-      case 'landed':
-        await this.landed(goal, repository.base, prepared.commit);
+      case 'landed': {
+        // By a supervisor that was killed before the files of checkouts were there as well, perhaps.
+        const stayed = await followLanded(repository, goal.id);
+        await this.landed(goal, repository.base, prepared.commit, stayed);
         return 'over';
+      }
       case 'not-fast-forward': {
         const updated = await bringUpToDate(repository, goal.id, settings.author);
         if (
