@@ -16,6 +16,7 @@ import { branchRef } from './branches.js';
 import { type Change, changesBetween } from './changes.js';
 import { fetchedFiles } from './filtered.js';
 import { type Git, gitIn, LOCK_BACKOFF } from './git.js';
+import { enterWritten } from './half-followed.js';
 import { inProgress } from './in-progress.js';
 import type { Repository } from './repository.js';
 import { ABSENT, emptyTree } from './trees.js';
@@ -92,24 +93,33 @@ export type Followed =
 /**
  * Brings the files of a checkout to the commit that its branch names already. May be repeated.
  * @returns `stayed` where somebody began to work in it meanwhile; git shows them what differs
- * @throws DroverError `hindered` where another git command holds its index
+ * @throws DroverError `hindered` where another git command holds its index, or its disk is full
  */
 export async function follow(repository: Repository, dir: string, step: Step): Promise<Followed> {
   const git = await doorTo(repository, dir);
   const isOwn = step.isOwn ?? (() => false);
   const tree = step.from ?? (await emptyTree(repository));
-  if ((await indexDiffers(git, step.to)).length === 0) return { kind: 'followed' };
+  const isNew = new Set(await indexDiffers(git, step.to));
+  if (isNew.size === 0) return { kind: 'followed' };
   await requireUnlocked(git);
-  const others = (await indexDiffers(git, tree)).filter((path) => !isOwn(path));
+  // What is as it is to be, an update before has entered that was cut short.
+  const others = (await indexDiffers(git, tree)).filter((path) => !isOwn(path) && isNew.has(path));
   if (others.length > 0) {
     const reason = 'Somebody staged changes while its branch moved.';
     return { kind: 'stayed', blocked: { dir, reason, files: others.slice(0, SHOWN_FILES) } };
   }
   try {
     await dropOwnChanges(repository, git, tree, step, isOwn);
-    await git.run(['read-tree', '-m', '-u', tree, step.to]);
+    const update = ['read-tree', '-m', '-u', tree, step.to];
+    await git.run(update).catch(async (error: unknown) => {
+      if (error instanceof DroverError) throw error;
+      await enterWritten(git, await stepChanges(repository, step));
+      await git.run(update);
+    });
     return { kind: 'followed' };
   } catch (error) {
+    // A full disk passes.
+    if (error instanceof DroverError && error.code === 'hindered') throw error;
     const said = messageOf(error).trim().split('\n')[0] ?? '';
     return {
       kind: 'stayed',

@@ -84,6 +84,20 @@ describe('landing a goal', () => {
     expect(userGit(repository.dir, 'for-each-ref', followRef('goal-1'))).toBe('');
   });
 
+  test('goes on where some of the files had been written, and takes no other for them', async () => {
+    const repository = await killed();
+    writeFiles(repository.dir, { 'b.txt': 'b\n' });
+    expect(await followLanded(repository, 'goal-1')).toEqual([]);
+    expect(userGit(repository.dir, 'status', '--porcelain')).toBe('');
+
+    const another = await killed();
+    writeFiles(another.dir, { 'b.txt': 'mine\n' });
+    expect(await followLanded(another, 'goal-1')).toMatchObject([
+      { reason: expect.stringContaining('could not update it') },
+    ]);
+    expect(readFileSync(join(another.dir, 'b.txt'), 'utf8')).toBe('mine\n');
+  });
+
   test('goes on from there when the index is free again', async () => {
     const repository = await killed();
     const lock = join(repository.dir, '.git', 'index.lock');
