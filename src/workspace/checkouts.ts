@@ -41,13 +41,16 @@ export interface Step {
 const SHOWN_FILES = 100;
 
 /** The folders in which the branch is checked out. */
-export async function checkoutsOf({ git }: Repository, branch: string): Promise<string[]> {
+export async function checkoutsOf(repository: Repository, branch: string): Promise<string[]> {
+  const { git, gitDir } = repository;
   const output = await git.run(['worktree', 'list', '--porcelain', '-z']);
   return output.split('\0\0').flatMap((entry) => {
     const lines = entry.split('\0');
     const dir = lines.find((line) => line.startsWith('worktree '))?.slice('worktree '.length);
     const isHere = lines.includes(`branch ${branchRef(branch)}`) && !lines.includes('bare');
-    return dir !== undefined && isHere && existsSync(dir) ? [dir] : [];
+    if (dir === undefined || !isHere || !existsSync(dir)) return [];
+    // So git names a checkout whose git folder is elsewhere (`git init --separate-git-dir`).
+    return [dir === gitDir ? repository.dir : dir];
   });
 }
 

@@ -6,7 +6,7 @@ import { diffOf, historyOf } from '../../src/workspace/diff.js';
 import { followRef } from '../../src/workspace/branches.js';
 import { bringUpToDate, followLanded, landGoal, prepareLanding } from '../../src/workspace/land.js';
 import { pushBranch } from '../../src/workspace/push.js';
-import type { Repository } from '../../src/workspace/repository.js';
+import { openRepository, type Repository } from '../../src/workspace/repository.js';
 import { rollBack } from '../../src/workspace/rollback.js';
 import { temporaryFolder, userGit, writeFiles } from './repository.js';
 import { begun, merged, opened } from './work.js';
@@ -61,6 +61,19 @@ describe('landing a goal', () => {
     });
     expect(userGit(repository.dir, 'rev-parse', 'main')).toBe(before);
     expect(readFileSync(join(repository.dir, 'b.txt'), 'utf8')).toBe('in the way\n');
+  });
+
+  test('moves a checkout whose git folder is elsewhere', async () => {
+    const repository = await opened();
+    const gitDir = join(temporaryFolder(), 'shop.git');
+    userGit(repository.dir, 'init', '-q', '--separate-git-dir', gitDir);
+    const place = { name: 'shop', location: repository.dir, dataDir: temporaryFolder() };
+    const environment = { PATH: process.env['PATH'] };
+    const apart = await openRepository({ ...place, environment });
+    await withTask(apart, 'task-1', { 'b.txt': 'b\n' });
+    expect(await landed(apart)).toEqual({ kind: 'landed', stayed: [] });
+    expect(userGit(apart.dir, 'status', '--porcelain')).toBe('');
+    expect(readFileSync(join(apart.dir, 'b.txt'), 'utf8')).toBe('b\n');
   });
 
   /** A repository as a process leaves it that is killed when the branch has moved, and the files have not. */

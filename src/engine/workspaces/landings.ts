@@ -150,7 +150,12 @@ export class Landings {
       await this.requireSeenTo(goal, project);
       await this.land(goal.id);
     } catch (error) {
-      if (!(error instanceof DroverError)) throw error;
+      // What nobody thought of must not wait silently either.
+      if (!(error instanceof DroverError)) {
+        const reason = `${messageOf(error).trim()} Then approve ${goal.id} again.`;
+        await this.record(goal, { type: 'landing.refused', reason });
+        throw error;
+      }
       const reason = [error.message, error.remedy].filter(Boolean).join(' ');
       // It may have been approved since. Where its settings cannot be read for now, it may be one that lands by itself.
       const { approved } = this.parts.recording.board.goal(goal.id)!;
