@@ -216,7 +216,7 @@ const lockFileIn = (error: unknown): string | undefined =>
 
 /** Of what it has opened and cannot write git does not always say why. */
 const UNWRITTEN =
-  /No space left on device|Disk quota exceeded|ENOSPC|EDQUOT|couldn't write '[^']+\.lock'|unable to write new index file/;
+  /No space left on device|Disk quota exceeded|ENOSPC|EDQUOT|couldn't write '[^']+\.lock'|unable to write new index file|unable to write file/;
 
 export const lockedBy = (lock: string, dir: string, cause?: ErrorOptions): DroverError =>
   new DroverError(

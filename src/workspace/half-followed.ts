@@ -9,7 +9,7 @@ export async function enterWritten(git: Git, changes: readonly Change[]): Promis
   const there: Change[] = [];
   for (const change of changes) {
     // The list that git takes has one path a line.
-    if (!/^100/.test(change.newMode) || change.path.includes('\n')) continue;
+    if (!change.newMode.startsWith('100') || change.path.includes('\n')) continue;
     if ((await lstat(join(git.dir, change.path)).catch(() => undefined))?.isFile())
       there.push(change);
   }
