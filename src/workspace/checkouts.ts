@@ -16,7 +16,7 @@ import { branchRef } from './branches.js';
 import { type Change, changesBetween } from './changes.js';
 import { fetchedFiles } from './filtered.js';
 import { type Git, gitIn, LOCK_BACKOFF } from './git.js';
-import { enterWritten } from './half-followed.js';
+import { takeUpWritten } from './half-followed.js';
 import { inProgress } from './in-progress.js';
 import type { Repository } from './repository.js';
 import { ABSENT, emptyTree } from './trees.js';
@@ -116,7 +116,7 @@ export async function follow(repository: Repository, dir: string, step: Step): P
     const update = ['read-tree', '-m', '-u', tree, step.to];
     await git.run(update).catch(async (error: unknown) => {
       if (error instanceof DroverError) throw error;
-      await enterWritten(git, await stepChanges(repository, step));
+      await takeUpWritten(git, repository.store, await stepChanges(repository, step));
       await git.run(update);
     });
     return { kind: 'followed' };

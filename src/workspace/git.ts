@@ -259,7 +259,7 @@ function explain(error: unknown, dir: string, timeout: number, written: string):
     return new DroverError(
       'hindered',
       `The disk is full or broken: git could not write in ${written}.`,
-      'Make room on it; nothing was moved.',
+      'Make room on it; nothing is lost.',
       cause,
     );
   }

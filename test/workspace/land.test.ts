@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { diffOf, historyOf } from '../../src/workspace/diff.js';
@@ -8,6 +8,7 @@ import { bringUpToDate, followLanded, landGoal, prepareLanding } from '../../src
 import { pushBranch } from '../../src/workspace/push.js';
 import { openRepository, type Repository } from '../../src/workspace/repository.js';
 import { rollBack } from '../../src/workspace/rollback.js';
+import { emptyDisk, fillDisk, smallDisks } from '../support/small-disk.js';
 import { temporaryFolder, userGit, writeFiles } from './repository.js';
 import { begun, merged, opened } from './work.js';
 
@@ -76,6 +77,30 @@ describe('landing a goal', () => {
     expect(readFileSync(join(apart.dir, 'b.txt'), 'utf8')).toBe('b\n');
   });
 
+  const disk = smallDisks();
+  test('goes on with a checkout whose disk was full, whatever was written half', async ({
+    skip,
+  }) => {
+    const small = disk(join(temporaryFolder(), 'small'), 2 * 1024 * 1024);
+    if (small === undefined) return skip('this user may not mount a file system');
+    const origin = await opened();
+    const dir = join(small, 'shop');
+    const gitDir = join(temporaryFolder(), 'shop.git');
+    userGit(origin.dir, 'clone', '-q', '--separate-git-dir', gitDir, origin.dir, dir);
+    const repository = await opened({ location: dir });
+    const large = 'line\n'.repeat(100_000);
+    await withTask(repository, 'task-1', { 'a.txt': large, 'b.txt': large });
+    fillDisk(small);
+    // Room for the index and for some of the first file.
+    truncateSync(join(small, 'filler'), statSync(join(small, 'filler')).size - 100_000);
+    await expect(landed(repository)).rejects.toMatchObject({ code: 'hindered' });
+    await expect(followLanded(repository, 'goal-1')).rejects.toMatchObject({ code: 'hindered' });
+    emptyDisk(small);
+    expect(await followLanded(repository, 'goal-1')).toEqual([]);
+    expect(userGit(dir, 'status', '--porcelain')).toBe('');
+    expect(readFileSync(join(dir, 'a.txt'), 'utf8')).toBe(large);
+  });
+
   /** A repository as a process leaves it that is killed when the branch has moved, and the files have not. */
   async function killed(): Promise<Repository> {
     const repository = await opened();
@@ -109,6 +134,13 @@ describe('landing a goal', () => {
       { reason: expect.stringContaining('could not update it') },
     ]);
     expect(readFileSync(join(another.dir, 'b.txt'), 'utf8')).toBe('mine\n');
+
+    for (const beginning of ['', 'b']) {
+      const half = await killed();
+      writeFiles(half.dir, { 'b.txt': beginning });
+      expect(await followLanded(half, 'goal-1')).toEqual([]);
+      expect(userGit(half.dir, 'status', '--porcelain')).toBe('');
+    }
   });
 
   test('goes on from there when the index is free again', async () => {
