@@ -1,6 +1,7 @@
-/** How queues stand, as the Redis of whichever supervisor runs, or was killed, knows them. */
+/** How queues stand, and what stands still, as the Redis of whichever supervisor runs, or was killed, knows it. */
 import type { QueueNow } from '../projections/waits.js';
 import type { Globals } from './globals.js';
+import type { Trouble } from '../queues/troubles.js';
 import { redisLeft, type RedisLeft, type RunningSupervisor } from './presence.js';
 
 /** Queues by capability; undefined where that cannot be asked. */
@@ -23,6 +24,18 @@ export async function agentsOffering(
   globals: Globals,
 ): Promise<ReadonlyMap<string, number> | undefined> {
   return agentsOf(await queuesNow(wanted, supervisor, globals));
+}
+
+/** What keeps a supervisor from recording, or from writing the projects' files; nothing where that cannot be asked. */
+export async function troublesNow(
+  supervisor: RunningSupervisor | undefined,
+  globals: Globals,
+): Promise<Trouble[]> {
+  const redis = supervisor && (await redisOf(supervisor, globals));
+  if (!redis) return [];
+  const { readTroubles } = await import('../queues/troubles.js');
+  const since = Date.parse(supervisor.holder.since);
+  return await readTroubles(redis.source, redis.prefix, since).catch(() => []);
 }
 
 export const agentsOf = (

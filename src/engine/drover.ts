@@ -20,6 +20,7 @@ import { connect, type Connection, type RedisSource, unlessAway } from '../queue
 import { checkRedis } from '../queues/redis-check.js';
 import { redisSocketOf } from '../queues/redis-process.js';
 import { startRedisServer } from '../queues/redis-server.js';
+import { noteTrouble } from '../queues/troubles.js';
 import { DEFAULT_TIMING, type WorkerTiming } from '../queues/worker.js';
 import { AgentHost, type AgentOptions } from './agent-host.js';
 import { type Ask, type Control, controlBy } from './control.js';
@@ -135,7 +136,10 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
       prefix,
       redis: source,
       environment: { PATH: environment['PATH'], HOME: environment['HOME'] },
-      onTrouble: (_about, reason) => onTrouble(reason),
+      onTrouble: (about, reason) => {
+        onTrouble(reason);
+        noteTrouble(connection.client, prefix, about, reason).catch(onError);
+      },
       onError,
     });
     undo.push(() => recording.close());

@@ -8,8 +8,8 @@ import type { UnlandedGoal } from './goal-queries.js';
 import { oneLine } from './one-line.js';
 
 export interface InboxItem {
-  readonly kind: 'approval' | 'landing' | 'failed' | 'hindered' | 'no-agent';
-  /** What a person answers about: a task or a goal. */
+  readonly kind: 'approval' | 'landing' | 'failed' | 'hindered' | 'no-agent' | 'supervisor';
+  /** What a person answers about: a task, a goal, or what stands still at the supervisor: `log` or `files`. */
   readonly id: string;
   readonly goal: string;
   readonly project: string;
@@ -58,6 +58,21 @@ export function landingsOf(
       deadline: null,
     }));
 }
+
+/** What stands still at the supervisor, for reasons that only a person can end. */
+export const standstills = (
+  troubles: readonly { readonly about: string; readonly reason: string; readonly since: number }[],
+): InboxItem[] =>
+  troubles.map(({ about, reason, since }) => ({
+    kind: 'supervisor',
+    id: about,
+    goal: '',
+    project: '',
+    title: 'The supervisor stands still',
+    reason: oneLine(reason, WHOLE),
+    since,
+    deadline: null,
+  }));
 
 export const byAge = (items: readonly InboxItem[]): InboxItem[] =>
   items.toSorted((a, b) => (a.since ?? Infinity) - (b.since ?? Infinity) || 0);

@@ -43,5 +43,8 @@ export const limitsKey = (prefix: string): string => `${prefix}:limits`;
 /** Hash of the reasons for which jobs are put aside; the jobs themselves are in `PREFIX:held:REASON`. */
 export const heldKey = (prefix: string): string => `${prefix}:held`;
 
+/** Hash of what stands still at the supervisor; see troubles.ts. */
+export const troublesKey = (prefix: string): string => `${prefix}:troubles`;
+
 /** Pub/sub channel on which agents hear that limits have changed. */
 export const limitsChannel = (prefix: string): string => `${prefix}:limit`;

@@ -1,5 +1,5 @@
 /** `drover up` and `down`, and what is said to a supervisor that runs. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -53,6 +53,34 @@ describe('drover up --detach', () => {
     expect([await isRunning(pid), await isRunning(redis)]).toEqual([false, false]);
     expect(await here.drover(['down'])).toMatchObject({ code: 0 });
     expect(supervisorPid(here)).toBeUndefined();
+  });
+
+  it('says in status and inbox what it cannot do, until it can', async () => {
+    const here = await place();
+    const flow = await here.flow(GOOD);
+    expect(await here.drover(['up', '--detach', '--port', '0'])).toMatchObject({ code: 0 });
+    expect(await here.drover(['enqueue', flow, '--wait'])).toMatchObject({ code: 0 });
+    const link = join(here.project, 'tasks');
+    await until(() => existsSync(link));
+    rmSync(link, { recursive: true });
+    // A link in place of the folder of pages is not followed out of the project.
+    symlinkSync(here.dir, link);
+    expect(await here.drover(['enqueue', flow, '--wait'])).toMatchObject({ code: 0 });
+    const standing = async (): Promise<unknown[]> => {
+      const { items } = JSON.parse((await here.drover(['inbox', '--json'])).out) as {
+        items: { kind: string; id: string }[];
+      };
+      return items.filter(({ kind, id }) => kind === 'supervisor' && id === 'files');
+    };
+    await until(async () => (await standing()).length === 1);
+    expect((await here.drover(['status'])).out).toMatch(
+      /STATE\.yaml of default: .* is no plain folder.*\(for /,
+    );
+    expect((await here.drover(['inbox'])).out).toContain('supervisor:');
+    rmSync(link);
+    await until(async () => (await standing()).length === 0);
+    expect((await here.drover(['status'])).out).not.toContain('STATE.yaml of default');
+    expect(await here.drover(['down'])).toMatchObject({ code: 0 });
   });
 
   it('tells why it could not start', async () => {

@@ -2,7 +2,13 @@
 import { Log } from '../../log/log.js';
 import { landingAlone } from '../../engine/workspaces/looking.js';
 import { unlandedGoals } from '../../projections/goal-queries.js';
-import { byAge, inboxOf, type InboxItem, landingsOf } from '../../projections/inbox.js';
+import {
+  byAge,
+  inboxOf,
+  type InboxItem,
+  landingsOf,
+  standstills,
+} from '../../projections/inbox.js';
 import { GoalReader } from '../../projections/goal-reader.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
@@ -12,7 +18,7 @@ import { projectsOf } from '../projects.js';
 import { runningSupervisor } from '../presence.js';
 import { formatDuration } from '../render/duration.js';
 import { cell, renderTable } from '../render/table.js';
-import { agentsOffering } from '../queues-now.js';
+import { agentsOffering, troublesNow } from '../queues-now.js';
 
 export const inboxCommand = defineDroverCommand({
   name: 'inbox',
@@ -57,7 +63,8 @@ export const inboxCommand = defineDroverCommand({
         finished.map(({ project }) => project),
       );
       const landings = landingsOf(finished, (project) => alone.has(project));
-      const items = byAge([...inboxOf(goals), ...landings, ...lacking]);
+      const standing = standstills(await troublesNow(supervisor, globals));
+      const items = byAge([...inboxOf(goals), ...landings, ...lacking, ...standing]);
       if (globals.json) printJson({ items });
       else show(items);
       return EXIT.done;
@@ -72,6 +79,7 @@ const ANSWERS: Readonly<Record<InboxItem['kind'], string>> = {
   landing: '`drover approve GOAL --dry-run` shows what it brings, `drover approve GOAL` lands it',
   failed: '`drover retry ID`, `drover skip ID` or `drover rerun ID`',
   hindered: 'put away what the reason names; it goes on by itself',
+  supervisor: 'the same, and everything else goes on as well',
   'no-agent': '`drover agent CAPABILITY`',
 };
 

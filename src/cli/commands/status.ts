@@ -27,7 +27,8 @@ import { paint } from '../render/paint.js';
 import { namesOf, waitWords } from '../render/task-row.js';
 import { cell, renderTable } from '../render/table.js';
 import { oneLine } from '../render/text.js';
-import { agentsOf, queuesNow } from '../queues-now.js';
+import type { Trouble } from '../../queues/troubles.js';
+import { agentsOf, queuesNow, troublesNow } from '../queues-now.js';
 
 /** Finished goals that the overview still names. */
 const RECENT = 5;
@@ -78,6 +79,7 @@ async function showGoal(
       (kind === 'capability' && needsCapability(goal, name)),
   );
   const queues = await queuesFor([goal], supervisor, globals);
+  const troubles = await troublesNow(supervisor, globals);
   const agents = agentsOf(queues);
   const report = reportOf(goal, pauses, aroundOf(log, pauses, queues));
   const wanted = pendingCapabilities([report]);
@@ -85,11 +87,12 @@ async function showGoal(
   const estimated = estimatorFor(log, agents, pauses, supervisor !== undefined)(goal);
   if (globals.json) {
     const answer = { ...report, estimate: estimated, supervisor: supervisorJson(supervisor) };
-    printJson({ ...answer, waitingFor, pauses });
+    printJson({ ...answer, waitingFor, pauses, troubles });
     return;
   }
   const width = process.stdout.isTTY ? process.stdout.columns : undefined;
   for (const line of renderGraph(report, Date.now(), { width })) print(line);
+  showTroubles(troubles);
   if (report.state !== 'OPEN') return;
   showPauses(pauses);
   print(paint('gray', estimateLine(estimated)));
@@ -105,6 +108,7 @@ async function showOverview(
   const views = unfinished.map(({ id }) => readGoalView(log, id));
   const pauses = listPauses(log.db);
   const queues = await queuesFor(views, supervisor, globals);
+  const troubles = await troublesNow(supervisor, globals);
   const agents = agentsOf(queues);
   const around = aroundOf(log, pauses, queues);
   const reports = views.map((view) => reportOf(view, pauses, around));
@@ -144,10 +148,11 @@ async function showOverview(
         .filter(isReached)
         .map(({ id, name, gates }) => ({ goal: report.goal, task: id, name, gates })),
     );
-    printJson({ ...about, attention, waitingFor, waiting, pauses });
+    printJson({ ...about, attention, waitingFor, waiting, pauses, troubles });
     return;
   }
   print(supervisorLine(supervisor, globals));
+  showTroubles(troubles);
   if (reports.some(({ state }) => state === 'OPEN')) showObstacles(supervisor, wanted, waitingFor);
   const now = Date.now();
   const rows = [
@@ -188,6 +193,12 @@ async function showOverview(
       '  `drover inbox` lists it, with how to answer; `drover retry TASK` tries one again.',
     ),
   );
+}
+
+function showTroubles(troubles: readonly Trouble[]): void {
+  for (const { reason, since } of troubles) {
+    print(paint('red', `${oneLine(reason)} (for ${formatDuration(Date.now() - since)})`));
+  }
 }
 
 /** Goals say so themselves. */
