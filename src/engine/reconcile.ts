@@ -23,7 +23,7 @@ import { LooseGates } from './loose-gates.js';
 import type { Recording } from './recording/recording.js';
 import { repairFinished, retryJob } from './repair.js';
 import type { Steering } from './steering.js';
-import { eventOf, refOf } from './task-refs.js';
+import { capabilitiesOf, eventOf, refOf } from './task-refs.js';
 import type { Submission } from './submitting/submission.js';
 import type { Turns } from './turns.js';
 import type { Landings } from './workspaces/landings.js';
@@ -48,6 +48,8 @@ export interface ReconcileParts {
   readonly steering: Steering;
   readonly limits: Limits;
   readonly landings: Landings;
+  /** Has the streams of these queues read. */
+  readonly watch: (queues: Iterable<string>) => Promise<void>;
   readonly onError: (error: Error) => void;
 }
 
@@ -88,9 +90,9 @@ export class Reconciler {
   }
 
   /** Carries out what was recorded of a goal. Where that fails it is tried again later. */
-  async effect(goal: string, work: () => Promise<void>): Promise<void> {
+  async effect<T>(goal: string, work: () => Promise<T>): Promise<T> {
     try {
-      await work();
+      return await work();
     } catch (error) {
       this.owed.add(goal);
       throw error;
@@ -145,7 +147,7 @@ export class Reconciler {
     const goal = recording.board.goal(id)!;
     // First of all, so that nothing of what is withdrawn runs beside what takes its place.
     await steering.announce(goal);
-    await this.submitMissing(goal);
+    await this.submitMissing(id);
     await turns.take(id, async () => {
       const now = recording.board.goal(id)!;
       await steering.settle(now);
@@ -160,20 +162,23 @@ export class Reconciler {
 
   /**
    * Submits those of the goal's jobs that Redis does not hold.
+   * @param begun the goal, where it was decided on just now: what is decided about it next waits for this turn
    * @param isNew true where it was just created; a command that is delivered again says so too
+   * @returns the goal as it was submitted
    */
-  async submitMissing(goal: GoalView, isNew = false): Promise<void> {
-    let turn = false;
-    // Two at once would rebuild a lost goal twice, and raise its floor above the claims of the jobs.
-    const submitted = this.parts.turns.take(goal.id, async () => {
-      // Asked after a wait, the goal may have changed.
-      await this.submit(
-        turn ? (await this.parts.recording.board.goalInPages(goal.id))! : goal,
-        isNew,
-      );
+  async submitMissing(id: string, begun?: GoalView, isNew = false): Promise<GoalView> {
+    const { turns, recording, watch } = this.parts;
+    let hasWaited = false;
+    // Two at once would rebuild a lost goal twice, and raise its floor above the claims of the jobs. It is read in its
+    // turn: what was cancelled or edited before that has had its effect, which would be undone.
+    const submitted = turns.take(id, async () => {
+      const goal = hasWaited || !begun ? (await recording.board.goalInPages(id))! : begun;
+      await watch(capabilitiesOf(goal));
+      await this.submit(goal, isNew);
+      return goal;
     });
-    turn = true;
-    await submitted;
+    hasWaited = true;
+    return submitted;
   }
 
   private async submit(goal: GoalView, isNew: boolean): Promise<void> {

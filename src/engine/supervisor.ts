@@ -29,7 +29,7 @@ import {
   type RequestName,
 } from './decisions/decide.js';
 import type { Enqueued } from './decisions/enqueue.js';
-import { capabilitiesOf, type EffectParts } from './effects/effect.js';
+import type { EffectParts } from './effects/effect.js';
 import { EFFECTS } from './effects/effects.js';
 import { enqueueEffect } from './effects/enqueue.js';
 import { findOutcomes } from './outcomes.js';
@@ -40,6 +40,7 @@ import { Retention, type RetentionPolicy } from './retention.js';
 import { ScheduleKeeper } from './schedule-keeper.js';
 import { Steering } from './steering.js';
 import { Submission } from './submitting/submission.js';
+import { capabilitiesOf } from './task-refs.js';
 import { Turns } from './turns.js';
 import { Landings } from './workspaces/landings.js';
 import type { Projects } from './workspaces/projects.js';
@@ -100,6 +101,7 @@ export class Supervisor {
       limits,
       steering: new Steering({ client, prefix, jobs, gates, order, limits, turns }),
       landings: new Landings({ recording, projects, turns, shell, onError }),
+      watch: (queues) => this.watch(queues),
       onError,
     };
     this.reconciler = new Reconciler(parts);
@@ -122,7 +124,6 @@ export class Supervisor {
       reconciler: this.reconciler,
       retention: this.retention,
       keeper: this.keeper,
-      watch: (queues) => this.watch(queues),
     };
     this.upkeep = new Upkeep({
       connection,

@@ -5,6 +5,9 @@ import type { JobRef } from '../queues/jobs.js';
 
 export const refOf = (task: TaskView): JobRef => ({ queue: task.spec.capability, id: jobOf(task) });
 
+export const capabilitiesOf = (goal: GoalView): Set<string> =>
+  new Set([...goal.tasks.values()].map((task) => task.spec.capability));
+
 export const eventOf = (goal: GoalView, event: Event): NewEvent => ({
   time: Date.now(),
   project: goal.project,

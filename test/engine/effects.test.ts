@@ -2,6 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
+import type { Recording } from '../../src/engine/recording/recording.js';
+import type { Drover } from '../../src/index.js';
 import { testBed } from '../support/redis.js';
 
 const bed = testBed();
@@ -20,6 +22,42 @@ describe('an effect that Redis refuses', () => {
       await client.config('SET', 'maxmemory', '0');
     }
     expect((await drover.goal('goal-1').done()).state).toBe('DONE');
+  });
+});
+
+describe('what is asked of a goal while it is being submitted', () => {
+  const tasks = [{ name: 'a', capability: 'new', run: 'true' }];
+
+  /** Its capability is new, and the recording thread takes its time with that. */
+  async function startSlowly(): Promise<Drover> {
+    const drover = await bed.start();
+    const recording = drover.ledger as Recording;
+    const watch = recording.watch.bind(recording);
+    recording.watch = async (queue) => {
+      await delay(300);
+      await watch(queue);
+    };
+    return drover;
+  }
+
+  it('a cancelled one leaves no job behind', async () => {
+    const drover = await startSlowly();
+    const [goal] = await Promise.all([
+      drover.enqueue({ title: 'Cancelled', tasks }),
+      drover.cancel('goal-1'),
+    ]);
+    expect(goal.report().state).toBe('CANCELLED');
+    expect(await drover.connection.client.exists(`${drover.prefix}:new:task-1`)).toBe(0);
+  });
+
+  it('an edited one is handed out as it was edited', async () => {
+    const drover = await startSlowly();
+    await Promise.all([
+      drover.enqueue({ title: 'Edited', tasks }),
+      drover.edit('task-1', { run: 'false' }),
+    ]);
+    const data = await drover.connection.client.hget(`${drover.prefix}:new:task-1`, 'data');
+    expect(JSON.parse(data!).task.run).toBe('false');
   });
 });
 

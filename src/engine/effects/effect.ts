@@ -9,8 +9,6 @@ export interface EffectParts extends ReconcileParts {
   readonly reconciler: Reconciler;
   readonly retention: Retention;
   readonly keeper: ScheduleKeeper;
-  /** Has the streams of these queues read. */
-  readonly watch: (queues: Iterable<string>) => Promise<void>;
 }
 
 /**
@@ -21,18 +19,13 @@ export type Effect<D extends Decision> = (parts: EffectParts, decision: D) => Pr
 
 /**
  * Submits those of a goal's jobs that Redis does not hold.
+ * @param begun the goal, where it was decided on just now
  * @param isNew true where it was just created, as far as the request tells
+ * @returns the goal as it was submitted
  */
-export async function submit(
-  { reconciler, watch }: EffectParts,
-  goal: GoalView,
+export const submit = (
+  { reconciler }: EffectParts,
+  id: string,
+  begun?: GoalView,
   isNew = false,
-): Promise<void> {
-  await reconciler.effect(goal.id, async () => {
-    await watch(capabilitiesOf(goal));
-    await reconciler.submitMissing(goal, isNew);
-  });
-}
-
-export const capabilitiesOf = (goal: GoalView): Set<string> =>
-  new Set([...goal.tasks.values()].map((task) => task.spec.capability));
+): Promise<GoalView> => reconciler.effect(id, () => reconciler.submitMissing(id, begun, isNew));

@@ -14,9 +14,7 @@ export async function enqueueEffect(
   { goal, created }: DecisionOn<'enqueue'>,
   begun: readonly NewEvent[] = [],
 ): Promise<GoalView> {
-  const view = folded(begun) ?? (await parts.recording.board.goalInPages(goal))!;
-  await submit(parts, view, created);
-  return view;
+  return submit(parts, goal, folded(begun), created);
 }
 
 function folded(events: readonly NewEvent[]): GoalView | undefined {

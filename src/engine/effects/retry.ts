@@ -17,6 +17,7 @@ export async function retryEffect(
   // A command that is delivered again finds the task further on.
   if (task.state !== 'PENDING') return;
   await reconciler.effect(goal.id, async () => {
-    if (!(await reconciler.retry(task, decision.fromScratch))) await reconciler.submitMissing(goal);
+    if (!(await reconciler.retry(task, decision.fromScratch)))
+      await reconciler.submitMissing(goal.id);
   });
 }

@@ -17,5 +17,5 @@ export async function fireEffect(
 ): Promise<void> {
   const { recording, retention } = parts;
   for (const id of cancelled) await retention.clear(recording.board.goal(id)!);
-  for (const id of created) await submit(parts, (await recording.board.goalInPages(id))!);
+  for (const id of created) await submit(parts, id);
 }

@@ -3,5 +3,5 @@ import type { Decision } from '../decisions/rule.js';
 import { type EffectParts, submit } from './effect.js';
 
 export async function submitEffect(parts: EffectParts, { goal }: Decision): Promise<void> {
-  await submit(parts, (await parts.recording.board.goalInPages(goal))!);
+  await submit(parts, goal);
 }
