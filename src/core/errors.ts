@@ -44,6 +44,9 @@ export class DroverError extends Error {
 
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
+  // Where a host has several addresses, Node tries each and says nothing of them all.
+  if (error instanceof AggregateError && error.message === '')
+    return error.errors.map(messageOf).join('; ');
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -10,6 +10,7 @@ import type { Handler } from '../agents/loop.js';
 import { endOrphans } from '../agents/orphans.js';
 import { readConfig } from '../config.js';
 import { unwrap } from '../core/answer.js';
+import { messageOf } from '../core/errors.js';
 
 import type { Json } from '../core/plan.js';
 import { makeDataDir } from '../log/data-dir.js';
@@ -245,7 +246,7 @@ export async function connectDrover(options: DroverOptions = {}): Promise<Drover
 function resolveSettings(options: DroverOptions): Settings {
   const config = readConfig();
   const report = (text: string): void => void process.stderr.write(`drover: ${text}\n`);
-  const { onError = (error: Error) => report(error.message) } = options;
+  const { onError = (error: Error) => report(messageOf(error)) } = options;
   return {
     redis: options.redis ?? config.redisUrl,
     prefix: options.prefix ?? config.prefix,
