@@ -15,9 +15,9 @@ export const branchRef = (branch: string): string => `refs/heads/${branch}`;
 export const goalStartRef = (goal: string): string => `refs/drover/goals/${checkedGoal(goal)}`;
 /** Where Drover itself moved the goal's branch last. */
 export const goalTipRef = (goal: string): string => noteOfMove(branchRef(goalBranch(goal)));
-/** Which claim may write a task's branch and merge it. */
 /** What the files of checkouts are at, which have to follow the landing of a goal. */
 export const followRef = (goal: string): string => `refs/drover/follow/${checkedGoal(goal)}`;
+/** Which claim may write a task's branch and merge it. */
 export const claimRef = (task: string): string => `refs/drover/claims/${checkedTask(task)}`;
 /** Unmerged work of a claim that is over. */
 export const keptRef = (task: string, claim: number): string => `${keptPrefix(task)}${claim}`;
