@@ -16,13 +16,12 @@ export async function takeUpWritten(
 ): Promise<void> {
   const there: Change[] = [];
   for (const change of changes) {
-    // The list that git takes has one path a line.
-    if (!change.newMode.startsWith('100') || change.path.includes('\n')) continue;
+    if (!change.newMode.startsWith('100')) continue;
     if ((await lstat(join(git.dir, change.path)).catch(() => undefined))?.isFile())
       there.push(change);
   }
   if (there.length === 0) return;
-  const input = there.map(({ path }) => `${path}\n`).join('');
+  const input = there.map(({ path }) => `${quoted(path)}\n`).join('');
   const objects = (await git.run(['hash-object', '--stdin-paths'], { input })).split('\n');
   const entries: string[] = [];
   for (const [at, { path, oldObject, newMode, newObject }] of there.entries()) {
@@ -31,6 +30,10 @@ export async function takeUpWritten(
   }
   await git.run(['update-index', '-z', '--index-info'], { input: entries.join('') });
 }
+
+/** As git reads a list of one path a line, in which a path itself may have lines and quotes. */
+const quoted = (path: string): string =>
+  `"${path.replaceAll(/["\\]/g, '\\$&').replaceAll('\n', '\\n')}"`;
 
 async function removeBeginning(
   git: Git,

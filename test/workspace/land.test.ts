@@ -103,15 +103,20 @@ describe('landing a goal', () => {
   });
 
   /** A repository as a process leaves it that is killed when the branch has moved, and the files have not. */
-  async function killed(): Promise<Repository> {
+  async function killed(files: Record<string, string> = { 'b.txt': 'b\n' }): Promise<Repository> {
     const repository = await opened();
-    await withTask(repository, 'task-1', { 'b.txt': 'b\n' });
+    await withTask(repository, 'task-1', files);
     const prepared = await prepareLanding(repository, HOW);
     if (prepared.kind !== 'ready') throw new Error(prepared.kind);
     const { from, to } = prepared.landing;
     userGit(repository.dir, 'update-ref', followRef('goal-1'), from!);
     userGit(repository.dir, 'update-ref', 'refs/heads/main', to);
-    expect(userGit(repository.dir, 'status', '--porcelain')).toBe('D  b.txt');
+    const status = userGit(repository.dir, 'status', '--porcelain', '-z').split('\0');
+    expect(status.filter(Boolean)).toEqual(
+      Object.keys(files)
+        .toSorted()
+        .map((path) => `D  ${path}`),
+    );
     expect(await prepareLanding(repository, HOW)).toEqual({ kind: 'landed', commit: to });
     return repository;
   }
@@ -135,6 +140,12 @@ describe('landing a goal', () => {
       { reason: expect.stringContaining('could not update it') },
     ]);
     expect(readFileSync(join(another.dir, 'b.txt'), 'utf8')).toBe('mine\n');
+
+    const odd = { '"q".txt': 'q\n', 'two\nlines.txt': 'l\n', 'ü.txt': 'u\n' };
+    const oddly = await killed(odd);
+    writeFiles(oddly.dir, { ...odd, '"q".txt': '' });
+    expect(await followLanded(oddly, 'goal-1')).toEqual([]);
+    expect(userGit(oddly.dir, 'status', '--porcelain')).toBe('');
 
     for (const beginning of ['', 'b']) {
       const half = await killed();
