@@ -33,9 +33,13 @@ export async function settingUp<T>(repository: Repository, work: () => Promise<T
   try {
     return await work();
   } finally {
-    const changes = await programChanges(repository, before, await readPrograms(repository));
-    running.delete(before);
-    if (changes.length > 0) ended.push(changes);
+    try {
+      const changes = await programChanges(repository, before, await readPrograms(repository));
+      if (changes.length > 0) ended.push(changes);
+    } finally {
+      // Whatever went wrong: one that ran for ever would excuse all that tasks write from then on.
+      running.delete(before);
+    }
   }
 }
 
