@@ -191,6 +191,7 @@ export class Reconciler {
       await this.parts.steering.announce(now);
       return this.submit(now, isNew);
     }
+    await this.tellPlaceOf(goal.project);
     const open = [...goal.tasks.values()].filter((task) => !isFinal(task.state));
     const refs = [{ queue: 'goals', id: rootJobOf(goal) }, ...open.map(refOf)];
     // A start makes every goal known. What was created since, and no stream has spoken of, Redis need not be asked for.
@@ -214,7 +215,6 @@ export class Reconciler {
     const isCutShort = root !== undefined && wasCutShort(open, missing, goal.floor);
     if (isCutShort) missing = new Set(open.map(({ spec }) => spec.id));
     const priorities = isCutShort ? new Map([...present, ...placed]) : placed;
-    await this.tellPlaceOf(current.project);
     await submission.submit(current, missing, priorities, root === undefined || isCutShort);
     await this.parts.steering.openGates(current);
     // A need that was released since the goal was read has looked for its gates too early.

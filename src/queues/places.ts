@@ -3,11 +3,11 @@ import { z } from 'zod';
 import type { RedisClient } from './connection.js';
 import { placesKey } from './keys.js';
 
-const placeSchema = z.union([
-  z.object({ registered: z.literal(true) }),
-  /** A repository of Drover's own, or where it is to be made. */
-  z.object({ registered: z.literal(false), host: z.string(), dir: z.string() }),
-]);
+/** A repository of Drover's own, or where it is to be made. */
+const ownSchema = z.object({ registered: z.literal(false), host: z.string(), dir: z.string() });
+export type OwnPlace = z.infer<typeof ownSchema>;
+
+const placeSchema = z.union([z.object({ registered: z.literal(true) }), ownSchema]);
 export type Place = z.infer<typeof placeSchema>;
 
 export async function tellPlace(

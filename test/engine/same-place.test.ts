@@ -1,5 +1,5 @@
 /** Agents with other folders than the supervisor's: none merges into a repository that the supervisor does not have. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { connectDrover, type Drover } from '../../src/index.js';
@@ -42,6 +42,15 @@ function registered(folder: string): string {
   return repository;
 }
 
+/** What the supervisor has begun for its state, in favour of a repository that is registered. */
+async function putAway(projectsDir: string): Promise<void> {
+  const own = join(projectsDir, 'shop');
+  const commits = (): number =>
+    existsSync(join(own, '.git')) ? Number(git(own, 'rev-list', '--all', '--count')) : 0;
+  await expect.poll(commits).toBeGreaterThan(0);
+  rmSync(own, { recursive: true });
+}
+
 it('waits until the project is registered for the agent as well', async () => {
   const projectsDir = bed.folder('projects');
   const repository = registered(projectsDir);
@@ -64,6 +73,33 @@ it('waits where only the agent has it registered', async () => {
   await work(drover);
   await waits(drover, 'is registered for this agent', 'drover project remove shop');
   expect(git(repository, 'for-each-ref', '--format=%(refname)')).toBe('refs/heads/trunk');
+});
+
+it('works where the project is registered while its goals wait, in the folder that both have', async () => {
+  const projectsDir = bed.folder('projects');
+  const drover = await bed.start({ projectsDir });
+  const goal = await work(drover);
+  await putAway(projectsDir);
+  const repository = registered(projectsDir);
+  await agentElsewhere(drover, projectsDir);
+  expect((await goal.done()).tasks).toMatchObject([{ state: 'DONE', claims: 1 }]);
+  expect(git(repository, 'show', 'autonomous/goal-1:one')).toBe('1');
+});
+
+it('hears from a supervisor that is started again what has been registered for it', async () => {
+  const [dataDir, projectsDir] = [bed.folder(), bed.folder('projects')];
+  const prefix = 'again';
+  const first = await bed.start({ dataDir, projectsDir, prefix });
+  const theirs = bed.folder('projects');
+  const repository = registered(theirs);
+  await agentElsewhere(first, theirs);
+  await work(first);
+  await waits(first, 'is registered for this agent', 'drover project remove shop');
+  await first.close();
+  await putAway(projectsDir);
+  writeFileSync(join(projectsDir, 'shop.yaml'), `repository: ${repository}\n`);
+  const next = await bed.start({ dataDir, projectsDir, prefix });
+  expect((await next.goal('goal-1').done()).tasks).toMatchObject([{ state: 'DONE', claims: 1 }]);
 });
 
 it('makes no other repository of Drover’s own, and works in one that it finds', async () => {

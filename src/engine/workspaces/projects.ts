@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DroverError } from '../../core/errors.js';
-import type { Place } from '../../queues/places.js';
+import type { OwnPlace, Place } from '../../queues/places.js';
 import type { Environment } from '../../workspace/git.js';
 import { openProject } from '../../workspace/project.js';
 import { type ProjectSettings, readBaseSettings } from '../../workspace/project-settings.js';
@@ -80,6 +80,18 @@ export class Projects {
     const { projectsDir } = this.place;
     if (projectsDir === null) return undefined;
     if (await readRegistration(projectsDir, name)) return { registered: true };
+    return this.ownPlace(projectsDir, name);
+  }
+
+  /** True where that is this folder of projects: whatever was registered since, both read it here. */
+  isHere(name: string, { host, dir }: OwnPlace): boolean {
+    const { projectsDir } = this.place;
+    if (projectsDir === null) return false;
+    const here = this.ownPlace(projectsDir, name);
+    return host === here.host && dir === here.dir;
+  }
+
+  private ownPlace(projectsDir: string, name: string): OwnPlace {
     return { registered: false, host: hostname(), dir: resolve(projectsDir, name) };
   }
 

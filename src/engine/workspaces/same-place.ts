@@ -14,7 +14,7 @@ export async function requireSamePlace(
   name: string,
   there: Place | undefined,
 ): Promise<void> {
-  if (there === undefined) return;
+  if (there === undefined || (!there.registered && projects.isHere(name, there))) return;
   const here = await projects.placeOf(name);
   if (here === undefined) return;
   if (there.registered && here.registered) return;
@@ -34,8 +34,7 @@ export async function requireSamePlace(
     );
   }
   // A folder that several machines share may have another name on each of them.
-  const isSame = there.host === here.host && there.dir === here.dir;
-  if (isSame || (await projects.exists(name))) return;
+  if (await projects.exists(name)) return;
   throw new DroverError(
     'hindered',
     `The project ${name} is ${its}, and this agent would make another one in ${here.dir} on ${here.host}.`,
