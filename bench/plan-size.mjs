@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 import { Worker } from 'node:worker_threads';
 import { compile } from '../dist/compile/compile.js';
 import { FairOrder } from '../dist/compile/fair-order.js';
+import { plannedTaskSchema } from '../dist/core/plan.js';
 import { checkPlan } from '../dist/core/plan-check.js';
 import { Recording } from '../dist/engine/recording/recording.js';
 import { Submission } from '../dist/engine/submitting/submission.js';
@@ -45,7 +46,7 @@ export async function run({ tasks, width, chain: length, rounds }) {
 /** @param {import('./harness.mjs').Place} place @param {import('./plans.mjs').Task[]} tasks */
 async function enqueuePlan(place, tasks) {
   return withDrover(place, async (drover) => {
-    const check = timed(() => checkPlan({ tasks }));
+    const check = timed(() => checkPlan(tasks.map((task) => plannedTaskSchema.parse(task))));
     const submitting = watch(Submission.prototype, 'submit');
     const deciding = watch(Recording.prototype, 'decide');
     const redis = await longestSilence(place);

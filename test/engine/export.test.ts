@@ -62,7 +62,7 @@ test('export, import, export gives the same events, and the copy audits clean', 
   const { events, goals } = await importText(exported, dataDir);
   expect(goals).toBe(1);
   expect(withoutEnds(await exportOf(dataDir))).toEqual(withoutEnds(exported));
-  expect(withoutEnds(exported).filter((line) => line.startsWith('{"command"'))).toHaveLength(1);
+  expect(withoutEnds(exported).filter((line) => line.startsWith('{"command"'))).toHaveLength(2);
   const log = Log.read(dataDir);
   const before = Log.read(recorded);
   expect(log.lastSeq()).toBe(events);
@@ -138,7 +138,7 @@ test('what is recorded during an export is left out as a whole', async () => {
   log.append({ time: 1, project: 'default', goal: 'goal-1', event: { type: 'goal.reopened' } });
   log.recordOutcome('late', null);
   const text = buffer(output);
-  expect(await writing).toMatchObject({ events: before, commands: 1 });
+  expect(await writing).toMatchObject({ events: before, commands: 2 });
   output.end();
   expect((await text).toString()).not.toContain('"late"');
   log.close();
@@ -164,7 +164,7 @@ test('a file that is cut off is refused, wherever it is cut', async () => {
     expect(await refusal(text)).toMatchObject({ code: 'bad-input' });
   }
   expect(await refusal(`${lines.slice(0, 8).join('\n')}\n`)).toMatchObject({
-    message: `The export is cut off: it has 7 of ${lines.length - 3} events and no end.`,
+    message: `The export is cut off: it has 7 of ${lines.length - 4} events and no end.`,
   });
 });
 
