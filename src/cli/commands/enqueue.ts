@@ -1,17 +1,15 @@
 /** `drover enqueue`: hands a goal to the supervisor, or into the log for the next one. */
-import { counted } from '../../core/counted.js';
 import { DroverError } from '../../core/errors.js';
-import type { GoalRequest } from '../../engine/decisions/enqueue.js';
 import { logFile } from '../../log/database.js';
 import { Log } from '../../log/log.js';
 import type { GoalReport } from '../../projections/report.js';
 import { existsSync } from 'node:fs';
+import { announce } from '../announcing.js';
 import { defineDroverCommand } from '../command.js';
-import { type Desk, type HandedIn, openDesk } from '../desk.js';
+import { openDesk } from '../desk.js';
 import { EXIT, type ExitCode, exitOfGoal } from '../exit.js';
-import { capabilitiesOf, FLOW_ARGS, readGoal } from '../flow.js';
+import { FLOW_ARGS, readGoal } from '../flow.js';
 import type { Globals } from '../globals.js';
-import { missingAgents, toBeStarted } from '../missing-agents.js';
 import { nextSteps } from '../next-steps.js';
 import { print, printJson, remark } from '../output.js';
 import { runningSupervisor, supervisorWatch } from '../presence.js';
@@ -48,11 +46,11 @@ export const enqueueCommand = defineDroverCommand({
     try {
       const enqueued = await desk.enqueue(request);
       if (args.wait) {
-        announce(enqueued, request, desk, globals);
+        if (!globals.json) announce(enqueued, request, desk);
         return await waitFor(enqueued.goal, globals);
       }
       if (globals.json) printJson({ ...enqueued, live: desk.live });
-      else announce(enqueued, request, desk, globals);
+      else announce(enqueued, request, desk);
       return EXIT.done;
     } finally {
       await desk.close();
@@ -68,20 +66,6 @@ function requireWatchable({ dataDir }: Globals): void {
     `--wait needs the log of a running supervisor, and none runs on ${dataDir}.`,
     'Use `drover run`, start one with `drover up`, or leave --wait out.',
   );
-}
-
-function announce(
-  { goal, created, waitingFor }: HandedIn,
-  request: GoalRequest,
-  { note, live }: Desk,
-  { json }: Globals,
-): void {
-  if (json) return;
-  const tasks = counted(request.tasks.length, 'task');
-  print(created ? `${goal} is enqueued: ${tasks}.` : `${goal} has that key already.`);
-  if (note !== undefined) print(note);
-  const missing = missingAgents(toBeStarted(capabilitiesOf(request), waitingFor, live), live);
-  if (missing !== undefined) print(missing);
 }
 
 async function waitFor(id: string, globals: Globals): Promise<ExitCode> {

@@ -8,12 +8,12 @@ import { type Format, FORMATS } from '../../plan/import/detect.js';
 import { type ImportedPlan, importPlan } from '../../plan/import/import-plan.js';
 import type { Finding } from '../../plan/import/item.js';
 import { nearest } from '../../plan/suggest.js';
+import { announce } from '../announcing.js';
 import { defineDroverCommand } from '../command.js';
 import { openDesk } from '../desk.js';
 import { EXIT } from '../exit.js';
-import { capabilitiesOf, FLOW_ARGS, goalOf, readChoices } from '../flow.js';
+import { FLOW_ARGS, goalOf, readChoices } from '../flow.js';
 import type { Globals } from '../globals.js';
-import { missingAgents, toBeStarted } from '../missing-agents.js';
 import { print, printJson, remark } from '../output.js';
 import { paint } from '../render/paint.js';
 import { oneLine } from '../render/text.js';
@@ -172,20 +172,8 @@ async function handIn(
   try {
     const request = goalOf(plan.flow, file, key);
     const enqueued = await desk.enqueue(request);
-    if (globals.json) {
-      printJson({ ...summaryOf(plan), enqueued, live: desk.live });
-      return;
-    }
-    const { goal, created, waitingFor } = enqueued;
-    print(
-      created
-        ? `${goal} is enqueued: ${counted(plan.flow.tasks.length, 'task')}.`
-        : `${goal} has that key already.`,
-    );
-    if (desk.note !== undefined) print(desk.note);
-    const lacking = toBeStarted(capabilitiesOf(request), waitingFor, desk.live);
-    const missing = missingAgents(lacking, desk.live);
-    if (missing !== undefined) print(missing);
+    if (globals.json) printJson({ ...summaryOf(plan), enqueued, live: desk.live });
+    else announce(enqueued, request, desk);
   } finally {
     await desk.close();
   }
