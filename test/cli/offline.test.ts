@@ -193,6 +193,9 @@ describe('without a supervisor', () => {
     const flow = await here.flow(PAINTED);
     const needs = 'Needs agents for painter, which `drover up` does not offer by itself';
     expect((await here.drover(['enqueue', flow])).out).toContain(needs);
+    const inbox = JSON.parse((await here.drover(['inbox', '--json'])).out) as { items: object[] };
+    const reason = '`drover up` does not offer painter by itself';
+    expect(inbox.items).toMatchObject([{ kind: 'no-agent', id: 'task-1', reason }]);
     const { out } = await here.drover(['enqueue', flow, '--json']);
     // Who is there, nobody can tell.
     expect(JSON.parse(out)).toMatchObject({ waitingFor: null, live: false });

@@ -43,8 +43,8 @@ export const inboxCommand = defineDroverCommand({
       const wanted = new Set(pending.map(({ task }) => task.spec.capability));
       const supervisor = runningSupervisor(globals.dataDir);
       const agents = await agentsOffering(wanted, supervisor, globals);
-      const nobody = [...wanted].filter((capability) => agents?.get(capability) === 0);
-      const toStart = toBeStarted(wanted, nobody, supervisor !== undefined);
+      const nobody = agents && [...wanted].filter((capability) => agents.get(capability) === 0);
+      const toStart = toBeStarted(wanted, nobody ?? null, supervisor !== undefined);
       const lacking = pending
         .filter(({ task }) => toStart.includes(task.spec.capability))
         .map(({ goal, task }): InboxItem => ({
@@ -53,7 +53,9 @@ export const inboxCommand = defineDroverCommand({
           goal: goal.id,
           project: goal.project,
           title: task.spec.title ?? task.spec.name,
-          reason: `nobody offers ${task.spec.capability}`,
+          reason: nobody
+            ? `nobody offers ${task.spec.capability}`
+            : `\`drover up\` does not offer ${task.spec.capability} by itself`,
           since: task.queuedAt,
           deadline: null,
         }));
