@@ -14,6 +14,7 @@ import type { GoalJobs } from '../projections/goal-reader.js';
 import type { JobRef, Jobs } from '../queues/jobs.js';
 import type { RedisClient } from '../queues/connection.js';
 import { announceCancel } from '../queues/notices.js';
+import { LONGEST_WAIT, LOOK, watchBusy } from './lull.js';
 import type { Recording } from './recording/recording.js';
 import type { Turns } from './turns.js';
 
@@ -45,14 +46,6 @@ const AT_ONCE = 1_000;
 const SWEEP = 400;
 /** Goals that are removed side by side. */
 const BATCH = 20;
-/**
- * While this process is busy, what is finished stays a while: removing it takes Redis as long as a third of running
- * it did. No longer than so many milliseconds, …
- */
-const LONGEST_WAIT = 5_000;
-/** … and it is busy when its event loop was for this share of so many milliseconds. */
-const BUSY = 0.2;
-const LOOK = 50;
 
 export class Retention {
   /** When nothing was left to remove; epoch milliseconds. */
@@ -124,10 +117,11 @@ export class Retention {
   }
 }
 
+/** Then what is finished stays a while: removing it takes Redis as long as a third of running it did. */
 async function isBusy(): Promise<boolean> {
-  const before = performance.eventLoopUtilization();
+  const wasBusy = watchBusy();
   await delay(LOOK);
-  return performance.eventLoopUtilization(before).utilization > BUSY;
+  return wasBusy();
 }
 
 /**

@@ -10,6 +10,7 @@ import type { Environment } from '../../workspace/git.js';
 import { openAside, openProject } from '../../workspace/project.js';
 import { readRegistration } from '../../workspace/registration.js';
 import type { Commit, Ledger } from '../recording/ledger.js';
+import { LONGEST_WAIT, LOOK, watchBusy } from '../lull.js';
 import { ProjectWriter } from './project-writer.js';
 
 export interface StateWriterOptions {
@@ -26,15 +27,6 @@ export interface StateWriterOptions {
 
 /** Milliseconds between two writes of one project, at least. */
 const PAUSE = 250;
-/**
- * While recording is busy, tasks run by the thousand, and files by the thousand would take from them what they need:
- * they give way until there is a lull, but no longer than so many milliseconds.
- */
-const LONGEST_WAIT = 5_000;
-/** Milliseconds between two looks whether recording is busy, … */
-const LOOK = 50;
-/** … which it is from this share of its thread's time on. */
-const BUSY = 0.2;
 /**
  * And so many times what the last write took, so that the files cost a twentieth of the time at most. Git's
  * commands run beside this process, and a commit is waited for by people: it counts less.
@@ -193,10 +185,9 @@ export class StateWriter {
 
   /** Writes after so many milliseconds, or at the next look after which recording is not busy. */
   private lookAfter(slot: Slot, delay: number): void {
-    const before = performance.eventLoopUtilization();
+    const isBusy = watchBusy();
     slot.timer = setTimeout(() => {
-      const isBusy = performance.eventLoopUtilization(before).utilization > BUSY;
-      if (isBusy && performance.now() < slot.latest) this.lookAfter(slot, LOOK);
+      if (isBusy() && performance.now() < slot.latest) this.lookAfter(slot, LOOK);
       else void this.run(slot);
     }, delay);
     // What is not written at the end is what `close` was not called for.
