@@ -21,7 +21,7 @@ import { tellPlace } from '../queues/places.js';
 import { finishedSteps } from './journals.js';
 import { LooseGates } from './loose-gates.js';
 import type { Recording } from './recording/recording.js';
-import { repairFinished, retryJob } from './repair.js';
+import { repairFinished } from './repair.js';
 import type { Steering } from './steering.js';
 import { capabilitiesOf, eventOf, refOf } from './task-refs.js';
 import type { Submission } from './submitting/submission.js';
@@ -153,11 +153,6 @@ export class Reconciler {
       await steering.settle(now);
       await steering.openGates(now);
     });
-  }
-
-  /** Moves a failed task's job back into its queue; false where it had not failed. */
-  async retry(task: TaskView, fromScratch: boolean): Promise<boolean> {
-    return retryJob(this.parts.jobs, task, fromScratch);
   }
 
   /**

@@ -1,5 +1,6 @@
 /** A retried task's job goes back into its queue. */
 import type { DecisionOn } from '../decisions/decide.js';
+import { retryJob } from '../repair.js';
 import type { EffectParts } from './effect.js';
 import { steerEffect } from './steer.js';
 
@@ -11,13 +12,13 @@ export async function retryEffect(
     await steerEffect(parts, decision);
     return;
   }
-  const { recording, reconciler } = parts;
+  const { recording, reconciler, jobs } = parts;
   const goal = recording.board.goal(decision.goal)!;
   const task = goal.tasks.get(decision.task)!;
   // A command that is delivered again finds the task further on.
   if (task.state !== 'PENDING') return;
   await reconciler.effect(goal.id, async () => {
-    if (!(await reconciler.retry(task, decision.fromScratch)))
+    if (!(await retryJob(jobs, task, decision.fromScratch)))
       await reconciler.submitMissing(goal.id);
   });
 }
