@@ -1,5 +1,5 @@
 /** Agents with other folders than the supervisor's: none merges into a repository that the supervisor does not have. */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { connectDrover, type Drover } from '../../src/index.js';
@@ -42,13 +42,13 @@ function registered(folder: string): string {
   return repository;
 }
 
-/** What the supervisor has begun for its state, in favour of a repository that is registered. */
+/** Moves away what the supervisor has begun for its state, at once: it may be writing there. */
 async function putAway(projectsDir: string): Promise<void> {
   const own = join(projectsDir, 'shop');
   const commits = (): number =>
     existsSync(join(own, '.git')) ? Number(git(own, 'rev-list', '--all', '--count')) : 0;
   await expect.poll(commits).toBeGreaterThan(0);
-  rmSync(own, { recursive: true });
+  renameSync(own, join(bed.folder('put-away'), 'shop'));
 }
 
 it('waits until the project is registered for the agent as well', async () => {
