@@ -152,13 +152,13 @@ async function startRedis(dir: string, socket: string, binary?: string): Promise
     .concat(['--appendonly', 'yes', '--appendfsync', 'everysec', '--save', ''])
     .concat(['--maxmemory-policy', 'noeviction', '--daemonize', 'no']);
   const binaries = binary === undefined ? ['redis-server', 'valkey-server'] : [binary];
-  let child: ChildProcess;
+  let spawned: Spawned;
   try {
-    child = await spawnFirst(binaries, settings, log.fd);
+    spawned = await spawnFirst(binaries, settings, log.fd);
   } finally {
     await log.close();
   }
-  const gone = once(child, 'exit').then(() => undefined);
+  const { child, gone } = spawned;
   // The owner's own work keeps it running, not the server; a stop waits with a timer.
   child.unref();
   const pid = child.pid!;
@@ -176,17 +176,24 @@ async function startRedis(dir: string, socket: string, binary?: string): Promise
   );
 }
 
+interface Spawned {
+  readonly child: ChildProcess;
+  readonly gone: Promise<void>;
+}
+
 async function spawnFirst(
   binaries: readonly string[],
   args: readonly string[],
   log: number,
-): Promise<ChildProcess> {
+): Promise<Spawned> {
   for (const binary of binaries) {
     // Its own process group: a terminal's Ctrl-C must not end Redis before Drover has drained.
     const child = spawn(binary, args, { detached: true, stdio: ['ignore', log, log] });
+    // Listened for from the beginning: one with nonsense for its data ends at once, and says so only once.
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     try {
       await once(child, 'spawn');
-      return child;
+      return { child, gone };
     } catch (error) {
       if (hasCode(error, 'ENOENT')) continue;
       const reason = `${binary} cannot be run: ${messageOf(error)}`;

@@ -50,7 +50,9 @@ describe('a schedule', () => {
       running: true,
     });
     expect(disagreements).toEqual([]);
-    expect(bed.errors).toEqual([]);
+    // It may have been firing when Redis was emptied; BullMQ misses that job.
+    const others = bed.errors.filter((error) => !error.startsWith('Missing key for job repeat:'));
+    expect(others).toEqual([]);
   });
 
   it('is rebuilt from the log alone, and asked for from other processes', async () => {

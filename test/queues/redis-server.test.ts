@@ -248,6 +248,14 @@ describe('without a usable Redis', () => {
     });
   });
 
+  it('says so of one that ends at once, however soon', async () => {
+    for (let turn = 0; turn < 20; turn += 1) {
+      await expect(start({ binary: 'false' })).rejects.toMatchObject({
+        message: expect.stringContaining('did not start (status 1)') as string,
+      });
+    }
+  });
+
   it('shows the last words of one that does not start', async () => {
     await (await start()).stop();
     await writeFile(join(dir, 'redis', 'appendonlydir', 'appendonly.aof.manifest'), 'nonsense\n');
