@@ -7,13 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, vi } from 'vitest';
+import { afterEach } from 'vitest';
 import { listProcesses } from '../../src/agents/process-table.js';
 import { Log } from '../../src/log/log.js';
 import { loadGoal } from '../../src/projections/board.js';
-
-// A process takes its time to start where several test files share the machine.
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 });
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 

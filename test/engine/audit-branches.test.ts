@@ -33,7 +33,7 @@ beforeAll(async () => {
   const landed = () => drover.ledger.board.goal('goal-1')!.landed;
   await vi.waitUntil(() => landed() !== null, { timeout: 30_000 });
   await drover.close();
-}, 60_000);
+});
 
 async function hear(projectsDir: string): Promise<AuditReport> {
   const log = Log.read(data);

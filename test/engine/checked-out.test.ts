@@ -42,7 +42,7 @@ async function halfWay(): Promise<{
       },
     ],
   });
-  await expect.poll(() => existsSync(here), { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => existsSync(here)).toBe(true);
   const reasons = (): string[] =>
     [...drover.ledger.log.events({ goal: 'goal-1', types: ['attempt.hindered'] })].map(
       ({ event }) => (event.type === 'attempt.hindered' ? event.reason : ''),
@@ -52,7 +52,7 @@ async function halfWay(): Promise<{
     repository,
     goOn: () => writeFileSync(go, ''),
     async told() {
-      await expect.poll(() => reasons().length, { timeout: 20_000 }).toBeGreaterThan(0);
+      await expect.poll(() => reasons().length).toBeGreaterThan(0);
       return reasons()[0]!;
     },
   };
@@ -121,9 +121,6 @@ it('a task’s branch: nothing is committed to it under them', async () => {
   await expect
     .poll(
       () => [...drover.ledger.log.events({ goal: 'goal-1', types: ['attempt.hindered'] })].length,
-      {
-        timeout: 20_000,
-      },
     )
     .toBeGreaterThan(0);
   expect(git(repository, 'status', '--porcelain')).toBe('');

@@ -111,13 +111,11 @@ describe('a long chain', () => {
     expect(await queue.getPrioritizedCount()).toBe(1);
     await queue.close();
     await drover.cancel(goal.id);
-    await expect
-      .poll(() => drover.ledger.board.goal(goal.id)!.evicted, { timeout: 20_000 })
-      .toBe(true);
+    await expect.poll(() => drover.ledger.board.goal(goal.id)!.evicted).toBe(true);
     const left = await drover.connection.client.keys(`${drover.prefix}:*:task-*`);
     expect(left).toEqual([]);
     expect(bed.errors).toEqual([]);
-  }, 60_000);
+  });
 });
 
 describe('a task that is retried after its goal has left Redis', () => {
@@ -136,10 +134,10 @@ describe('a task that is retried after its goal has left Redis', () => {
       [...drover.ledger.log.events({ goal: goal.id })].filter(
         ({ event }) => event.type === 'goal.evicted',
       ).length;
-    await expect.poll(evictions, { timeout: 15_000 }).toBe(1);
+    await expect.poll(evictions).toBe(1);
     await drover.retry('task-1');
     await expect.poll(() => runs).toBe(2);
-    await expect.poll(evictions, { timeout: 15_000 }).toBe(2);
+    await expect.poll(evictions).toBe(2);
     expect(await drover.connection.client.keys(`${drover.prefix}:*:task-1`)).toEqual([]);
   });
 });

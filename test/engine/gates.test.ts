@@ -305,7 +305,7 @@ describe('a gate that somebody removes', () => {
     });
     await expect.poll(() => inbox(drover).length).toBe(1);
     await remove(drover, 'task-1.approval', 'task-2.signal', 'task-3.timer');
-    await expect.poll(() => waits(drover), { timeout: 10_000 }).toBe(3);
+    await expect.poll(() => waits(drover)).toBe(3);
     for (const name of ['approved', 'signalled', 'timed'])
       expect(stateOf(goal, name)).toBe('BACKLOG');
     expect(inbox(drover)).toMatchObject([{ kind: 'approval', id: 'task-1' }]);
@@ -337,7 +337,7 @@ describe('a gate that somebody removes', () => {
       ],
     });
     await remove(drover, 'task-1.approval');
-    await expect.poll(() => waits(drover), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => waits(drover)).toBe(1);
     await drover.skip('task-1');
     expect((await goal.done()).text).toBe('Done! 1/2 tasks complete, 1 cancelled');
     await agree(drover);

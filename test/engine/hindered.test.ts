@@ -44,7 +44,7 @@ const pause = ({ signs }: Place, name: string): string =>
   `touch ${signs}/${name}; until [ -e ${signs}/${name}-go ]; do sleep 0.05; done`;
 
 const reached = ({ signs }: Place, name: string): Promise<void> =>
-  expect.poll(() => existsSync(join(signs, name)), { timeout: 20_000 }).toBe(true);
+  expect.poll(() => existsSync(join(signs, name))).toBe(true);
 
 const goOn = ({ signs }: Place, name: string): void => writeFileSync(join(signs, `${name}-go`), '');
 
@@ -65,7 +65,7 @@ const told = ({ drover }: Place): string[] =>
   );
 
 const hindered = (here: Place): Promise<void> =>
-  expect.poll(() => told(here).length, { timeout: 20_000 }).toBeGreaterThan(0);
+  expect.poll(() => told(here).length).toBeGreaterThan(0);
 
 /** A disk of that many bytes; without one there is nothing to test. */
 function smallDisk(context: TestContext, name: string, bytes: number): string {
@@ -222,7 +222,7 @@ describe('a lock that a dead process left', () => {
     ]);
     expect(git(here.repository, 'rev-parse', 'trunk')).toBe(before);
     rmSync(lock);
-    await expect.poll(() => view().landed, { timeout: 30_000 }).not.toBe(null);
+    await expect.poll(() => view().landed).not.toBe(null);
     expect(view().landingTrouble).toBe(null);
     expect(view().landed).toBe(git(here.repository, 'rev-parse', 'trunk'));
     expect(git(here.repository, 'status', '--porcelain')).toBe('');
@@ -269,35 +269,29 @@ describe('whoever leads a merge train', () => {
   });
 });
 
-it(
-  'a server that is away, and one where somebody has the branch checked out',
-  { timeout: 90_000 },
-  async () => {
-    const here = await place();
-    let isUp = true;
-    const url = await gitDaemon(dirname(here.repository), () => isUp);
-    writeFileSync(join(here.data, 'projects', 'shop.yaml'), `repository: ${url}/shop\n`);
-    const run = `echo 1 > one; ${pause(here, 'work')}`;
-    const goal = await enqueue(here, [task(here, run, pause(here, 'check'))]);
-    await reached(here, 'work');
-    isUp = false;
-    goOn(here, 'work');
-    await hindered(here);
-    expect(told(here)[0]).toMatch(/^The repository git:.* did not do what was asked: fatal: /);
-    isUp = true;
-    await reached(here, 'check');
-    git(here.repository, 'checkout', '-q', 'autonomous/goal-1');
-    goOn(here, 'check');
-    const inUse = expect.stringMatching(
-      /branch is currently checked out.* Switch to another branch/,
-    );
-    await expect.poll(() => told(here), { timeout: 20_000 }).toContainEqual(inUse);
-    git(here.repository, 'checkout', '-q', 'trunk');
-    expect(await goal.done()).toMatchObject({ state: 'DONE', tasks: [{ claims: 1, error: null }] });
-    expect(here.runs()).toBe(1);
-    expect(git(here.repository, 'show', 'autonomous/goal-1:one')).toBe('1');
-  },
-);
+it('a server that is away, and one where somebody has the branch checked out', async () => {
+  const here = await place();
+  let isUp = true;
+  const url = await gitDaemon(dirname(here.repository), () => isUp);
+  writeFileSync(join(here.data, 'projects', 'shop.yaml'), `repository: ${url}/shop\n`);
+  const run = `echo 1 > one; ${pause(here, 'work')}`;
+  const goal = await enqueue(here, [task(here, run, pause(here, 'check'))]);
+  await reached(here, 'work');
+  isUp = false;
+  goOn(here, 'work');
+  await hindered(here);
+  expect(told(here)[0]).toMatch(/^The repository git:.* did not do what was asked: fatal: /);
+  isUp = true;
+  await reached(here, 'check');
+  git(here.repository, 'checkout', '-q', 'autonomous/goal-1');
+  goOn(here, 'check');
+  const inUse = expect.stringMatching(/branch is currently checked out.* Switch to another branch/);
+  await expect.poll(() => told(here)).toContainEqual(inUse);
+  git(here.repository, 'checkout', '-q', 'trunk');
+  expect(await goal.done()).toMatchObject({ state: 'DONE', tasks: [{ claims: 1, error: null }] });
+  expect(here.runs()).toBe(1);
+  expect(git(here.repository, 'show', 'autonomous/goal-1:one')).toBe('1');
+});
 
 it('a server that is away when a goal lands: it lands when the server is back', async () => {
   const here = await place();
@@ -310,8 +304,8 @@ it('a server that is away when a goal lands: it lands when the server is back', 
   await here.drover.approve('goal-1');
   const view = () => here.drover.ledger.board.goal('goal-1')!;
   const trouble = expect.stringMatching(/^The repository git:.* It is tried again by itself\.$/s);
-  await expect.poll(() => view().landingTrouble, { timeout: 20_000 }).toEqual(trouble);
+  await expect.poll(() => view().landingTrouble).toEqual(trouble);
   isUp = true;
-  await expect.poll(() => view().landed, { timeout: 30_000 }).not.toBe(null);
+  await expect.poll(() => view().landed).not.toBe(null);
   expect(git(here.repository, 'show', 'trunk:one')).toBe('1');
 });

@@ -82,7 +82,7 @@ describe('landing on a base branch', () => {
       await finished(drover);
       const theirs = commit(here.repository, 'poison', 'x\n');
       await drover.approve('goal-1');
-      await expect.poll(() => viewOf(drover).landingTrouble, { timeout: 20_000 }).not.toBeNull();
+      await expect.poll(() => viewOf(drover).landingTrouble).not.toBeNull();
       const { landed, landingTrouble, approved } = viewOf(drover);
       expect({ landed, approved }).toEqual({ landed: null, approved: false });
       expect(landingTrouble).toMatch(
@@ -99,7 +99,7 @@ describe('landing on a base branch', () => {
       git(here.repository, 'mv', 'poison', 'cure');
       git(here.repository, 'commit', '-qm', 'Mend it');
       await drover.approve('goal-1');
-      await expect.poll(() => viewOf(drover).landed, { timeout: 20_000 }).not.toBeNull();
+      await expect.poll(() => viewOf(drover).landed).not.toBeNull();
       const green = checksOf(drover).at(-1);
       expect(green).toMatchObject({ passed: true, commit: viewOf(drover).landed });
       expect(git(here.repository, 'rev-parse', 'trunk')).toBe(green!.commit);
@@ -117,7 +117,7 @@ describe('landing on a base branch', () => {
     commit(here.repository, 'moved', 'x\n');
     // An approval is answered before the checks have ended.
     await drover.approve('goal-1');
-    await expect.poll(here.runs, { timeout: 20_000 }).toBe(2);
+    await expect.poll(here.runs).toBe(2);
     return { drover, here, go };
   }
 
@@ -126,7 +126,7 @@ describe('landing on a base branch', () => {
     expect(viewOf(drover).landed).toBeNull();
     commit(here.repository, 'again', 'x\n');
     writeFileSync(go, '');
-    await expect.poll(() => viewOf(drover).landed, { timeout: 20_000 }).not.toBeNull();
+    await expect.poll(() => viewOf(drover).landed).not.toBeNull();
     expect(checksOf(drover).map(({ passed }) => passed)).toEqual([true, true]);
     expect(checksOf(drover)[1]!.commit).toBe(git(here.repository, 'rev-parse', 'trunk'));
     expect(git(here.repository, 'ls-files').split('\n')).toEqual(
@@ -139,7 +139,7 @@ describe('landing on a base branch', () => {
     await drover.close({ force: true });
     writeFileSync(go, '');
     const next = await start(here);
-    await expect.poll(() => viewOf(next).landed, { timeout: 20_000 }).not.toBeNull();
+    await expect.poll(() => viewOf(next).landed).not.toBeNull();
     expect(checksOf(next)).toHaveLength(1);
   });
 
@@ -150,7 +150,7 @@ describe('landing on a base branch', () => {
     await finished(drover);
     const theirs = commit(here.repository, 'moved', 'x\n');
     await drover.approve('goal-1');
-    await expect.poll(here.runs, { timeout: 20_000 }).toBe(2);
+    await expect.poll(here.runs).toBe(2);
     const begin = git(here.repository, 'rev-parse', 'refs/drover/goals/goal-1');
     await drover.rollback('goal-1', begin, 'not this way');
     expect((await drover.goal('goal-1').done()).state).toBe('DONE');

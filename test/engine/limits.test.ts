@@ -119,7 +119,7 @@ describe('a limit on a key', () => {
     const loose = await drover.enqueue(plan('loose', 6, 3));
     // All of them are put aside while the one runs that wants to be alone.
     const held = () => loose.report().tasks.filter(({ heldBy }) => heldBy?.of === 'key db');
-    await expect.poll(() => held().length, { timeout: 10_000 }).toBe(6);
+    await expect.poll(() => held().length).toBe(6);
     expect(begun).toEqual(['strict0']);
     release();
     await Promise.all([strict.done(), loose.done()]);
@@ -204,19 +204,17 @@ describe('a limit on a project', () => {
 
     await drover.connection.client.flushall();
     await expect
-      .poll(async () => drover.connection.client.hgetall(`${drover.prefix}:limits`), {
-        timeout: 10_000,
-      })
+      .poll(async () => drover.connection.client.hgetall(`${drover.prefix}:limits`))
       .toEqual({ 'project:shop': '3' });
 
     await drover.limit({ scope: 'project', name: 'stuck', concurrency: 1 });
     const stuck = await drover.enqueue({ title: 'Stuck', project: 'stuck', tasks: side(4) });
     const heldTasks = (): number =>
       [...drover.ledger.board.goal(stuck.id)!.tasks.values()].filter(({ held }) => held).length;
-    await expect.poll(heldTasks, { timeout: 10_000 }).toBe(3);
+    await expect.poll(heldTasks).toBe(3);
     begun.length = 0;
     await drover.limit({ scope: 'project', name: 'stuck', concurrency: null });
-    await expect.poll(() => begun.length, { timeout: 10_000 }).toBe(3);
+    await expect.poll(() => begun.length).toBe(3);
     release();
     expect((await stuck.done()).text).toBe('Done! 4/4 tasks complete');
     const [set] = [...drover.ledger.log.events({ goal: '', types: ['limit.set'] })];
@@ -282,15 +280,15 @@ describe('a rate', () => {
     }));
     const free = ['free0', 'free1', 'free2'].map((name) => ({ name, capability: 'developer' }));
     const goal = await drover.enqueue({ title: 'Rated', tasks: [...keyed, ...free] });
-    await expect.poll(() => begun.length, { timeout: 20_000 }).toBe(3);
+    await expect.poll(() => begun.length).toBe(3);
     expect(begun.filter((name) => name.startsWith('key'))).toHaveLength(1);
     const limiter = `${drover.prefix}:developer:limiter`;
-    await expect.poll(() => drover.connection.client.get(limiter), { timeout: 10_000 }).toBe('3');
+    await expect.poll(() => drover.connection.client.get(limiter)).toBe('3');
     release();
     // The next of the key is handed back to its queue, and has to wait for the rate as all others.
     const held = (): number =>
       [...drover.ledger.board.goal(goal.id)!.tasks.values()].filter((task) => task.held).length;
-    await expect.poll(held, { timeout: 10_000 }).toBe(6);
+    await expect.poll(held).toBe(6);
     expect(begun).toHaveLength(3);
     await drover.limit({ scope: 'capability', name: 'developer', concurrency: null, rate: null });
     expect((await goal.done()).text).toBe('Done! 11/11 tasks complete');
@@ -360,18 +358,14 @@ describe('what is paused', () => {
     const heldFor = (): (string | null)[] =>
       [...drover.ledger.board.goal(first.id)!.tasks.values()].map(({ held }) => held);
     const reason = expect.stringMatching(/^paused:/) as string;
-    await expect.poll(heldFor, { timeout: 10_000 }).toEqual([reason, reason, reason]);
+    await expect.poll(heldFor).toEqual([reason, reason, reason]);
     expect(first.report()).toMatchObject({
       paused: true,
       text: 'Paused: 0/3 tasks complete, 3 pending',
       tasks: [{ heldBy: { kind: 'pause', of: first.id } }, {}, {}],
     });
     await drover.resume({ goal: first.id });
-    await expect
-      .poll(() => [...drover.ledger.log.events({ types: ['task.held'] })].length, {
-        timeout: 10_000,
-      })
-      .toBe(6);
+    await expect.poll(() => [...drover.ledger.log.events({ types: ['task.held'] })].length).toBe(6);
     expect(begun).toEqual([]);
     await drover.resume({ project: 'shop' });
     const { text, tasks } = await first.done();

@@ -152,7 +152,7 @@ describe('a task moves', () => {
       here,
       `${wait}; ${IDENTITY}; git cherry-pick --ff trunk; echo 1 > one`,
     );
-    await expect.poll(() => existsSync(join(here.data, 'here')), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => existsSync(join(here.data, 'here'))).toBe(true);
     writeFileSync(join(here.repository, 'three'), '3');
     git(here.repository, 'add', '.');
     git(here.repository, 'commit', '-qm', 'theirs');
@@ -179,12 +179,10 @@ describe('a task moves', () => {
       `${COMMIT}; ${wait}; git checkout -q --detach trunk; git checkout -q -`,
       ...['a', 'b', 'c'].map((name) => `echo ${name} > ${name}`),
     );
-    await expect.poll(() => existsSync(join(here.data, 'here')), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => existsSync(join(here.data, 'here'))).toBe(true);
     git(here.repository, 'commit', '-q', '--allow-empty', '-m', 'theirs');
     const theirs = git(here.repository, 'rev-parse', 'trunk');
-    await expect
-      .poll(() => here.drover.ledger.board.goal('goal-1')!.counts.DONE, { timeout: 20_000 })
-      .toBe(3);
+    await expect.poll(() => here.drover.ledger.board.goal('goal-1')!.counts.DONE).toBe(3);
     writeFileSync(join(here.data, 'go'), '');
     const report = await goal.done();
     expect(report.tasks.map(({ state, claims }) => [state, claims])).toEqual(
@@ -265,9 +263,7 @@ it('a goal’s branch that is moved once all is merged does not land', async () 
     `has been moved back to ${tip.slice(0, 12)}`,
   );
   await here.drover.approve('goal-1');
-  await expect
-    .poll(() => here.drover.ledger.board.goal('goal-1')!.landed, { timeout: 20_000 })
-    .not.toBe(null);
+  await expect.poll(() => here.drover.ledger.board.goal('goal-1')!.landed).not.toBe(null);
   expect(git(here.repository, 'log', '--format=%s', 'trunk')).not.toContain('evil');
   expect(await hear(here)).toMatchObject({ agrees: true });
 });
@@ -356,7 +352,7 @@ describe('what git would run changes while a task runs', () => {
     const here = await place({ settings: `check: ['${check}']\n` });
     const change = `${until('checking')}; git config core.hooksPath evil`;
     const goal = await enqueue(here, 'echo 1 > one', `${change}; echo 2 > two`);
-    await expect.poll(() => changesTold(here, 'task-2'), { timeout: 20_000 }).not.toEqual([]);
+    await expect.poll(() => changesTold(here, 'task-2')).not.toEqual([]);
     writeFileSync(join(signs, 'changed'), '');
     expect((await goal.done()).state).toBe('DONE');
     expect(changesTold(here, 'task-2')).toMatchObject([{ name: 'core.hookspath', value: 'evil' }]);
@@ -370,7 +366,7 @@ describe('what git would run changes while a task runs', () => {
     const here = await place({ settings: `setup: ['${setup}']\n` });
     const evil = `touch ${signs}/begun; ${until('set-up')}; git config core.hooksPath evil`;
     const watched = await enqueue(here, `${evil}; echo 1 > one`);
-    await expect.poll(() => existsSync(join(signs, 'begun')), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => existsSync(join(signs, 'begun'))).toBe(true);
     const beside = await enqueue(here, 'echo 2 > two');
     await beside.done();
     writeFileSync(join(signs, 'set-up'), '');

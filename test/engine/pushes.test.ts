@@ -36,14 +36,14 @@ it('replaces also what it pushed without being told that it got there', async ()
   await drover.enqueue({ title: 'Count', project: 'shop', tasks: [task('a'), task('b', 'a')] });
   await drover.goal('goal-1').done();
   const view = () => drover.ledger.board.goal('goal-1')!;
-  await expect.poll(() => view().landingTrouble, { timeout: 20_000 }).not.toBe(null);
+  await expect.poll(() => view().landingTrouble).not.toBe(null);
   rmSync(hook);
   // As a supervisor leaves it that was killed before it could tell.
   git(repository, 'push', '-q', 'origin', 'autonomous/goal-1:refs/heads/drover/goal-1');
   expect(view().pushed).toBe(null);
   await drover.rollback('goal-1', 'task-1', 'again');
   await drover.goal('goal-1').done();
-  await expect.poll(() => view().pushed, { timeout: 20_000 }).not.toBe(null);
+  await expect.poll(() => view().pushed).not.toBe(null);
   expect(git(origin, 'rev-parse', 'drover/goal-1')).toBe(view().pushed);
 });
 
@@ -53,7 +53,7 @@ it('lands again after a rollback, with what it pushed before replaced', async ()
   const view = () => drover.ledger.board.goal('goal-1')!;
   const pushed = async (): Promise<string> => {
     await drover.goal('goal-1').done();
-    await expect.poll(() => view().pushed, { timeout: 20_000 }).not.toBe(null);
+    await expect.poll(() => view().pushed).not.toBe(null);
     expect(git(origin, 'rev-parse', 'drover/goal-1')).toBe(view().pushed);
     expect(view().pushed).toBe(git(repository, 'rev-parse', 'autonomous/goal-1'));
     return view().pushed!;
@@ -74,7 +74,7 @@ it('lands again after a rollback, with what it pushed before replaced', async ()
   git(clone, 'push', '-q');
   await drover.rollback('goal-1', 'task-1', 'and again');
   await drover.goal('goal-1').done();
-  await expect.poll(() => view().landingTrouble, { timeout: 20_000 }).toContain('has commits');
+  await expect.poll(() => view().landingTrouble).toContain('has commits');
   expect(git(origin, 'log', '-1', '--format=%s', 'drover/goal-1')).toBe('By a reviewer');
 });
 
@@ -83,7 +83,7 @@ it('pushes nothing where all of the goal’s branch is gone, and says so', async
   git(repository, 'remote', 'remove', 'origin');
   await (await drover.enqueue({ title: 'Count', project: 'shop', tasks: [task('a')] })).done();
   const trouble = () => drover.ledger.board.goal('goal-1')!.landingTrouble;
-  await expect.poll(trouble, { timeout: 20_000 }).toContain('no remote named origin');
+  await expect.poll(trouble).toContain('no remote named origin');
   git(repository, 'remote', 'add', 'origin', origin);
   for (const ref of ['heads/autonomous', 'drover/goals', 'drover/tips'])
     git(repository, 'update-ref', '-d', `refs/${ref}/goal-1`);

@@ -46,7 +46,7 @@ describe('Redis emptied', () => {
     for await (const { event } of goal.events()) if (event.type === 'step.done') break;
     await expect.poll(() => goal.report().counts.DONE).toBe(2);
     await drover.connection.client.flushall();
-    await expect.poll(() => runs['middle'], { timeout: 15_000 }).toBe(2);
+    await expect.poll(() => runs['middle']).toBe(2);
     hold.open();
     const report = await goal.done();
     expect(report.text).toBe('Done! 4/4 tasks complete');
@@ -79,9 +79,7 @@ describe('Redis emptied', () => {
     expect((await goal.done()).state).toBe('SETTLED');
     await drover.connection.client.flushall();
     await expect
-      .poll(async () => drover.connection.client.exists(`${drover.prefix}:goals:${goal.id}`), {
-        timeout: 10_000,
-      })
+      .poll(async () => drover.connection.client.exists(`${drover.prefix}:goals:${goal.id}`))
       .toBe(1);
     broken = false;
     await drover.retry(goal.report().tasks[0]!.id);
@@ -145,7 +143,7 @@ describe('a supervisor', () => {
       prefix: 'down',
       concurrency: 20,
     });
-    await expect.poll(() => queue.getCompletedCount(), { timeout: 20_000 }).toBe(300);
+    await expect.poll(() => queue.getCompletedCount()).toBe(300);
     await worker.close();
     await queue.close();
     const second = await bed.start(options);
@@ -165,7 +163,7 @@ describe('what a supervisor held that was killed', () => {
     const { client } = connection;
     const killed = new Worker('commands', null, { connection: client, prefix, ...forEver });
     const take = () => killed.getNextJob('dead', { block: false });
-    await expect.poll(take, { timeout: 20_000 }).toBeDefined();
+    await expect.poll(take).toBeDefined();
     const drover = await bed.start({ prefix, timing: forEver });
     expect(await answer).toMatchObject({ project: 'shop' });
     const { db } = drover.ledger.log;
@@ -192,7 +190,7 @@ describe('a cut stream', () => {
     const connection = bed.redis().connection;
     const worker = new Worker('plain', async () => 'kept', { connection, prefix: 'cut' });
     const queue = new Queue('plain', { connection, prefix: 'cut', skipMetasUpdate: true });
-    await expect.poll(() => queue.getCompletedCount(), { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => queue.getCompletedCount()).toBe(2);
     await worker.close();
     await queue.trimEvents(0);
     await queue.close();

@@ -179,7 +179,7 @@ it(
     const tasks = [shell('use', 'cp lib/file copy && mkdir empty')];
     await (await drover.enqueue({ title: 'Use it', project: 'shop', tasks })).done();
     await expect
-      .poll(() => drover.ledger.board.goal('goal-1'), { timeout: 30_000 })
+      .poll(() => drover.ledger.board.goal('goal-1'))
       .toMatchObject({ landed: expect.any(String), landingTrouble: null });
     expect(git(repository, 'ls-tree', 'trunk', 'lib')).toBe(link);
     expect(readFileSync(join(repository, 'copy'), 'utf8')).toBe(`${inner}\n`);

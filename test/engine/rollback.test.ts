@@ -71,7 +71,7 @@ describe('Redis rolled back', () => {
         if (run === cut) rollBack = await snapshot(client, prefix);
       });
       const { id } = await first.enqueue({ title: 'Rolled back', tasks });
-      await expect.poll(() => first.goal(id).report().counts.DONE, { timeout: 10_000 }).toBe(5);
+      await expect.poll(() => first.goal(id).report().counts.DONE).toBe(5);
       await first.close();
       const before = structuredClone(runs);
       await rollBack!();

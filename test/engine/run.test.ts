@@ -326,9 +326,7 @@ describe('cancelling', () => {
     await expect.poll(() => aborted).toMatchObject({ code: 'cancelled' });
     expect(started).toEqual(['a']);
     await expect
-      .poll(() => [...drover.ledger.log.events({ goal: goal.id })].at(-1)!.event.type, {
-        timeout: 10_000,
-      })
+      .poll(() => [...drover.ledger.log.events({ goal: goal.id })].at(-1)!.event.type)
       .toBe('goal.evicted');
     expect(await drover.connection.client.keys(`${drover.prefix}:*:task-*`)).toEqual([]);
   });

@@ -31,7 +31,7 @@ const work = (drover: Drover) =>
 
 const waits = (drover: Drover, ...reasons: string[]): Promise<void> =>
   expect
-    .poll(() => inboxOf([drover.ledger.board.goal('goal-1')!])[0]?.reason, { timeout: 20_000 })
+    .poll(() => inboxOf([drover.ledger.board.goal('goal-1')!])[0]?.reason)
     .toEqual(expect.stringMatching(reasons.join('.*')));
 
 function registered(folder: string): string {

@@ -47,7 +47,7 @@ const inbox = (drover: Drover) => inboxOf([drover.ledger.board.goal('goal-1')!])
 
 const waits = (drover: Drover, reason: string): Promise<void> =>
   expect
-    .poll(() => inbox(drover), { timeout: 20_000 })
+    .poll(() => inbox(drover))
     .toMatchObject([{ kind: 'hindered', id: 'task-1', reason: expect.stringContaining(reason) }]);
 
 it('another data directory: its goals wait until what the first one left is put aside', async () => {
@@ -116,9 +116,7 @@ it('a goal’s branch that somebody removes is there again, where Drover had it'
   expect((await goal.done()).state).toBe('DONE');
   git(repository, 'branch', '-D', 'autonomous/goal-1');
   await drover.approve('goal-1');
-  await expect
-    .poll(() => drover.ledger.board.goal('goal-1')!.landed, { timeout: 20_000 })
-    .not.toBeNull();
+  await expect.poll(() => drover.ledger.board.goal('goal-1')!.landed).not.toBeNull();
   expect(git(repository, 'show', 'trunk:one')).toBe('1');
   expect(git(repository, 'show', 'trunk:two')).toBe('2');
 });

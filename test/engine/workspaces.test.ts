@@ -180,9 +180,7 @@ describe('a finished goal', () => {
   it('lands by itself in a repository of Drover’s own', async () => {
     const { drover, repository } = await engine();
     await (await drover.enqueue({ title: 'Count', project: 'shop', tasks: TASKS })).done();
-    await expect
-      .poll(() => drover.ledger.board.goal('goal-1')!.landed, { timeout: 30_000 })
-      .not.toBeNull();
+    await expect.poll(() => drover.ledger.board.goal('goal-1')!.landed).not.toBeNull();
     expect(readFileSync(join(repository, 'three'), 'utf8')).toBe('1\n2\n');
     expect(git(repository, 'status', '--porcelain', 'one', 'two', 'three')).toBe('');
     await drover.close();
@@ -202,9 +200,7 @@ describe('a finished goal', () => {
     );
     for (const goal of goals) await goal.done();
     for (const { id } of goals) {
-      await expect
-        .poll(() => drover.ledger.board.goal(id)!.landed, { timeout: 30_000 })
-        .not.toBeNull();
+      await expect.poll(() => drover.ledger.board.goal(id)!.landed).not.toBeNull();
     }
     await drover.close();
     expect(git(repository, 'status', '--porcelain')).toBe('');
@@ -263,9 +259,7 @@ describe('a finished goal', () => {
     const { drover, repository } = await engine();
     const goal = await drover.enqueue({ title: 'Count', project: 'shop', tasks: TASKS });
     await goal.done();
-    await expect
-      .poll(() => drover.ledger.board.goal('goal-1')!.landed, { timeout: 30_000 })
-      .not.toBeNull();
+    await expect.poll(() => drover.ledger.board.goal('goal-1')!.landed).not.toBeNull();
     const before = git(repository, 'rev-parse', 'autonomous/goal-1');
     const { commit, tasks } = await drover.rollback('goal-1', 'task-1', 'start over');
     expect(tasks).toEqual(['task-2', 'task-3']);

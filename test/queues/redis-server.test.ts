@@ -108,7 +108,7 @@ describe('a managed Redis', () => {
       const { pid } = server;
       await client.set(`key-${round}`, 'value');
       process.kill(pid, 'SIGKILL');
-      await expect.poll(() => restarts.length, { timeout: 20_000 }).toBe(round);
+      await expect.poll(() => restarts.length).toBe(round);
       expect(server.pid).not.toBe(pid);
       expect(restarts.at(-1)).toEqual({ pid: server.pid });
     }
@@ -122,13 +122,13 @@ describe('a managed Redis', () => {
     const content = await readFile(manifest, 'utf8');
     await writeFile(manifest, 'no manifest\n');
     process.kill(server.pid, 'SIGKILL');
-    await expect.poll(() => outcomes.length, { timeout: 20_000 }).toBeGreaterThan(0);
+    await expect.poll(() => outcomes.length).toBeGreaterThan(0);
     expect(outcomes[0]).toMatchObject({
       error: { code: 'redis-unreachable', message: expect.stringContaining('manifest') as string },
     });
 
     await writeFile(manifest, content);
-    await expect.poll(() => outcomes.at(-1), { timeout: 20_000 }).toHaveProperty('pid');
+    await expect.poll(() => outcomes.at(-1)).toHaveProperty('pid');
     expect(await connect(server).ping()).toBe('PONG');
   });
 
@@ -161,7 +161,7 @@ describe('a managed Redis', () => {
     const client = connect(server);
     await client.set('key', 'value');
     process.kill(server.pid, 'SIGKILL');
-    await expect.poll(() => restarts, { timeout: 20_000 }).toHaveLength(1);
+    await expect.poll(() => restarts).toHaveLength(1);
     expect(restarts).toEqual([{ pid: server.pid }]);
     expect(server.pid).not.toBe(owner.pid);
     expect(await client.get('key')).toBe('value');
@@ -198,7 +198,7 @@ describe('a managed Redis', () => {
     const server = await start();
     const { pid } = server;
     server.stopNow();
-    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => isAlive(pid)).toBe(false);
   });
 
   it('works in a folder whose name has odd characters', async () => {

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test, type TestContext, vi } from 'vitest';
+import { describe, expect, test, type TestContext } from 'vitest';
 import { readGoalBranch } from '../../src/workspace/branches.js';
 import { checkpoint } from '../../src/workspace/checkpoint.js';
 import type { Environment } from '../../src/workspace/git.js';
@@ -14,9 +14,6 @@ import type { Repository } from '../../src/workspace/repository.js';
 import { gitDaemon, sshProgram, sshServer } from '../support/git-server.js';
 import { temporaryFolder, userGit, userRepository, writeFiles } from './repository.js';
 import { begun, merged, opened } from './work.js';
-
-// Every step is some processes of git and of its server, which share the machine with other tests.
-vi.setConfig({ testTimeout: 120_000 });
 
 interface Served {
   readonly dir: string;

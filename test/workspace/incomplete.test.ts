@@ -3,7 +3,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { landGoal, prepareLanding } from '../../src/workspace/land.js';
 import { lineOf } from '../../src/workspace/line.js';
 import { diffOf } from '../../src/workspace/diff.js';
@@ -14,9 +14,6 @@ import { fileIn } from '../../src/workspace/trees.js';
 import { gitDaemon } from '../support/git-server.js';
 import { temporaryFolder, userGit, userRepository, writeFiles } from './repository.js';
 import { begun, merged, opened } from './work.js';
-
-// Every step is some processes of git and of its server, which share the machine with other tests.
-vi.setConfig({ testTimeout: 120_000 });
 
 const FILES = Object.fromEntries(
   Array.from({ length: 5 }, (_, at) => [`file-${at}.txt`, `${at}\n`.repeat(50)]),
