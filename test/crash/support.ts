@@ -23,6 +23,8 @@ export interface CrashPlan {
   readonly point: `${'before' | 'after'}:${string}`;
   readonly skip?: number;
   readonly matching?: string;
+  /** `SIGSTOP`: it is stopped there, once, and goes on from there when it is continued; it is killed unless given. */
+  readonly signal?: 'SIGSTOP';
 }
 
 export interface Line {
@@ -52,12 +54,16 @@ export interface Trace {
 
 /** Shorter than the defaults, so that many rounds fit into a test. */
 export const QUICK = { lockDuration: 1_000, stalledInterval: 500 };
+/** For an agent that takes over and lives: it looks as often, and loses no lock where the machine is held up. */
+export const HEIR = { ...QUICK, lockDuration: 10_000 };
 
 export class Child {
   readonly lines: Line[] = [];
   readonly exited: Promise<void>;
   private readonly waiting = new Set<() => void>();
   private asked = 0;
+  /** Whether it has ended and all that it wrote has been read. */
+  private isOver = false;
   private stderr = '';
 
   constructor(private readonly process: ChildProcess) {
@@ -72,6 +78,7 @@ export class Child {
 
   private async exit(): Promise<void> {
     await once(this.process, 'close');
+    this.isOver = true;
     for (const wake of this.waiting) wake();
   }
 
@@ -108,7 +115,7 @@ export class Child {
     for (;;) {
       const found = this.lines.find(matches);
       if (found) return found;
-      if (!this.running) throw new Error(`The process ended first: ${this.account()}`);
+      if (this.isOver) throw new Error(`The process ended first: ${this.account()}`);
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           this.waiting.delete(wake);
@@ -252,7 +259,8 @@ export function stage(): (options?: { redis?: boolean }) => Promise<Scene> {
   });
   return async ({ redis: withRedis = true } = {}) => {
     const dir = mkdtempSync(join(tmpdir(), 'drover-crash-'));
-    undo.push(() => rm(dir, { recursive: true, force: true }));
+    // What a killed process had started may still be writing there.
+    undo.push(() => rm(dir, { recursive: true, force: true, maxRetries: 10 }));
     const redis = new RedisChild(dir);
     undo.push(() => redis.kill());
     if (withRedis) await redis.start();

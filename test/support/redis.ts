@@ -38,7 +38,8 @@ export function testBed(): TestBed {
   });
   afterAll(async () => {
     await server.stop();
-    await rm(root, { recursive: true, force: true });
+    // What was ended by force may still be writing there.
+    await rm(root, { recursive: true, force: true, maxRetries: 10 });
   });
   const folder = (name = 'data'): string => mkdtempSync(join(root, `${name}-`));
   return {
