@@ -1,7 +1,7 @@
 /** A killed agent's slot: nobody takes it while its claim may be alive, and nobody waits for it for ever. */
 import { describe, expect, it } from 'vitest';
 import { judge, type Plan } from './oracle.js';
-import { QUICK, stage, type Trace, until } from './support.js';
+import { type Child, QUICK, stage, type Trace, until } from './support.js';
 
 const set = stage();
 const LIMIT = 2;
@@ -28,6 +28,17 @@ function most(traces: readonly Trace[], killed: number, at: number): number {
   return highest;
 }
 
+/** Whether a process has an attempt under way. */
+const isAtWork = (traces: readonly Trace[], { pid }: Child): boolean =>
+  traces.some(
+    (run) =>
+      run.what === 'run' &&
+      run.pid === pid &&
+      !traces.some(
+        ({ what, task, claim }) => what === 'returning' && task === run.task && claim === run.claim,
+      ),
+  );
+
 describe('agents with a limit, one of which is killed with its slots', () => {
   it('never run more than it allows, and bring everything to its end', async () => {
     const scene = await set();
@@ -42,9 +53,16 @@ describe('agents with a limit, one of which is killed with its slots', () => {
     const ready = await Promise.all(agents);
     await supervisor.ask('enqueue', { title: 'Limited', tasks: plan });
     await until(() => scene.traces().filter(({ what }) => what === 'begin').length >= LIMIT);
-    const [first] = scene.traces();
-    const victim = ready.find(({ pid }) => pid === first!.pid)!;
-    await victim.kill();
+    let victim: Child | undefined;
+    await until(() => {
+      victim = ready.find((agent) => isAtWork(scene.traces(), agent));
+      // Stopped first: a task that was seen under way may be over before its agent is killed.
+      victim?.signal('SIGSTOP');
+      if (victim && isAtWork(scene.traces(), victim)) return true;
+      victim?.signal('SIGCONT');
+      return false;
+    });
+    await victim!.kill();
     const died = Date.now();
     await supervisor.line(({ ended }) => ended === 'goal-1');
     for (const agent of ready) if (agent !== victim) await agent.end();
@@ -52,6 +70,6 @@ describe('agents with a limit, one of which is killed with its slots', () => {
     const { events } = await judge(scene, new Map([['goal-1', plan]]));
     expect(events.some(({ event }) => event.type === 'task.held')).toBe(true);
     expect(events.some(({ event }) => event.type === 'task.stalled')).toBe(true);
-    expect(most(scene.traces(), victim.pid, died)).toBe(LIMIT);
+    expect(most(scene.traces(), victim!.pid, died)).toBe(LIMIT);
   });
 });
