@@ -27,7 +27,10 @@ async function throughAFullDisk(
   const agent = await scene.agent({ timing: QUICK });
   await supervisor.line(({ trouble }) => trouble?.includes('cannot be written') ?? false);
   // Redis keeps what happens meanwhile, and the work goes on.
-  await until(() => scene.traces().filter(({ what }) => what === 'returning').length === 8);
+  await until(() => {
+    const returned = scene.traces().filter(({ what }) => what === 'returning');
+    return new Set(returned.map(({ task }) => task)).size === 8;
+  });
   expect(supervisor.lines.filter(({ ended }) => ended === 'goal-1')).toEqual([]);
   await free();
   await supervisor.line(({ ended }) => ended === 'goal-1');

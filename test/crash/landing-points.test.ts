@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { loadGoal } from '../../src/projections/board.js';
 import { Log } from '../../src/log/log.js';
 import { command, git, judgeFiles, runsOf } from './files-oracle.js';
-import { type CrashPlan, QUICK, type Scene, stage, until } from './support.js';
+import { type CrashPlan, HEIR, type Scene, stage, until } from './support.js';
 
 const set = stage();
 const agents = { capabilities: [], shells: ['shell'] };
@@ -30,7 +30,7 @@ const LANDING: readonly CrashPlan[] = [
 
 it.each(LANDING)('a supervisor dies while a goal lands: $point', async (crash) => {
   const scene = await set();
-  const victim = await scene.supervisor({ timing: QUICK, agents, crash });
+  const victim = await scene.supervisor({ timing: HEIR, agents, crash });
   victim.send({
     ask: 1,
     action: 'enqueue',
@@ -38,7 +38,7 @@ it.each(LANDING)('a supervisor dies while a goal lands: $point', async (crash) =
   });
   await victim.exited;
   expect(victim.signalCode).toBe('SIGKILL');
-  const next = await scene.supervisor({ timing: QUICK, agents });
+  const next = await scene.supervisor({ timing: HEIR, agents });
   await until(() => landed(scene) !== null);
   await next.end();
   await judgeFiles(scene, [scene.dataDir]);
@@ -60,14 +60,14 @@ const ROLLBACK: readonly CrashPlan[] = [
 
 it.each(ROLLBACK)('a supervisor dies while a goal goes back: $point', async (crash) => {
   const scene = await set();
-  const victim = await scene.supervisor({ timing: QUICK, agents });
+  const victim = await scene.supervisor({ timing: HEIR, agents });
   await victim.ask('enqueue', { title: 'Go back', project: 'shop', tasks: tasks(scene) });
   await until(() => landed(scene) !== null);
   await victim.ask('crashAt', crash);
   victim.send({ ask: 9, action: 'control', input: ['rollback', 'goal-1', 'task-1', 'again'] });
   await victim.exited;
   expect(victim.signalCode).toBe('SIGKILL');
-  const next = await scene.supervisor({ timing: QUICK, agents });
+  const next = await scene.supervisor({ timing: HEIR, agents });
   await until(() => landed(scene) !== null);
   await next.end();
   await judgeFiles(scene, [scene.dataDir]);

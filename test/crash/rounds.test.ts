@@ -11,7 +11,7 @@ import { type Child, QUICK, type Scene, stage } from './support.js';
 const set = stage();
 
 /** Milliseconds for a round, with room for a slow machine. */
-const ROUND = 15_000;
+const ROUND = 30_000;
 
 const MIX: readonly Plan[] = [
   PLANS.chain(4),

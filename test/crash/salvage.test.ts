@@ -5,7 +5,7 @@ import { afterEach, expect, it } from 'vitest';
 import { pruneIn, worktreesIn } from '../../src/engine/workspaces/looking.js';
 import { connectDrover, type DroverClient } from '../../src/index.js';
 import { environment, git, judgeFiles, runsOf, command } from './files-oracle.js';
-import { PREFIX, QUICK, type Scene, stage, until } from './support.js';
+import { HEIR, PREFIX, QUICK, type Scene, stage, until } from './support.js';
 
 let client: DroverClient | undefined;
 const set = stage();
@@ -56,7 +56,7 @@ async function joined(scene: Scene): Promise<DroverClient> {
     redis: { path: scene.redis.socket },
     prefix: PREFIX,
     ...placeOf(scene),
-    timing: QUICK,
+    timing: HEIR,
     onError: () => undefined,
   });
   return client;

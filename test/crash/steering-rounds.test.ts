@@ -15,7 +15,7 @@ import { type Child, PREFIX, QUICK, reading, type Scene, stage, until } from './
 
 const set = stage();
 /** Milliseconds for a round, with room for a slow machine. */
-const ROUND = 20_000;
+const ROUND = 40_000;
 
 const task = (name: string, needs: string[], more: Partial<PlannedTaskInput> = {}) => ({
   name,
