@@ -11,7 +11,6 @@ const registry = { dir: cwd, task: 'task-1', claim: 2 };
 const running = runCommand({ command, cwd, env: { PATH: process.env.PATH }, registry });
 if (then === 'exit') {
   while (!existsSync(join(cwd, 'pids'))) await sleep(10);
-  await sleep(100);
   process.exit(7);
 }
 await running;
