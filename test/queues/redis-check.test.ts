@@ -71,8 +71,9 @@ describe('checkRedis', () => {
   });
 
   it('refuses a cluster', async () => {
-    // A cluster's bus lies 10,000 ports above, so that a port of its own is needed, on loopback.
-    const port = 20_000 + (process.pid % 10_000);
+    // A cluster's bus lies 10,000 ports above, so that a port of its own is needed, on loopback. Both are below those
+    // that systems give to connections.
+    const port = 10_000 + (process.pid % 10_000);
     const cluster = ['--cluster-enabled', 'yes', '--bind', '127.0.0.1', '--port', String(port)];
     await expect(checkRedis(serve(...cluster))).rejects.toMatchObject({
       code: 'redis-unsuitable',
@@ -89,7 +90,8 @@ describe('checkRedis', () => {
 
   it('waits for a server that loads its data', async () => {
     const writer = serve(...KEEPS_ALL);
-    await writer.mset(Object.fromEntries(Array.from({ length: 500 }, (_, key) => [key, 'value'])));
+    const keys = Array.from({ length: 5_000 }, (_, key) => [key, 'value']);
+    await writer.mset(Object.fromEntries(keys));
     await writer.bgrewriteaof();
     await expect
       .poll(async () => parseInfo(await writer.info()).get('aof_rewrite_in_progress'))
@@ -97,11 +99,11 @@ describe('checkRedis', () => {
     writer.disconnect();
     child!.kill('SIGKILL');
     await once(child!, 'exit');
-    // One millisecond per key, and Redis answers in between.
+    // Five milliseconds per key until it was seen to load, and Redis answers in between.
     const slow = serve(
       ...KEEPS_ALL,
       '--key-load-delay',
-      '1000',
+      '5000',
       '--loading-process-events-interval-bytes',
       '1024',
     );
@@ -115,8 +117,10 @@ describe('checkRedis', () => {
       await expect
         .poll(() => impatient.ping().catch((error: Error) => error.message))
         .toMatch('LOADING');
-      await checkRedis(impatient);
-      expect(await slow.dbsize()).toBe(500);
+      const checked = checkRedis(impatient);
+      await impatient.config('SET', 'key-load-delay', '0');
+      await checked;
+      expect(await slow.dbsize()).toBe(5_000);
     } finally {
       impatient.disconnect();
     }
