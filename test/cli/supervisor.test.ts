@@ -60,11 +60,13 @@ describe('drover up --detach', () => {
     const flow = await here.flow(GOOD);
     expect(await here.drover(['up', '--detach', '--port', '0'])).toMatchObject({ code: 0 });
     expect(await here.drover(['enqueue', flow, '--wait'])).toMatchObject({ code: 0 });
+    // Nobody else may be writing there meanwhile.
+    expect(await here.drover(['down'])).toMatchObject({ code: 0 });
     const link = join(here.project, 'tasks');
-    await until(() => existsSync(link));
     rmSync(link, { recursive: true });
     // A link in place of the folder of pages is not followed out of the project.
     symlinkSync(here.dir, link);
+    expect(await here.drover(['up', '--detach', '--port', '0'])).toMatchObject({ code: 0 });
     expect(await here.drover(['enqueue', flow, '--wait'])).toMatchObject({ code: 0 });
     const standing = async (): Promise<unknown[]> => {
       const { items } = JSON.parse((await here.drover(['inbox', '--json'])).out) as {
@@ -100,6 +102,8 @@ describe('drover up --detach', () => {
     for (const pid of held) expect(await isRunning(pid)).toBe(false);
 
     expect(await here.drover(['up', '--detach', '--port', '0'])).toMatchObject({ code: 0 });
+    // A supervisor with nothing under way would not wait.
+    await until(async () => (await here.pid('shell.pid')) !== held[0]);
     const down = here.start(['down']);
     await down.says(/does not wait for them/);
     await writeFile(join(here.project, 'go'), '');

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import type { Recording } from '../../src/engine/recording/recording.js';
 import { connectDrover, type Drover } from '../../src/index.js';
 import { inboxOf } from '../../src/projections/inbox.js';
 import { beginRepository, git } from '../support/git.js';
@@ -42,13 +43,18 @@ function registered(folder: string): string {
   return repository;
 }
 
-/** Moves away what the supervisor has begun for its state, at once: it may be writing there. */
-async function putAway(projectsDir: string): Promise<void> {
+/** Waits until the supervisor has committed to a repository of its own. */
+async function begun(projectsDir: string): Promise<string> {
   const own = join(projectsDir, 'shop');
   const commits = (): number =>
     existsSync(join(own, '.git')) ? Number(git(own, 'rev-list', '--all', '--count')) : 0;
   await expect.poll(commits).toBeGreaterThan(0);
-  renameSync(own, join(bed.folder('put-away'), 'shop'));
+  return own;
+}
+
+/** Moves away what a supervisor has begun for its state. */
+async function putAway(projectsDir: string): Promise<void> {
+  renameSync(await begun(projectsDir), join(bed.folder('put-away'), 'shop'));
 }
 
 it('waits until the project is registered for the agent as well', async () => {
@@ -79,8 +85,11 @@ it('works where the project is registered while its goals wait, in the folder th
   const projectsDir = bed.folder('projects');
   const drover = await bed.start({ projectsDir });
   const goal = await work(drover);
-  await putAway(projectsDir);
-  const repository = registered(projectsDir);
+  // It would begin it anew if it wrote between the two.
+  const repository = await (drover.ledger as Recording).holdingFiles('shop', async () => {
+    await putAway(projectsDir);
+    return registered(projectsDir);
+  });
   await agentElsewhere(drover, projectsDir);
   expect((await goal.done()).tasks).toMatchObject([{ state: 'DONE', claims: 1 }]);
   expect(git(repository, 'show', 'autonomous/goal-1:one')).toBe('1');
@@ -112,7 +121,8 @@ it('makes no other repository of Drover’s own, and works in one that it finds'
   await waits(drover, place, 'would make another one', `--projects ${projectsDir}`);
   expect(existsSync(join(theirs, 'shop'))).toBe(false);
   // As a folder that both share has its files.
-  await expect.poll(() => existsSync(join(projectsDir, 'shop', '.git'))).toBe(true);
-  git(theirs, 'clone', '-q', join(projectsDir, 'shop'), 'shop');
+  await (drover.ledger as Recording).holdingFiles('shop', async () => {
+    git(theirs, 'clone', '-q', await begun(projectsDir), 'shop');
+  });
   expect((await goal.done()).tasks).toMatchObject([{ state: 'DONE', claims: 1 }]);
 });
