@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, readlink, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DroverError, messageOf } from '../core/errors.js';
 import { withPointers } from './filtered.js';
@@ -58,7 +58,7 @@ export async function treeOfFiles(
     await writeFile(ignored, `${shared}\n${patterns.join('\n')}\n`);
     // A copy knows which files have not changed, so they are not read again.
     if (existsSync(join(adminDir, 'index'))) {
-      await copyFile(join(adminDir, 'index'), index);
+      await copyIndex(join(adminDir, 'index'), index);
       const made = await attempt().catch(() => undefined);
       if (made !== undefined) return made;
     }
@@ -70,6 +70,16 @@ export async function treeOfFiles(
   } finally {
     for (const file of [index, `${index}.lock`, ignored]) await rm(file, { force: true });
   }
+}
+
+/**
+ * As old as the original: git reads the files again that may have changed since within the second in which the index was
+ * written, and takes them for unchanged where the index is younger than that.
+ */
+async function copyIndex(from: string, to: string): Promise<void> {
+  const written = Math.floor((await stat(from)).mtimeMs / 1_000);
+  await copyFile(from, to);
+  await utimes(to, written, written);
 }
 
 const patternOf = (path: string): string => path.replaceAll(/[*?[\]\\! #]/g, String.raw`\$&`);

@@ -1,5 +1,6 @@
-import { chmodSync, existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { checkpoint, salvage } from '../../src/workspace/checkpoint.js';
 import { inspectWorktree } from '../../src/workspace/inspect.js';
@@ -46,6 +47,24 @@ describe('checkpoint', () => {
     expect(userGit(location, 'rev-parse', 'autonomous/task-1')).toBe(head);
     // Nothing new, no new commit.
     expect(await checkpoint(repository, worktree, claim)).toMatchObject({ head, hasWork });
+  });
+
+  test('takes in a change that keeps the size of a file, within the second in which git wrote it', async () => {
+    const repository = await opened();
+    const { claim, worktree } = await begun(repository, 'task-1');
+    const file = join(worktree.dir, 'a.txt');
+    const second = (): number => Math.floor(statSync(file).ctimeMs / 1_000);
+    let written: number;
+    do {
+      writeFileSync(file, 'a\n');
+      written = second();
+      userGit(worktree.dir, 'add', 'a.txt');
+      writeFileSync(file, 'b\n');
+    } while (second() !== written);
+    // What git looks at is of a second that is over.
+    while (Math.floor(Date.now() / 1_000) === written) await sleep(10);
+    expect(await checkpoint(repository, worktree, claim)).toMatchObject({ hasWork: true });
+    expect(userGit(repository.dir, 'show', 'autonomous/task-1:a.txt')).toBe('b');
   });
 
   test('keeps the commits that an agent made', async () => {
