@@ -61,8 +61,11 @@ describe('tasks with files', () => {
 
   it('gives a conflict to the next attempt, which starts from the present tip', async () => {
     const { drover, repository } = await engine();
+    const meet = bed.folder('meet');
+    // All three begin from the same tip: none goes on before each of them has its worktree.
+    const all = `until [ -e ${meet}/a ] && [ -e ${meet}/b ] && [ -e ${meet}/c ]; do sleep 0.02; done`;
     const add = (line: string): string =>
-      `grep -q "^${line}$" list || { sleep 0.3; echo ${line} >> list; }`;
+      `grep -q "^${line}$" list || { touch ${meet}/${line}; ${all}; echo ${line} >> list; }`;
     const goal = await drover.enqueue({
       title: 'A list',
       project: 'shop',
