@@ -19,7 +19,7 @@ function latch(): { readonly opened: Promise<void>; readonly open: () => void } 
 
 describe('Redis emptied', () => {
   it('open goals are rebuilt: done tasks and steps do not run again, claims go on above', async () => {
-    const drover = await bed.start({ timing: { lockDuration: 1_000, stalledInterval: 500 } });
+    const drover = await bed.start({ timing: { lockDuration: 3_000, stalledInterval: 500 } });
     const runs: Record<string, number> = {};
     let steps = 0;
     const hold = latch();
