@@ -12,6 +12,7 @@ import { describeGoal, summariseGoal } from '../../src/projections/state-schema.
 import { Log } from '../../src/log/log.js';
 import { journalKey, streamKey } from '../../src/queues/keys.js';
 import { testBed } from '../support/redis.js';
+import { PATIENCE } from './steering-support.js';
 
 const bed = testBed();
 /** The data directory of a goal that is half done, and whose supervisor is closed. */
@@ -45,6 +46,7 @@ async function halfDone(dataDir = bed.folder()): Promise<Drover> {
   throw new Error('The goal ended.');
 }
 
+/** Not patient: what is wrong stays so. */
 const hear = (drover: Drover, patience = 300): Promise<AuditReport> =>
   audit({
     log: drover.ledger.log,
@@ -57,7 +59,7 @@ const key = (drover: Drover, rest: string): string => `${drover.prefix}:${rest}`
 
 test('BullMQ agrees with the log of a goal that runs', async () => {
   const drover = await halfDone();
-  const report = await hear(drover, 2_000);
+  const report = await hear(drover, PATIENCE);
   expect(report).toMatchObject({ agrees: true, notes: [], checked: { jobs: 4 } });
   expect(report.heard).toEqual(['log', 'projection', 'redis']);
 });
@@ -80,9 +82,9 @@ test('while much is going on, nothing that passes is taken for a disagreement', 
   );
   const reports: AuditReport[] = [];
   while (goals.some((goal) => goal.report().state === 'OPEN')) {
-    reports.push(await hear(drover, 10_000));
+    reports.push(await hear(drover, PATIENCE));
   }
-  reports.push(await hear(drover, 10_000));
+  reports.push(await hear(drover, PATIENCE));
   expect(reports.length).toBeGreaterThan(1);
   expect(reports.flatMap(({ disagreements }) => disagreements)).toEqual([]);
 });
@@ -153,7 +155,7 @@ test('a cancelled task that could still start is found', async () => {
   });
   await begun;
   await drover.cancel('goal-1');
-  expect((await hear(drover)).agrees).toBe(true);
+  expect((await hear(drover, PATIENCE)).agrees).toBe(true);
   const { client } = drover.connection;
   await client.hset(key(drover, 'nobody:task-2'), 'name', 'removed');
   await client.lpush(key(drover, 'nobody:wait'), 'task-2');
@@ -172,7 +174,7 @@ test('jobs of a goal that has left Redis are told as a note', async () => {
   const drover = await halfDone();
   await drover.cancel('goal-1');
   // What a worker had not let go of when the goal was cancelled leaves with the next sweep.
-  expect(await hear(drover, 5_000)).toMatchObject({ agrees: true, notes: [] });
+  expect(await hear(drover, PATIENCE)).toMatchObject({ agrees: true, notes: [] });
   await drover.connection.client.hset(key(drover, 'nobody:task-2'), 'name', 'waits');
   expect((await hear(drover)).notes).toEqual([
     '1 job of goals that have left Redis: nobody/task-2',
@@ -183,7 +185,7 @@ test('a cursor ahead of its stream is found', async () => {
   const drover = await halfDone();
   const { client } = drover.connection;
   await client.del(streamKey(drover.prefix, 'developer'));
-  expect((await hear(drover)).agrees).toBe(true);
+  expect((await hear(drover, PATIENCE)).agrees).toBe(true);
   await client.xadd(streamKey(drover.prefix, 'developer'), '1-1', 'event', 'drained');
   const report = await hear(drover);
   expect(report.disagreements).toEqual([
@@ -206,7 +208,7 @@ test('what nobody knows is told as a note', async () => {
   workers.push(queue);
   await queue.add('stray', {}, { jobId: 'by-hand' });
   await client.hset(journalKey(drover.prefix, 'task-77'), 'step', '1');
-  const report = await hear(drover);
+  const report = await hear(drover, PATIENCE);
   expect(report.agrees).toBe(true);
   expect(report.notes).toEqual([
     '1 job that no goal knows: nobody/by-hand',

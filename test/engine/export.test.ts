@@ -12,6 +12,7 @@ import { Log } from '../../src/log/log.js';
 import { loadGoal } from '../../src/projections/board.js';
 import { testBed } from '../support/redis.js';
 import { recordRun } from './history-runs.js';
+import { PATIENCE } from './steering-support.js';
 
 const bed = testBed();
 let recorded: string;
@@ -113,7 +114,9 @@ test('an open goal goes on from an import, on a Redis of its own, and its steps 
   expect(await copy.goal('goal-1').done()).toMatchObject({ state: 'DONE', tasks: [{ result: 1 }] });
   expect(runs).toBe(1);
   const redis = { client: copy.connection.client, prefix: copy.prefix };
-  expect(await audit({ log: copy.ledger.log, redis, running: true })).toMatchObject({
+  expect(
+    await audit({ log: copy.ledger.log, redis, running: true, patience: PATIENCE }),
+  ).toMatchObject({
     agrees: true,
   });
 });

@@ -300,7 +300,7 @@ describe('a gate that somebody removes', () => {
       tasks: [
         { name: 'approved', capability: 'work', approve: 'before' },
         { name: 'signalled', capability: 'work', wait: { signal: 'deployed' } },
-        { name: 'timed', capability: 'work', wait: { for: 4_000 } },
+        { name: 'timed', capability: 'work', wait: { for: 10_000 } },
       ],
     });
     await expect.poll(() => inbox(drover).length).toBe(1);

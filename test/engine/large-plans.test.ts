@@ -15,6 +15,7 @@ import { GoalReader } from '../../src/projections/goal-reader.js';
 import { connect } from '../../src/queues/connection.js';
 import { Flows } from '../../src/queues/flows.js';
 import { testBed } from '../support/redis.js';
+import { PATIENCE } from './steering-support.js';
 
 const bed = testBed();
 /** So many that they are submitted in parts. */
@@ -61,7 +62,12 @@ async function submitParts(dataDir: string, prefix: string, parts: number): Prom
 
 async function auditOf({ ledger, connection, prefix }: Drover): Promise<string[]> {
   const redis = { client: connection.client, prefix };
-  const { disagreements } = await audit({ log: ledger.log, redis, running: true });
+  const { disagreements } = await audit({
+    log: ledger.log,
+    redis,
+    running: true,
+    patience: PATIENCE,
+  });
   return disagreements.map(({ goal, explanation }) => `${goal}: ${explanation}`);
 }
 

@@ -9,6 +9,7 @@ import type { Recording } from '../../src/engine/recording/recording.js';
 import { connectDrover, type Drover } from '../../src/index.js';
 import { listGoals } from '../../src/projections/goal-list.js';
 import { testBed } from '../support/redis.js';
+import { PATIENCE } from './steering-support.js';
 
 const bed = testBed();
 
@@ -25,7 +26,12 @@ async function killThread(drover: Drover): Promise<void> {
 
 async function auditOf({ ledger, connection, prefix }: Drover): Promise<string[]> {
   const redis = { client: connection.client, prefix };
-  const { disagreements } = await audit({ log: ledger.log, redis, running: true });
+  const { disagreements } = await audit({
+    log: ledger.log,
+    redis,
+    running: true,
+    patience: PATIENCE,
+  });
   return disagreements.map(({ goal, explanation }) => `${goal}: ${explanation}`);
 }
 

@@ -4,6 +4,7 @@ import { audit } from '../../src/engine/audit/audit.js';
 import { listSchedules } from '../../src/projections/schedules.js';
 import { connectDrover, type Drover } from '../../src/index.js';
 import { testBed } from '../support/redis.js';
+import { PATIENCE } from './steering-support.js';
 
 const bed = testBed();
 
@@ -48,6 +49,7 @@ describe('a schedule', () => {
       log,
       redis: { client, prefix: drover.prefix },
       running: true,
+      patience: PATIENCE,
     });
     expect(disagreements).toEqual([]);
     // It may have been firing when Redis was emptied; BullMQ misses that job.
