@@ -85,6 +85,7 @@ describe('Bull Board', () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await chromium.launch({
+      timeout: 60_000,
       // The set-up has installed one.
       executablePath: browserPath()!,
       args: [
@@ -118,6 +119,8 @@ describe('Bull Board', () => {
     });
     await goal.done();
     const page = await browser.newPage();
+    // The test's own limit ends what hangs.
+    page.setDefaultTimeout(0);
     const asked = new Set<string>();
     const failures: string[] = [];
     page.on('request', (sent) => asked.add(sent.url()));
