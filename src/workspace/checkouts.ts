@@ -113,6 +113,8 @@ export async function follow(repository: Repository, dir: string, step: Step): P
   }
   try {
     await dropOwnChanges(repository, git, tree, step, isOwn);
+    // A file that was only touched is otherwise a changed one to `read-tree`.
+    await git.run(['update-index', '-q', '--refresh']);
     const update = ['read-tree', '-m', '-u', tree, step.to];
     await git.run(update).catch(async (error: unknown) => {
       if (error instanceof DroverError) throw error;

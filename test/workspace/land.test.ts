@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { diffOf, historyOf } from '../../src/workspace/diff.js';
@@ -43,6 +43,14 @@ describe('landing a goal', () => {
       'Land goal-1\nFirst',
     );
     expect((await prepareLanding(repository, HOW)).kind).toBe('landed');
+  });
+
+  test('moves a checkout in which a file was touched and not changed', async () => {
+    const repository = await opened();
+    await withTask(repository, 'task-1', { 'a.txt': 'better\n' });
+    utimesSync(join(repository.dir, 'a.txt'), 1, 1);
+    expect(await landed(repository)).toEqual({ kind: 'landed', stayed: [] });
+    expect(userGit(repository.dir, 'status', '--porcelain')).toBe('');
   });
 
   test('leaves a checkout with changes, or with files in the way, alone', async () => {
