@@ -217,8 +217,8 @@ const supervisorEventSchema = z.discriminatedUnion('type', [
   /** A person agrees that the goal's branch is merged into its base. */
   z.object({ type: z.literal('landing.approved'), note: text.optional() }),
   /**
-   * The goal's branch is in the base branch, which stands at `commit` since. `behind` says which checkouts of it still
-   * have the files of the commit before, and why: somebody began to work in them at that moment.
+   * The goal's branch is in the base branch, which stands at `commit` since, and so do the files of its checkouts.
+   * `behind` is in older logs alone, where it says which of them had the files of the commit before, and why.
    */
   z.object({
     type: z.literal('goal.landed'),

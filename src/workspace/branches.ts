@@ -16,7 +16,8 @@ export const goalStartRef = (goal: string): string => `refs/drover/goals/${check
 /** Where Drover itself moved the goal's branch last. */
 export const goalTipRef = (goal: string): string => noteOfMove(branchRef(goalBranch(goal)));
 /** What the files of checkouts are at, which have to follow the landing of a goal. */
-export const followRef = (goal: string): string => `refs/drover/follow/${checkedGoal(goal)}`;
+export const FOLLOW_PREFIX = 'refs/drover/follow/';
+export const followRef = (goal: string): string => `${FOLLOW_PREFIX}${checkedGoal(goal)}`;
 /** Which claim may write a task's branch and merge it. */
 export const claimRef = (task: string): string => `refs/drover/claims/${checkedTask(task)}`;
 /** Unmerged work of a claim that is over. */

@@ -28,6 +28,8 @@ export interface Blocked {
   readonly reason: string;
   /** The files in question, the first hundred. */
   readonly files: readonly string[];
+  /** What a person can do, where the reason does not say it. */
+  readonly remedy?: string;
 }
 
 export interface Step {
@@ -103,7 +105,9 @@ export async function follow(repository: Repository, dir: string, step: Step): P
   const isOwn = step.isOwn ?? (() => false);
   const tree = step.from ?? (await emptyTree(repository));
   const isNew = new Set(await indexDiffers(git, step.to));
-  if (isNew.size === 0) return { kind: 'followed' };
+  const changes = await stepChanges(repository, step);
+  // Whatever else differs, somebody has staged since.
+  if (!changes.some(({ path }) => isNew.has(path))) return { kind: 'followed' };
   await requireUnlocked(git);
   // What is as it is to be, an update before has entered that was cut short.
   const others = (await indexDiffers(git, tree)).filter((path) => !isOwn(path) && isNew.has(path));
@@ -112,13 +116,13 @@ export async function follow(repository: Repository, dir: string, step: Step): P
     return { kind: 'stayed', blocked: { dir, reason, files: others.slice(0, SHOWN_FILES) } };
   }
   try {
-    await dropOwnChanges(repository, git, tree, step, isOwn);
+    await dropOwnChanges(git, tree, changes, isOwn);
     // A file that was only touched is otherwise a changed one to `read-tree`.
     await git.run(['update-index', '-q', '--refresh']);
     const update = ['read-tree', '-m', '-u', tree, step.to];
     await git.run(update).catch(async (error: unknown) => {
       if (error instanceof DroverError) throw error;
-      await takeUpWritten(git, repository.store, await stepChanges(repository, step));
+      await takeUpWritten(git, repository.store, changes);
       await git.run(update);
     });
     return { kind: 'followed' };
@@ -135,13 +139,12 @@ export async function follow(repository: Repository, dir: string, step: Step): P
 
 /** Puts files that Drover writes back to what the old commit has, so that git replaces them. */
 async function dropOwnChanges(
-  repository: Repository,
   git: Git,
   tree: string,
-  step: Step,
+  changes: readonly Change[],
   isOwn: (path: string) => boolean,
 ): Promise<void> {
-  const [staged, changes] = [await indexDiffers(git, tree), await stepChanges(repository, step)];
+  const staged = await indexDiffers(git, tree);
   const known = new Set(changes.flatMap(({ path, oldMode }) => (oldMode === ABSENT ? [] : [path])));
   const unstaged = (await git.run(['diff-files', '--name-only', '-z'])).split('\0');
   for (const path of new Set([...staged, ...unstaged, ...changes.map((change) => change.path)])) {

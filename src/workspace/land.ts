@@ -9,6 +9,7 @@
 import { DroverError } from '../core/errors.js';
 import {
   branchRef,
+  FOLLOW_PREFIX,
   followRef,
   type GoalBranch,
   goalBranch,
@@ -18,7 +19,7 @@ import { type Blocked, blockerOf, checkoutsOf, follow } from './checkouts.js';
 import { commitTree, isWithin, treeOf } from './commits.js';
 import type { Author } from './git.js';
 import { isOwnPath, type MergeResult, mergeWork } from './merge.js';
-import { moveRefs, readRef, type RefMove } from './refs.js';
+import { moveRefs, readRef, type RefMove, refsBelow } from './refs.js';
 import { rolledBackTips } from './rollback.js';
 import type { Repository } from './repository.js';
 import { emptyTree, putFiles, type TreeFile } from './trees.js';
@@ -86,10 +87,9 @@ export async function prepareLanding(
 }
 
 export type Landed =
-  | {
-      readonly kind: 'landed';
-      /** Checkouts whose files stayed behind. */ readonly stayed: readonly Blocked[];
-    }
+  | { readonly kind: 'landed' }
+  /** The base branch has moved, but files of checkouts stayed behind; `followLanded` goes on when that is seen to. */
+  | { readonly kind: 'stayed'; readonly stayed: readonly Blocked[] }
   /** The base branch or the goal's has moved: prepare again. */
   | { readonly kind: 'lost-race' }
   /** The base branch is checked out somewhere and has changes there; nothing was moved. */
@@ -107,6 +107,9 @@ export async function landGoal(
   const step = { from, to, isOwn: isOwnPath };
   const dirs = await checkoutsOf(repository, repository.base);
   if ((await readRef(repository, base)) !== to) {
+    // What has not followed an earlier landing would look like somebody's changes.
+    const stayed = dirs.length > 0 ? await followEarlier(repository) : [];
+    if (stayed.length > 0) return { kind: 'dirty', blocked: stayed };
     const blockers = await Promise.all(dirs.map((dir) => blockerOf(repository, dir, step)));
     const blocked = blockers.filter((blocker) => blocker !== undefined);
     if (blocked.length > 0) return { kind: 'dirty', blocked };
@@ -122,12 +125,20 @@ export async function landGoal(
     if ((await moveRefs(repository, moves, `drover: land ${goal}`)) === 'lost-race')
       return { kind: 'lost-race' };
   }
-  return { kind: 'landed', stayed: await followLanded(repository, goal) };
+  const stayed = await followLanded(repository, goal);
+  return stayed.length > 0 ? { kind: 'stayed', stayed } : { kind: 'landed' };
+}
+
+async function followEarlier(repository: Repository): Promise<Blocked[]> {
+  const stayed: Blocked[] = [];
+  for (const note of (await refsBelow(repository, FOLLOW_PREFIX)).keys())
+    stayed.push(...(await followLanded(repository, note.slice(FOLLOW_PREFIX.length))));
+  return stayed;
 }
 
 /**
  * Brings the files of checkouts along with a base branch that has moved; nothing where they are there.
- * @returns checkouts whose files stay behind
+ * @returns checkouts whose files stay behind, which the note remembers
  * @throws DroverError `hindered` where another git command holds the index of one
  */
 export async function followLanded(repository: Repository, goal: string): Promise<Blocked[]> {
@@ -138,11 +149,17 @@ export async function followLanded(repository: Repository, goal: string): Promis
   const stayed: Blocked[] = [];
   for (const dir of await checkoutsOf(repository, repository.base)) {
     const followed = await follow(repository, dir, { from, to, isOwn: isOwnPath });
-    if (followed.kind === 'stayed') stayed.push(followed.blocked);
+    if (followed.kind === 'stayed')
+      stayed.push({ ...followed.blocked, remedy: followByHand(goal, from) });
   }
-  await moveRefs(repository, [{ ref: note, from, to: null }]);
+  if (stayed.length === 0) await moveRefs(repository, [{ ref: note, from, to: null }]);
   return stayed;
 }
+
+/** Git shows such a checkout as if somebody had taken the landing back, so what is usual with changes would do that. */
+const followByHand = (goal: string, from: string): string =>
+  `Its files are not where ${goal} landed yet, so commit and stash nothing there: that would take the landing back. ` +
+  `Save what is yours (\`git diff ${from.slice(0, 12)}\` and \`git status\` show it) elsewhere, then run \`git reset --hard\` there.`;
 
 export type Updated =
   | { readonly kind: 'up-to-date' }

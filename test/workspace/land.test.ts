@@ -36,7 +36,7 @@ describe('landing a goal', () => {
     const repository = await opened();
     await withTask(repository, 'task-1', { 'b.txt': 'b\n' });
     writeFiles(repository.dir, { 'untracked.txt': 'mine\n' });
-    expect(await landed(repository)).toEqual({ kind: 'landed', stayed: [] });
+    expect(await landed(repository)).toEqual({ kind: 'landed' });
     expect(userGit(repository.dir, 'status', '--porcelain')).toBe('?? untracked.txt');
     expect(readFileSync(join(repository.dir, 'b.txt'), 'utf8')).toBe('b\n');
     expect(userGit(repository.dir, 'log', '--format=%s', '--first-parent', 'main')).toBe(
@@ -49,7 +49,7 @@ describe('landing a goal', () => {
     const repository = await opened();
     await withTask(repository, 'task-1', { 'a.txt': 'better\n' });
     utimesSync(join(repository.dir, 'a.txt'), 1, 1);
-    expect(await landed(repository)).toEqual({ kind: 'landed', stayed: [] });
+    expect(await landed(repository)).toEqual({ kind: 'landed' });
     expect(userGit(repository.dir, 'status', '--porcelain')).toBe('');
   });
 
@@ -80,7 +80,7 @@ describe('landing a goal', () => {
     const environment = { PATH: process.env['PATH'] };
     const apart = await openRepository({ ...place, environment });
     await withTask(apart, 'task-1', { 'b.txt': 'b\n' });
-    expect(await landed(apart)).toEqual({ kind: 'landed', stayed: [] });
+    expect(await landed(apart)).toEqual({ kind: 'landed' });
     expect(userGit(apart.dir, 'status', '--porcelain')).toBe('');
     expect(readFileSync(join(apart.dir, 'b.txt'), 'utf8')).toBe('b\n');
   });
@@ -179,9 +179,39 @@ describe('landing a goal', () => {
     writeFiles(repository.dir, { 'mine.txt': 'mine\n' });
     userGit(repository.dir, 'add', 'mine.txt');
     expect(await followLanded(repository, 'goal-1')).toMatchObject([
-      { dir: repository.dir, files: ['mine.txt'] },
+      {
+        dir: repository.dir,
+        files: ['mine.txt'],
+        remedy: expect.stringMatching(/commit and stash nothing there.*`git reset --hard`/),
+      },
     ]);
     expect(userGit(repository.dir, 'status', '--porcelain')).toBe('D  b.txt\nA  mine.txt');
+    userGit(repository.dir, 'reset', '--hard');
+    writeFiles(repository.dir, { 'mine.txt': 'mine\n' });
+    userGit(repository.dir, 'add', 'mine.txt');
+    expect(await followLanded(repository, 'goal-1')).toEqual([]);
+    expect(userGit(repository.dir, 'status', '--porcelain')).toBe('A  mine.txt');
+    expect(userGit(repository.dir, 'for-each-ref', followRef('goal-1'))).toBe('');
+  });
+
+  test('lets files follow an earlier landing first, which are nobody’s changes', async () => {
+    const repository = await killed();
+    const note = userGit(repository.dir, 'rev-parse', followRef('goal-1'));
+    userGit(repository.dir, 'update-ref', '-d', followRef('goal-1'));
+    userGit(repository.dir, 'update-ref', followRef('goal-2'), note);
+    await withTask(repository, 'task-2', { 'c.txt': 'c\n' });
+    expect(await landed(repository)).toEqual({ kind: 'landed' });
+    expect(userGit(repository.dir, 'status', '--porcelain')).toBe('');
+
+    userGit(repository.dir, 'update-ref', followRef('goal-2'), note);
+    userGit(repository.dir, 'read-tree', note);
+    writeFiles(repository.dir, { 'mine.txt': 'mine\n' });
+    userGit(repository.dir, 'add', 'mine.txt');
+    await withTask(repository, 'task-3', { 'd.txt': 'd\n' });
+    expect(await landed(repository)).toMatchObject({
+      kind: 'dirty',
+      blocked: [{ files: ['mine.txt'], remedy: expect.stringContaining('where goal-2 landed') }],
+    });
   });
 
   test('replaces what Drover itself has in the checkout', async () => {
@@ -191,7 +221,7 @@ describe('landing a goal', () => {
     const files = [{ path: 'STATE.yaml', content: 'landed\n' }];
     const prepared = await prepareLanding(repository, { ...HOW, files });
     if (prepared.kind !== 'ready') throw new Error(prepared.kind);
-    expect(await landGoal(repository, prepared.landing)).toEqual({ kind: 'landed', stayed: [] });
+    expect(await landGoal(repository, prepared.landing)).toEqual({ kind: 'landed' });
     expect(userGit(repository.dir, 'status', '--porcelain')).toBe('');
     expect(readFileSync(join(repository.dir, 'STATE.yaml'), 'utf8')).toBe('landed\n');
   });
@@ -233,7 +263,7 @@ describe('landing a goal', () => {
     userGit(location, 'init', '-b', 'main');
     const repository = await opened({ location });
     await withTask(repository, 'task-1', { 'b.txt': 'b\n' });
-    expect(await landed(repository)).toEqual({ kind: 'landed', stayed: [] });
+    expect(await landed(repository)).toEqual({ kind: 'landed' });
     expect(userGit(location, 'ls-files')).toBe('b.txt');
     expect(userGit(location, 'status', '--porcelain')).toBe('');
   });

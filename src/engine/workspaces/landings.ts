@@ -212,7 +212,7 @@ export class Landings {
   }
 
   private async land(id: string): Promise<void> {
-    const { recording, projects } = this.parts;
+    const { recording, projects, turns } = this.parts;
     let checked: PreparedLanding | undefined;
     for (let tries = 0; tries < TRIES; tries += 1) {
       // Both may have changed while checks ran.
@@ -222,8 +222,11 @@ export class Landings {
       const mayLand = goal.approved || settings.land === 'auto';
       if (!isToLand(goal) || !mayLand) return;
       const attempt = (): Promise<Tried> => this.tryToLand(goal, project, checked);
-      // In a checkout of Drover's own STATE.yaml and pages are committed too, and not while it is moved.
-      const tried = await (isOwn ? recording.holdingFiles(goal.project, attempt) : attempt());
+      // One at a time in a repository: files that follow one landing would look like somebody's changes to the next.
+      const tried = await turns.take(`landing in ${repository.gitDir}`, () =>
+        // In a checkout of Drover's own STATE.yaml and pages are committed too, and not while it is moved.
+        isOwn ? recording.holdingFiles(goal.project, attempt) : attempt(),
+      );
       if (tried === 'over') return;
       if (tried === 'again') {
         checked = undefined;
@@ -270,7 +273,8 @@ export class Landings {
       case 'landed': {
         // By a supervisor that was killed before the files of checkouts were there as well, perhaps.
         const stayed = await followLanded(repository, goal.id);
-        await this.landed(goal, repository.base, prepared.commit, stayed);
+        if (stayed.length === 0) await this.landed(goal, repository.base, prepared.commit);
+        else await this.refuse(goal, stayedText(goal, repository.base, stayed));
         return 'over';
       }
       case 'not-fast-forward': {
@@ -289,8 +293,9 @@ export class Landings {
         if (!(await this.checks.areProven(goal, project, landing))) return { unproven: landing };
         const result = await landGoal(repository, landing);
         if (result.kind === 'lost-race') return 'again';
-        if (result.kind === 'landed')
-          await this.landed(goal, repository.base, landing.to, result.stayed);
+        if (result.kind === 'landed') await this.landed(goal, repository.base, landing.to);
+        else if (result.kind === 'stayed')
+          await this.refuse(goal, stayedText(goal, repository.base, result.stayed));
         else await this.refuse(goal, dirtyText(goal, repository.base, result.blocked));
         return 'over';
       }
@@ -300,20 +305,9 @@ export class Landings {
     }
   }
 
-  private landed(
-    goal: GoalView,
-    base: string,
-    commit: string,
-    stayed: readonly Blocked[] = [],
-  ): Promise<void> {
+  private landed(goal: GoalView, base: string, commit: string): Promise<void> {
     this.checks.forget(goal.id);
-    const behind = stayed.map(blockedText);
-    return this.record(goal, {
-      type: 'goal.landed',
-      base,
-      commit,
-      ...(behind.length > 0 && { behind }),
-    });
+    return this.record(goal, { type: 'goal.landed', base, commit });
   }
 
   private refuse(goal: GoalView, reason: string): Promise<void> {
@@ -342,5 +336,11 @@ function dirtyText({ id }: GoalView, base: string, blocked: readonly Blocked[]):
   return `${base} is checked out, and its files cannot follow. ${blocked.map(blockedText).join(' ')} Then approve ${id} again.`;
 }
 
-const blockedText = ({ dir, reason, files }: Blocked): string =>
-  files.length === 0 ? `In ${dir}: ${reason}` : `In ${dir}: ${reason} (${files.join(', ')})`;
+function stayedText({ id }: GoalView, base: string, stayed: readonly Blocked[]): string {
+  return `${base} has it, but not all files there. ${stayed.map(blockedText).join(' ')} Then approve ${id} again.`;
+}
+
+function blockedText({ dir, reason, files, remedy }: Blocked): string {
+  const where = files.length === 0 ? '' : ` (${files.join(', ')})`;
+  return `In ${dir}: ${reason}${where}${remedy === undefined ? '' : ` ${remedy}`}`;
+}
