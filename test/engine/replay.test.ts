@@ -256,3 +256,25 @@ test('what was done to the goal as a whole is told of the tasks that it changed,
     'BACKLOG, waits for first, approval',
   );
 });
+
+test('a claim whose task begins again is told as withdrawn, and not as one that goes on', async () => {
+  const drover = await bed.start({});
+  await drover.agent('cook', () => 'soup');
+  await drover.agent('waiter', ({ signal }) =>
+    signal.aborted ? null : new Promise((resolve) => signal.addEventListener('abort', resolve)),
+  );
+  const goal = await drover.enqueue({
+    title: 'Dinner',
+    tasks: [
+      { name: 'soup', capability: 'cook' },
+      { name: 'serve', capability: 'waiter', needs: ['soup'] },
+    ],
+  });
+  const stateOf = (at: number) => goal.report().tasks[at]!.state;
+  await expect.poll(() => stateOf(1), { timeout: 20_000 }).toBe('ACTIVE');
+  await drover.rerun('task-1');
+  const told = replay(drover.ledger.log, { task: 'task-2' });
+  expect(told.tasks[0]!.claims[0]).toMatchObject({ claim: 1, end: 'withdrawn' });
+  expect(renderReplay(told).join('\n')).toMatch(/claim 1 .*withdrawn after/);
+  await drover.cancel(goal.id);
+});

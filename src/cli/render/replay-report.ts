@@ -23,6 +23,8 @@ const STYLES: Readonly<Record<NonNullable<ClaimHistory['end']>, Style>> = {
   stalled: 'yellow',
   suspended: 'cyan',
   cancelled: 'gray',
+  'put aside': 'yellow',
+  withdrawn: 'gray',
 };
 
 /** @param width columns of the terminal; unlimited unless given */

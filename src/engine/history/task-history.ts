@@ -27,7 +27,16 @@ export interface ClaimHistory {
   endedAt: number | null;
   /** Milliseconds from its assignment to its end. */
   duration: number | null;
-  end: 'done' | 'failed' | 'declined' | 'stalled' | 'suspended' | 'cancelled' | null;
+  end:
+    | 'done'
+    | 'failed'
+    | 'declined'
+    | 'stalled'
+    | 'suspended'
+    | 'cancelled'
+    | 'put aside'
+    | 'withdrawn'
+    | null;
   /** Why it failed or was declined. */
   reason: string | null;
   readonly steps: { readonly step: string; readonly time: number; readonly result: Json }[];
@@ -46,6 +55,8 @@ interface Growing extends TaskHistory {
   readonly claims: ClaimHistory[];
 }
 
+const WAITING: ReadonlySet<TaskState> = new Set(['BACKLOG', 'PENDING']);
+
 export class TaskHistories {
   private readonly tasks = new Map<string, Growing>();
 
@@ -63,6 +74,12 @@ export class TaskHistories {
     }
     const history = entry.task === undefined ? undefined : this.tasks.get(entry.task);
     if (history) followClaim(history, goal.tasks.get(history.task)!, entry);
+    for (const id of touched) {
+      // Nobody works on it any more, though nothing was said of the claim itself: its task begins again, or goes back.
+      if (!WAITING.has(goal.tasks.get(id)!.state)) continue;
+      const end = entry.event.type === 'task.held' ? 'put aside' : 'withdrawn';
+      endClaim(this.tasks.get(id)!, entry.time, end, null);
+    }
   }
 
   private begin({ spec }: TaskView): Growing {
