@@ -6,6 +6,7 @@
  * passed; a check that could not run is a failure), 9.
  */
 import { z } from 'zod';
+import { durationText } from '../core/duration-text.js';
 import { asError, DroverError } from '../core/errors.js';
 import { type AgentEvent, WORK_STEP } from '../core/events.js';
 import { type Json, jsonSchema } from '../core/plan.js';
@@ -336,7 +337,10 @@ const staleClaim = ({ number, data: { task } }: Claim): DroverError =>
   );
 
 const timeoutError = ({ data: { task } }: Claim): DroverError =>
-  new DroverError('timeout', `${task.id} ran longer than its timeout of ${task.timeout} ms.`);
+  new DroverError(
+    'timeout',
+    `${task.id} ran longer than its timeout of ${durationText(task.timeout!)}.`,
+  );
 
 /** Nobody's fault: the task goes back into its queue as if it had not been claimed, or was put aside already. */
 function putBack({ reason }: AbortSignal): Outcome | undefined {

@@ -187,7 +187,7 @@ describe('an attempt', () => {
       plan([{ name: 'a', capability: 'developer', timeout: 100, retry: { attempts: 1 } }]),
     );
     const report = await goal.done();
-    expect(report.tasks[0]!.error).toContain('longer than its timeout of 100 ms');
+    expect(report.tasks[0]!.error).toContain('longer than its timeout of 100ms');
     expect(reason).toMatchObject({ code: 'timeout' });
   });
 
