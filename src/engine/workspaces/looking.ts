@@ -12,7 +12,7 @@ import { type MergedKept, mergedKept } from '../../workspace/prune-kept.js';
 import { emptyTree } from '../../workspace/trees.js';
 import { landingFiles } from './landing-files.js';
 import type { OpenProject } from './projects.js';
-import { openExisting, type Place } from './registering.js';
+import { openExisting, type ProjectsFolder } from './registering.js';
 import { landingRefusal } from './refusal-text.js';
 
 /** What is known of one project; another one may not be reachable. */
@@ -21,16 +21,19 @@ export type Of<T> =
   | { readonly project: string; readonly found?: never; readonly problem: string };
 
 export const worktreesIn = (
-  place: Place,
+  place: ProjectsFolder,
   projects: readonly string[],
 ): Promise<Of<readonly WorktreeReport[]>[]> =>
   inEach(projects, async (name) => inspectWorktrees((await openExisting(place, name)).repository));
 
-export const pruneIn = (place: Place, projects: readonly string[]): Promise<Of<Pruned>[]> =>
+export const pruneIn = (
+  place: ProjectsFolder,
+  projects: readonly string[],
+): Promise<Of<Pruned>[]> =>
   inEach(projects, async (name) => pruneWorktrees((await openExisting(place, name)).repository));
 
 export const mergedKeptIn = (
-  place: Place,
+  place: ProjectsFolder,
   projects: readonly string[],
 ): Promise<Of<readonly MergedKept[]>[]> =>
   inEach(projects, async (name) => mergedKept((await openExisting(place, name)).repository));
@@ -52,7 +55,7 @@ async function inEach<T>(
 
 /** Those of these projects whose goals land without being asked about. One that cannot be read is not among them. */
 export async function landingAlone(
-  place: Place,
+  place: ProjectsFolder,
   projects: readonly string[],
 ): Promise<ReadonlySet<string>> {
   const answers = await inEach([...new Set(projects)], async (name) => openExisting(place, name));
@@ -62,7 +65,7 @@ export async function landingAlone(
 }
 
 /** The projects as one log sees them; undefined where it has no id yet. */
-export type LogPlace = Place & { readonly log: string | undefined };
+export type LogPlace = ProjectsFolder & { readonly log: string | undefined };
 
 /** @throws DroverError `hindered` where another log works there by now, whose goals have the same numbers */
 async function openOwn(place: LogPlace, { project }: GoalView): Promise<OpenProject> {

@@ -31,15 +31,15 @@ export interface AddProject {
   readonly settings: GivenSettings;
 }
 
-/** A place that has projects. */
-export type Place = ProjectsPlace & { readonly projectsDir: string };
+/** Where projects are, for what looks at all of them. */
+export type ProjectsFolder = ProjectsPlace & { readonly projectsDir: string };
 
 /**
  * Registers a repository, once it has proven to be one whose base branch and settings can be used.
  * @throws DroverError `bad-input`, `not-found`, `conflict` where the name is taken
  */
 export async function addProject(
-  place: Place,
+  place: ProjectsFolder,
   { name, repository: location, base, settings }: AddProject,
 ): Promise<OpenProject> {
   const { projectsDir, dataDir, environment } = place;
@@ -69,7 +69,7 @@ export async function addProject(
 }
 
 /** Starts a repository of Drover's own. @throws DroverError `conflict` where the name is taken */
-export async function newProject(place: Place, name: string): Promise<OpenProject> {
+export async function newProject(place: ProjectsFolder, name: string): Promise<OpenProject> {
   await requireFree(place.projectsDir, name, 'Choose another name.');
   await openProject(place.projectsDir, name, { environment: place.environment });
   return await new Projects(place).open(name);
@@ -81,7 +81,7 @@ export async function newProject(place: Place, name: string): Promise<OpenProjec
  * @throws DroverError `not-found`, `conflict`
  */
 export async function removeProject(
-  { projectsDir }: Place,
+  { projectsDir }: ProjectsFolder,
   name: string,
   db: Database | undefined,
 ): Promise<void> {
@@ -121,7 +121,7 @@ export async function projectNames(projectsDir: string): Promise<string[]> {
  * A project that is there; unlike `Projects.open` it makes none.
  * @throws DroverError `not-found`, and what opening it throws
  */
-export async function openExisting(place: Place, name: string): Promise<OpenProject> {
+export async function openExisting(place: ProjectsFolder, name: string): Promise<OpenProject> {
   if (await projectExists(place.projectsDir, name)) return await new Projects(place).open(name);
   throw new DroverError(
     'not-found',
