@@ -104,11 +104,14 @@ export async function follow(repository: Repository, dir: string, step: Step): P
   const git = await doorTo(repository, dir);
   const isOwn = step.isOwn ?? (() => false);
   const tree = step.from ?? (await emptyTree(repository));
-  const isNew = new Set(await indexDiffers(git, step.to));
   const changes = await stepChanges(repository, step);
   // Whatever else differs, somebody has staged since.
-  if (!changes.some(({ path }) => isNew.has(path))) return { kind: 'followed' };
+  const isBehind = (paths: ReadonlySet<string>) => changes.some(({ path }) => paths.has(path));
+  if (!isBehind(new Set(await indexDiffers(git, step.to)))) return { kind: 'followed' };
   await requireUnlocked(git);
+  // What held it may have been the update of a process that was killed, which went on without it.
+  const isNew = new Set(await indexDiffers(git, step.to));
+  if (!isBehind(isNew)) return { kind: 'followed' };
   // What is as it is to be, an update before has entered that was cut short.
   const others = (await indexDiffers(git, tree)).filter((path) => !isOwn(path) && isNew.has(path));
   if (others.length > 0) {

@@ -1,6 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { diffOf, historyOf } from '../../src/workspace/diff.js';
 import { followRef } from '../../src/workspace/branches.js';
@@ -171,6 +181,23 @@ describe('landing a goal', () => {
     await expect(followLanded(repository, 'goal-1')).rejects.toMatchObject(hindered);
     rmSync(lock);
     expect(await followLanded(repository, 'goal-1')).toEqual([]);
+    expect(userGit(repository.dir, 'status', '--porcelain')).toBe('');
+  });
+
+  test('takes the update of a process that was killed, and goes on, for nobody’s changes', async () => {
+    const repository = await killed();
+    const index = join(repository.dir, '.git', 'index');
+    writeFileSync(`${index}.lock`, '');
+    const following = followLanded(repository, 'goal-1');
+    // Long enough for the lock to be met, and shorter than it is waited for.
+    await sleep(700);
+    copyFileSync(index, `${index}.new`);
+    const from = userGit(repository.dir, 'rev-parse', followRef('goal-1'));
+    const env = { ...process.env, GIT_INDEX_FILE: `${index}.new` };
+    execFileSync('git', ['read-tree', '-m', '-u', from, 'main'], { cwd: repository.dir, env });
+    renameSync(`${index}.new`, index);
+    rmSync(`${index}.lock`);
+    expect(await following).toEqual([]);
     expect(userGit(repository.dir, 'status', '--porcelain')).toBe('');
   });
 
