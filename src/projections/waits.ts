@@ -66,8 +66,10 @@ export function waitOf(goal: GoalView, task: TaskView, around: Around): Wait | u
 function fullFor(
   { project }: GoalView,
   { spec, held }: TaskView,
-  { limits, running }: Around,
+  { limits, running: all }: Around,
 ): Wait | undefined {
+  // Read a moment later, in which it may have begun itself.
+  const running = all.filter(({ id }) => id !== spec.id);
   const { concurrency, capability } = spec;
   const most = (scope: Limit['scope'], name: string): number | null =>
     limits.find((one) => one.scope === scope && one.name === name)?.concurrency ?? null;

@@ -44,6 +44,9 @@ test('a project’s slots and a capability’s, what the task is put aside for f
   const busy = ['task-3', 'task-4'].map((id) => running(id, { capability: 'developer' }));
   const slot = 'waits for a slot of project demo (limit 1, held by task-5)';
   expect(words({ limits, running: [one] })).toBe(slot);
+  // What runs is read a moment later than the task itself, which may have begun.
+  const self = running('task-1', { project: 'demo' });
+  expect(words({ limits, running: [self] })).toBeUndefined();
   expect(words({ limits, running: busy })).toBe(
     'waits for capability developer: limit 2, 2 running',
   );
