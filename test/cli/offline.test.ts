@@ -51,13 +51,16 @@ describe('without a supervisor', () => {
     expect((await here.drover(['logs'])).out).toContain(
       '2 at a time, 10 in 1 m 00 s: small machine',
     );
-    for (const wrong of [
-      ['project', 'shop'],
-      ['project', 'shop', '--rate', '1/m'],
-      ['planet', 'x', '--none'],
-      ['project', 'shop', '--concurrency', '0'],
-    ]) {
-      expect(await here.drover(['limit', ...wrong])).toMatchObject({ code: 2 });
+    for (const [wrong, said] of [
+      [['project'], 'not said which project'],
+      [['project', 'shop'], '--none to take it away'],
+      [['project', 'shop', '--rate', '1/m'], 'A project has no rate'],
+      [['planet'], '‘planet’ is neither capability nor project'],
+      [['planet', 'x', '--none'], '‘planet’ is neither capability nor project'],
+      [['project', 'shop', '--concurrency', '0'], 'a whole number from 1'],
+    ] as const) {
+      const refused = { code: 2, err: expect.stringContaining(said) as string };
+      expect(await here.drover(['limit', ...wrong])).toMatchObject(refused);
     }
     // What is not named stays as it is.
     const fewer = await here.drover(['limit', 'capability', 'shell', '--concurrency', '3']);

@@ -89,6 +89,14 @@ function readLimit(
   name: string | undefined,
   { concurrency, rate, none }: Wanted,
 ): AskedLimit {
+  const isScope = scope === 'capability' || scope === 'project';
+  if (!isScope || name === undefined) {
+    throw new DroverError(
+      'bad-input',
+      isScope ? `It is not said which ${scope}.` : `‘${scope}’ is neither capability nor project.`,
+      'Write for instance `drover limit project shop --concurrency 2`; `drover limit` alone shows all limits.',
+    );
+  }
   if (!none === (concurrency === undefined && rate === undefined)) {
     throw new DroverError(
       'bad-input',
@@ -116,7 +124,7 @@ function readLimit(
   throw new DroverError(
     'bad-input',
     `The limit cannot be read: ${issue!.path.join('.')}: ${issue!.message}.`,
-    'Name a capability or a project, as in `drover limit project shop --concurrency 2`.',
+    'Write it as in `drover limit project shop --concurrency 2`.',
   );
 }
 

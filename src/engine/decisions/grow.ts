@@ -81,6 +81,7 @@ function addedTo(
     throw new DroverError(
       'conflict',
       `${goal.id} is ${goal.state.toLowerCase()}; nothing can be added to it.`,
+      'Hand the tasks in as a goal of their own, with `drover enqueue`.',
     );
   }
   if (goal.tasks.size + added.length > MAX_TASKS) {
