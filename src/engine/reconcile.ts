@@ -17,7 +17,6 @@ import type { RedisClient } from '../queues/connection.js';
 import type { Gates } from '../queues/gates.js';
 import type { Limits } from '../queues/limits.js';
 import type { Jobs } from '../queues/jobs.js';
-import { tellPlace } from '../queues/places.js';
 import { finishedSteps } from './journals.js';
 import { LooseGates } from './loose-gates.js';
 import type { Recording } from './recording/recording.js';
@@ -27,6 +26,7 @@ import { capabilitiesOf, eventOf, refOf } from './task-refs.js';
 import type { Submission } from './submitting/submission.js';
 import type { Turns } from './turns.js';
 import type { Landings } from './workspaces/landings.js';
+import { PlaceTeller } from './workspaces/place-teller.js';
 import type { Projects } from './workspaces/projects.js';
 
 /**
@@ -55,12 +55,14 @@ export interface ReconcileParts {
 
 export class Reconciler {
   private readonly looseGates: LooseGates;
+  private readonly places: PlaceTeller;
 
   /** Goals of which an effect failed; what was recorded of them is carried out later. */
   private readonly owed = new Set<string>();
 
   constructor(private readonly parts: ReconcileParts) {
     this.looseGates = new LooseGates(parts);
+    this.places = new PlaceTeller(parts.client, parts.prefix, parts.projects);
   }
 
   /** Everything that is not finished. */
@@ -186,7 +188,7 @@ export class Reconciler {
       await this.parts.steering.announce(now);
       return this.submit(now, isNew);
     }
-    await this.tellPlaceOf(goal.project);
+    await this.places.tell(goal.project);
     const open = [...goal.tasks.values()].filter((task) => !isFinal(task.state));
     const refs = [{ queue: 'goals', id: rootJobOf(goal) }, ...open.map(refOf)];
     // A start makes every goal known. What was created since, and no stream has spoken of, Redis need not be asked for.
@@ -214,13 +216,6 @@ export class Reconciler {
     await this.parts.steering.openGates(current);
     // A need that was released since the goal was read has looked for its gates too early.
     await this.looseGates.open(goal.id, current);
-  }
-
-  /** A registration that cannot be read is told by whoever wants the files. */
-  private async tellPlaceOf(project: string): Promise<void> {
-    const { client, prefix, projects } = this.parts;
-    const place = await projects.placeOf(project).catch(() => undefined);
-    if (place) await tellPlace(client, prefix, project, place);
   }
 
   /** True where Redis holds a goal's own job of an earlier generation: it has lost nothing. */

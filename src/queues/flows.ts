@@ -70,6 +70,9 @@ export class Flows {
       validateFlowJobs: () => undefined,
       queueFromNode: rememberQueues(this.producer),
     });
+    const backend = this.producer.getBackend();
+    const addFlow = backend.addFlow.bind(backend);
+    backend.addFlow = (entries) => addFlow(entries.map(withNewChildren));
   }
 
   /** Adds the trees in one transaction: all of their jobs are there afterwards, or none. */
@@ -151,6 +154,15 @@ function rememberQueues(producer: FlowProducer): (node: FlowJob, prefix: string)
     known.set(node.queueName, queue);
     return queue;
   };
+}
+
+/**
+ * Keeps BullMQ from looking, with a call for each parent that a flow names, whether all of its children were done
+ * before. Here none was: what Redis holds already is not submitted.
+ */
+function withNewChildren({ parentKeyOpts, ...entry }: Entry): Entry {
+  const { parentKey: _parentKey, ...options } = parentKeyOpts ?? {};
+  return { ...entry, parentKeyOpts: options };
 }
 
 /** Jobs that may begin at once, with what hangs on them. */
