@@ -5,7 +5,7 @@
  * is staged stays staged, and no branch, tag or file is moved, changed or removed.
  */
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, mkdtemp, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, sep } from 'node:path';
 import { DroverError, messageOf } from '../core/errors.js';
@@ -144,28 +144,26 @@ export function commitFiles(
     if (changed.length === 0) return {};
     const skipped = await reasonNotTo(git, head);
     if (skipped !== undefined) return { skipped };
-    // By file: so many paths as a goal has tasks do not fit into a command's arguments.
-    const folder = await mkdtemp(join(tmpdir(), 'drover-paths-'));
-    const list = join(folder, 'paths');
-    const paths = [`--pathspec-from-file=${list}`, '--pathspec-file-nul'];
-    const commit = [
-      'commit',
-      '--only',
-      '--no-verify',
-      '--quiet',
-      '--cleanup=whitespace',
-      '-m',
-      message,
-    ];
+    const stage = ['update-index', '--add', '--remove', '-z', '--stdin'];
+    const input = changed.map((path) => `${path}\0`).join('');
+    await git.run(stage, { input });
+    // In an index of its own, without what else is staged. `add` and `commit --only` do the same, and compare each file
+    // with each path: a minute for 4,000 pages among 30,000 was not enough.
+    const folder = await mkdtemp(join(tmpdir(), 'drover-index-'));
+    const variables = { GIT_INDEX_FILE: join(folder, 'index') };
     try {
-      await writeFile(list, changed.join('\0'));
-      // `commit --only` knows tracked files alone, so new ones are added first.
-      await git.run(['add', ...paths]);
-      await git.run([...commit, ...paths], author && { author });
+      await git.run(['read-tree', head.commit], { variables });
+      await git.run(stage, { input, variables });
+      const tree = (await git.run(['write-tree'], { variables })).trim();
+      if (tree === (await git.run(['rev-parse', `${head.commit}^{tree}`])).trim()) return {};
+      const make = ['commit-tree', tree, '-p', head.commit, '-F', '-'];
+      const text = { input: `${message.trimEnd()}\n`, ...(author && { author }) };
+      const commit = (await git.run(make, text)).trim();
+      await git.run(['update-ref', '-m', 'drover: state', 'HEAD', commit, head.commit]);
+      return { commit };
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
-    return { commit: (await git.run(['rev-parse', 'HEAD'])).trim() };
   });
 }
 
@@ -179,9 +177,14 @@ export async function committedFile({ git }: Project, path: string): Promise<str
 }
 
 interface Head {
+  /** `(initial)` where there is none yet. */
+  readonly commit: string;
   readonly unborn: boolean;
   readonly detached: boolean;
 }
+
+/** How status begins the line that names HEAD's commit. */
+const OID = '# branch.oid ';
 
 /** Where HEAD stands, and which of the paths differ from it; ignored files do not show. */
 async function headOf(
@@ -205,9 +208,11 @@ async function headOf(
   const changed = lines
     .flatMap((line) => /^(?:1 (?:\S+ ){7}|u (?:\S+ ){9}|\? )(.+)$/s.exec(line)?.[1] ?? [])
     .filter((path) => wanted.has(path));
+  const commit = lines.find((line) => line.startsWith(OID))!.slice(OID.length);
   return {
     head: {
-      unborn: lines.includes('# branch.oid (initial)'),
+      commit,
+      unborn: commit === '(initial)',
       detached: lines.includes('# branch.head (detached)'),
     },
     changed,

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
@@ -118,6 +118,26 @@ describe('commitFiles', () => {
     writeFileSync(join(project.dir, 'STATE.yaml'), 'version: 1 # later\n');
     await commitFiles(project, ['STATE.yaml'], 'State');
     expect(await committedFile(project, 'STATE.yaml')).toBe('version: 1 # later\n');
+    expect(userGit(project.dir, 'status', '--porcelain')).toBe('');
+  });
+
+  test('commits nothing where the file on disk is the committed one again, and unstages it', async () => {
+    const project = await projectWithState();
+    const { dir } = project;
+    const [head, text] = [userGit(dir, 'rev-parse', 'HEAD'), readFileSync(join(dir, 'STATE.yaml'))];
+    writeFileSync(join(dir, 'STATE.yaml'), 'version: 1 # staged\n');
+    userGit(dir, 'add', 'STATE.yaml');
+    writeFileSync(join(dir, 'STATE.yaml'), text);
+    expect(await commitFiles(project, ['STATE.yaml'], 'State')).toEqual({});
+    expect(userGit(dir, 'rev-parse', 'HEAD')).toBe(head);
+    expect(userGit(dir, 'status', '--porcelain')).toBe('');
+  });
+
+  test('commits that a file is gone', async () => {
+    const project = await projectWithState();
+    rmSync(join(project.dir, 'STATE.yaml'));
+    await commitFiles(project, ['STATE.yaml'], 'Without');
+    expect(await committedFile(project, 'STATE.yaml')).toBeUndefined();
     expect(userGit(project.dir, 'status', '--porcelain')).toBe('');
   });
 
