@@ -17,8 +17,10 @@ interface Waiting {
   readonly resolve: (answer: Decided | Promise<never>) => void;
 }
 
-/** Requests in one transaction. What the first ones led to is submitted while the others are decided. */
+/** Requests in one transaction, … */
 const AT_ONCE = 25;
+/** … and in the first one of many: what these led to is submitted while the others are decided. */
+const FIRST = 8;
 
 export class Decisions {
   private readonly waiting: Waiting[] = [];
@@ -31,13 +33,13 @@ export class Decisions {
   decide(request: Request): Promise<Decided> {
     return new Promise((resolve) => {
       this.waiting.push({ request, resolve });
-      if (this.waiting.length === 1) setImmediate(() => this.decideAll());
+      if (this.waiting.length === 1) setImmediate(() => this.decideNext(FIRST));
     });
   }
 
-  private decideAll(): void {
-    const batch = this.waiting.splice(0, AT_ONCE);
-    if (this.waiting.length > 0) setImmediate(() => this.decideAll());
+  private decideNext(most: number): void {
+    const batch = this.waiting.splice(0, most);
+    if (this.waiting.length > 0) setImmediate(() => this.decideNext(AT_ONCE));
     for (const [index, answer] of this.answers(batch).entries()) batch[index]!.resolve(answer);
   }
 
