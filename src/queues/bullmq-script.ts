@@ -1,7 +1,6 @@
 /** BullMQ's script that finishes a job, to be the body of a function in scripts of ours. */
 import { createRequire } from 'node:module';
 import { z } from 'zod';
-import type { ScriptArgument } from './script.js';
 
 /** Its keys in their order, behind the queue's first part of keys; the nameless one is the job's own. */
 const KEYS = [
@@ -28,24 +27,15 @@ const { moveToFinished } = z
 
 /**
  * `finish(base, job, time, result, fetch, options)`: completes a job as BullMQ's own script does, and returns its
- * answer: the next job or a number. `base` is the first part of the queue's keys. The variables of the function hide
- * the globals of their names.
+ * answer: the next job or a number. `base` is the first part of the queue's keys, `options` a table of what that
+ * script's text says of them. The variables of the function hide the globals of their names.
  */
 export const FINISH = `
 local function finish(base, job, time, result, fetch, options)
   local KEYS = {}
   for index, name in ipairs({${KEYS.map((name) => `'${name}'`).join()}}) do KEYS[index] = base .. name end
   KEYS[${KEYS.indexOf('') + 1}] = base .. job
-  local ARGV = {job, time, 'returnvalue', result, 'completed', fetch, base, options}
+  local ARGV = {job, time, 'returnvalue', result, 'completed', fetch, base, cmsgpack.pack(options)}
 ${moveToFinished.content}
 end
 `;
-
-/** How many arguments of `finish` follow the job. */
-export const FINISH_ARGUMENTS = 4;
-
-/** Those of `finish` among what BullMQ gives its script for a job that is completed: from `time` on. */
-export function finishArguments(given: readonly ScriptArgument[]): ScriptArgument[] {
-  const [, time, , result, , fetch, , options] = given.slice(KEYS.length);
-  return [time!, result!, fetch!, options!];
-}

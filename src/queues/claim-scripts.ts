@@ -5,7 +5,7 @@
  * where it does not), 4 (a finished step is journaled in the script that announces it, so both are there or neither).
  */
 import type { Redis } from 'ioredis';
-import { FINISH, FINISH_ARGUMENTS } from './bullmq-script.js';
+import { FINISH } from './bullmq-script.js';
 import { PUT_ASIDE } from './held.js';
 import { cancelledKey, limitsKey, pausedKey, vouchKey } from './keys.js';
 import { ADMIT } from './limits.js';
@@ -69,13 +69,21 @@ return {'open', limits, redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KE
   redis.call('HGETALL', KEYS[4]), redis.call('HGET', KEYS[1], 'declines') or '0'}
 `;
 
-/** KEYS job; ARGV those of `begin`, those of `finish` behind the job, events… */
+/**
+ * KEYS job; ARGV those of `begin`, time, result, 1 where the worker takes another job, its name, milliseconds of its
+ * locks, events…
+ *
+ * The options are made here: BullMQ sends them as bytes, beside which ioredis makes bytes of every argument by itself.
+ */
+const END_ARGUMENTS = 5;
 const OPEN_AND_COMPLETE = `${BEGIN}${FINISH}
-local status, limits = begin(KEYS[1], ARGV, ${BEGIN_ARGUMENTS + FINISH_ARGUMENTS + 1})
+local status, limits = begin(KEYS[1], ARGV, ${BEGIN_ARGUMENTS + END_ARGUMENTS + 1})
 if status ~= 'open' then return {status} end
-local job = ARGV[4]
+local token, job = ARGV[2], ARGV[4]
+local time, result, fetch, name, lock = unpack(ARGV, ${BEGIN_ARGUMENTS + 1}, ${BEGIN_ARGUMENTS + END_ARGUMENTS})
 local base = string.sub(KEYS[1], 1, -#job - 1)
-return {'open', limits, finish(base, job, unpack(ARGV, ${BEGIN_ARGUMENTS + 1}, ${BEGIN_ARGUMENTS + FINISH_ARGUMENTS}))}
+local options = {token = token, name = name, lockDuration = lock, keepJobs = {count = -1}, maxMetricsSize = ''}
+return {'open', limits, finish(base, job, time, result, fetch, options)}
 `;
 
 /** KEYS lock, job, stream, journal, logs; ARGV token, claims, job, then triples: kind, first, second. */

@@ -13,7 +13,6 @@ import type { AgentEvent } from '../core/events.js';
 import { answerOf } from '../core/goal.js';
 import type { Json } from '../core/plan.js';
 import { GATE_KINDS, type GateKind, heldJobId, ownerOf } from '../core/ids.js';
-import { finishArguments } from './bullmq-script.js';
 import { type ClaimScripts, claimScripts } from './claim-scripts.js';
 import { Gates } from './gates.js';
 import { jobKey, journalKey, streamKey } from './keys.js';
@@ -77,8 +76,15 @@ export class Ungated extends Error {
   override readonly name = 'Ungated';
 }
 
-/** The keys and arguments of BullMQ's script that completes a claim's job with a result and takes the next one. */
-export type Completion = (result: Json) => readonly ScriptArgument[];
+/** Who holds a claim, as far as the next one is taken together with the end of this one. */
+export interface ClaimHolder {
+  /** Shown in Bull Board as the job's processor. */
+  readonly name: string;
+  /** Milliseconds. */
+  readonly lockDuration: number;
+  /** Whether it takes another job at all. */
+  readonly takesMore: () => boolean;
+}
 
 export class Claims {
   private readonly limits: Limits;
@@ -92,8 +98,8 @@ export class Claims {
     this.scripts = claimScripts(client);
   }
 
-  of(job: Job, token: string, completion: Completion): Claim {
-    return new Claim(job, token, this.prefix, completion, this.scripts, this.limits, this.client);
+  of(job: Job, token: string, holder: ClaimHolder): Claim {
+    return new Claim(job, token, this.prefix, holder, this.scripts, this.limits, this.client);
   }
 }
 
@@ -110,7 +116,7 @@ export class Claim {
     private readonly job: Job,
     private readonly token: string,
     private readonly prefix: string,
-    private readonly completion: Completion,
+    private readonly holder: ClaimHolder,
     private readonly scripts: ClaimScripts,
     private readonly limits: Limits,
     private readonly client: Redis,
@@ -165,7 +171,7 @@ export class Claim {
       this.scripts.openAndComplete(
         this.key,
         ...this.beginning(),
-        ...finishArguments(this.completion(result)),
+        ...this.ending(result),
         ...events.map((event) => this.encode(event)),
       ),
     );
@@ -309,6 +315,12 @@ export class Claim {
       this.number,
       this.gates.map((kind) => `${this.gateKey(kind)} `).join(''),
     ];
+  }
+
+  /** What the script is told besides that completes its job as well. */
+  private ending(result: Json): ScriptArgument[] {
+    const { name, lockDuration, takesMore } = this.holder;
+    return [Date.now(), JSON.stringify(result), takesMore() ? 1 : 0, name, lockDuration];
   }
 
   private encode(event: AgentEvent): string {

@@ -63,7 +63,7 @@ const NO_LOCK = '0';
 const COMPLETE = `${FINISH}
 local base, outcome = KEYS[1], ARGV[2]
 if outcome == '' then outcome = redis.call('HVALS', KEYS[2])[1] or 'null' end
-local options = cmsgpack.pack({token = '${NO_LOCK}', keepJobs = {count = -1}, attempts = 1, maxMetricsSize = ''})
+local options = {token = '${NO_LOCK}', keepJobs = {count = -1}, maxMetricsSize = ''}
 for index = 3, #ARGV do
   local job = ARGV[index]
   if redis.call('ZREM', base .. 'delayed', job) == 1 or redis.call('LREM', base .. 'wait', 1, job) == 1

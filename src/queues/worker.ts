@@ -16,7 +16,6 @@ import type { Redis } from 'ioredis';
 import type { Backoff, Json } from '../core/plan.js';
 import type { Claim, Claims } from './claim.js';
 import { Locks } from './locks.js';
-import type { ScriptArgument } from './script.js';
 
 /** How an attempt ended. */
 export type Outcome =
@@ -81,9 +80,11 @@ export interface AgentWorker {
 }
 
 export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
-  const { claims, attempt, timing } = options;
+  const { claims, attempt, timing, name } = options;
+  let isClosing = false;
+  const holder = { name, lockDuration: timing.lockDuration, takesMore: () => !isClosing };
   const run = async (job: Job, token: string, stop: AbortController): Promise<Json> => {
-    const claim = claims.of(job, token, (result) => completion(job, token, result));
+    const claim = claims.of(job, token, holder);
     for (;;) {
       const outcome = await attempt(claim, stop);
       // Where Redis is away: a slot whose job has no lock is free, and the supervisor's sweep finds it.
@@ -128,7 +129,7 @@ export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
   const worker = new Worker(options.capability, process, {
     connection: options.connection,
     prefix: claims.prefix,
-    name: options.name,
+    name,
     concurrency: options.concurrency,
     lockDuration: timing.lockDuration,
     // By `locks` instead; its file says why.
@@ -140,13 +141,6 @@ export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
     // After Redis was away: BullMQ's default of 15 s would leave its workers idle for longer than the outage.
     runRetryDelay: 500,
   });
-  let isClosing = false;
-  /** As the worker itself would complete the job. */
-  const completion = (job: Job, token: string, result: Json): readonly ScriptArgument[] => {
-    const { removeOnComplete = false } = job.opts;
-    const text = JSON.stringify(result);
-    return worker.backend.moveToCompletedArgs(job, text, removeOnComplete, token, !isClosing);
-  };
   worker.on('error', (error) => {
     if (!isRefusedEnd(error)) options.onError(error);
   });

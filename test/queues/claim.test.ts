@@ -44,9 +44,11 @@ async function claimed(
   const worker = new Worker('developer', null, { connection: connection.client, prefix });
   try {
     const job = await worker.getNextJob('token');
-    const claim = claims.of(job, 'token', (result) =>
-      worker.backend.moveToCompletedArgs(job, JSON.stringify(result), false, 'token', true),
-    );
+    const claim = claims.of(job, 'token', {
+      name: 'somebody',
+      lockDuration: 30_000,
+      takesMore: () => true,
+    });
     await test(claim, prefix, queue);
   } finally {
     await worker.close();
@@ -170,6 +172,11 @@ describe('a claim that is opened by its completion', () => {
       const [next, id] = raw2NextJobData(answer as unknown[]);
       expect([next.name, id]).toEqual(['b', 'task-2']);
       expect((await queue.getJob('task-1'))!.returnvalue).toEqual({ done: 1 });
+      expect((await queue.getJob('task-2'))!.processedBy).toBe('somebody');
+      const { client, close } = await connect(bed.redis().connection);
+      const lock = `${prefix}:developer:task-2:lock`;
+      expect([await client.get(lock), (await client.pttl(lock)) > 0]).toEqual(['token', true]);
+      await close();
       expect(await kinds(prefix)).toEqual([
         'added',
         'waiting',
