@@ -1,9 +1,9 @@
 /** Somebody has a goal's branch checked out: it does not move under them, and goes on when they have gone. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Drover } from '../../src/index.js';
-import { beginRepository, git } from '../support/git.js';
+import { git, registerRepository } from '../support/git.js';
 import { testBed } from '../support/redis.js';
 
 const bed = testBed();
@@ -19,9 +19,7 @@ async function halfWay(): Promise<{
 }> {
   const data = bed.folder();
   const repository = bed.folder('theirs');
-  beginRepository(repository);
-  mkdirSync(join(data, 'projects'));
-  writeFileSync(join(data, 'projects', 'shop.yaml'), `repository: ${repository}\n`);
+  registerRepository(join(data, 'projects'), repository);
   const drover = await bed.start({ dataDir: data, projectsDir: join(data, 'projects') });
   await drover.agent('shell', 'shell');
   const [here, go] = [join(data, 'here'), join(data, 'go')];

@@ -1,12 +1,12 @@
 /** Checkouts of a base branch whose files follow what lands there. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Drover } from '../../src/index.js';
 import { unlandedGoals } from '../../src/projections/goal-queries.js';
 import { landingsOf } from '../../src/projections/inbox.js';
 import { followRef } from '../../src/workspace/branches.js';
-import { beginRepository, git } from '../support/git.js';
+import { git, registerRepository } from '../support/git.js';
 import { testBed } from '../support/redis.js';
 
 const bed = testBed();
@@ -15,9 +15,7 @@ const bed = testBed();
 async function finished(names: string[]): Promise<{ drover: Drover; repository: string }> {
   const data = bed.folder();
   const repository = bed.folder('theirs');
-  beginRepository(repository);
-  mkdirSync(join(data, 'projects'));
-  writeFileSync(join(data, 'projects', 'shop.yaml'), `repository: ${repository}\n`);
+  registerRepository(join(data, 'projects'), repository);
   const drover = await bed.start({ dataDir: data, projectsDir: join(data, 'projects') });
   await drover.agent('shell', 'shell', { concurrency: 4 });
   const goals = names.map((name) =>

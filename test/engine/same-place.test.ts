@@ -1,11 +1,11 @@
 /** Agents with other folders than the supervisor's: none merges into a repository that the supervisor does not have. */
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Recording } from '../../src/engine/recording/recording.js';
 import { connectDrover, type Drover } from '../../src/index.js';
 import { inboxOf } from '../../src/projections/inbox.js';
-import { beginRepository, git } from '../support/git.js';
+import { git, registerRepository } from '../support/git.js';
 import { testBed } from '../support/redis.js';
 
 const bed = testBed();
@@ -37,9 +37,7 @@ const waits = (drover: Drover, ...reasons: string[]): Promise<void> =>
 
 function registered(folder: string): string {
   const repository = bed.folder('theirs');
-  beginRepository(repository);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'shop.yaml'), `repository: ${repository}\n`);
+  registerRepository(folder, repository);
   return repository;
 }
 

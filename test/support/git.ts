@@ -1,6 +1,6 @@
 /** What somebody does with git in a repository of theirs. */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** @throws where git ends with another status than 0; the error has what git said */
@@ -19,4 +19,11 @@ export function beginRepository(dir: string): void {
   writeFileSync(join(dir, 'readme'), 'theirs\n');
   git(dir, 'add', '.');
   git(dir, 'commit', '-qm', 'Begin');
+}
+
+/** Begins a repository of somebody's and registers it as the project `shop`. @param repository is there already */
+export function registerRepository(projectsDir: string, repository: string): void {
+  beginRepository(repository);
+  mkdirSync(projectsDir, { recursive: true });
+  writeFileSync(join(projectsDir, 'shop.yaml'), `repository: ${repository}\n`);
 }
