@@ -1,14 +1,9 @@
 /** A moment on the command line: an event's number, a date and time, or how long ago. */
+import { DURATION_UNITS } from '../core/duration-text.js';
 import { DroverError } from '../core/errors.js';
 import type { Moment } from '../engine/history/replay.js';
 
-const UNITS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
+const UNITS: Readonly<Record<string, number>> = DURATION_UNITS;
 /** Numbers from here on are epoch milliseconds (1973 and later); no log has so many events. */
 const EPOCH = 100_000_000_000;
 

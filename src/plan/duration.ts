@@ -1,7 +1,7 @@
 /** Durations as people write them: milliseconds, or a number with its unit. */
 import { z } from 'zod';
+import { DURATION_UNITS } from '../core/duration-text.js';
 
-const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 /** What a timer can hold. */
 const LONGEST = 2_147_483_647;
@@ -16,6 +16,6 @@ export const durationSchema = z
   .transform((written) => {
     if (typeof written === 'number') return written;
     const [, amount, unit] = DURATION.exec(written)!;
-    return Math.round(Number(amount) * UNITS[unit as keyof typeof UNITS]);
+    return Math.round(Number(amount) * DURATION_UNITS[unit as keyof typeof DURATION_UNITS]);
   })
   .refine((milliseconds) => milliseconds <= LONGEST, { error: 'must be at most 24 days' });
