@@ -64,11 +64,29 @@ function parseFetched(text: string): Map<string, string> {
   );
 }
 
-/** Makes all of the moves or none of them. One that changes nothing is compared with what the other side says first. */
+/**
+ * Makes all of the moves or none of them. One that changes nothing is compared with what the other side says first. So is
+ * one to where its reference is already, lease or not: somebody else was faster, and what moved beside it is taken back.
+ */
 export async function pushMoves(
-  { url, dir, environment }: RemoteRepository,
+  repository: RemoteRepository,
   moves: readonly RefMove[],
 ): Promise<'moved' | 'lost-race'> {
+  const pushed = await push(repository, moves);
+  if (pushed === 'lost-race') return pushed;
+  const changes = moves.filter(({ from, to }) => from !== undefined && from !== to);
+  const made = changes.filter(({ ref }) => !pushed.wereThere.has(ref));
+  if (made.length === changes.length) return 'moved';
+  const back = made.map(({ ref, from, to }) => ({ ref, from: to, to: from! }));
+  if (back.length > 0) await push(repository, back);
+  return 'lost-race';
+}
+
+/** @returns the references that were there already where they were to go */
+async function push(
+  { url, dir, environment }: RemoteRepository,
+  moves: readonly RefMove[],
+): Promise<{ readonly wereThere: ReadonlySet<string> } | 'lost-race'> {
   const leases = moves
     .filter(({ from }) => from !== undefined)
     .map(({ ref, from }) => `--force-with-lease=${ref}:${from ?? ''}`);
@@ -77,8 +95,8 @@ export async function pushMoves(
   );
   try {
     const args = ['push', '--atomic', '--porcelain', '--no-verify', '--no-signed', ...leases];
-    await networkGit(dir, environment).run([...args, '--', url, ...specs]);
-    return 'moved';
+    const said = await networkGit(dir, environment).run([...args, '--', url, ...specs]);
+    return { wereThere: new Set([...said.matchAll(UP_TO_DATE)].map(([, ref]) => ref!)) };
   } catch (error) {
     // A server that is asked twice at once answers the second with a failure to lock.
     if (/stale info|\[rejected\]|failed to update ref|cannot lock ref/.test(messageOf(error)))
@@ -86,3 +104,6 @@ export async function pushMoves(
     throw unreachable(url, error);
   }
 }
+
+/** A line is a flag, `from:to` and a summary. */
+const UP_TO_DATE = /^=\t[^\t]*:([^\t]+)\t/gm;

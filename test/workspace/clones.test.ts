@@ -140,6 +140,20 @@ test('what moves between the question and the push is a lost race', async () => 
   );
 });
 
+test('a move that somebody else has made already is a lost race, and what it was made with is taken back', async () => {
+  const { dir, clone } = await servedBy('git daemon');
+  const repository = await clone();
+  const ref = 'refs/heads/main';
+  const from = userGit(dir, 'rev-parse', ref);
+  const to = userGit(dir, 'commit-tree', `${ref}^{tree}`, '-p', ref, '-m', 'Theirs');
+  userGit(dir, 'update-ref', ref, to);
+  await readGoalBranch(repository, 'goal-1');
+  const before = userGit(dir, 'for-each-ref');
+  const kept = { ref: 'refs/drover/kept/task-1.1', from: null, to: from };
+  expect(await moveRefs(repository, [{ ref, from, to }, kept])).toBe('lost-race');
+  expect(userGit(dir, 'for-each-ref')).toBe(before);
+});
+
 test('what a server refuses is told in its words', async () => {
   const { dir, clone } = await servedBy('git daemon');
   const repository = await clone();
