@@ -1,9 +1,9 @@
-/** BullMQ's script that finishes a job, to be the body of a function in scripts of ours. */
+/** BullMQ's scripts that finish a job and take the next one, to be bodies of functions in scripts of ours. */
 import { createRequire } from 'node:module';
 import { z } from 'zod';
 
-/** Its keys in their order, behind the queue's first part of keys; the nameless one is the job's own. */
-const KEYS = [
+/** Their keys in their order, behind the queue's first part of keys; the nameless one is the job's own. */
+const QUEUE_KEYS = [
   'wait',
   'active',
   'prioritized',
@@ -14,16 +14,21 @@ const KEYS = [
   'paused',
   'meta',
   'pc',
-  'completed',
-  '',
-  'metrics:completed',
-  'marker',
 ] as const;
+const FINISH_KEYS = [...QUEUE_KEYS, 'completed', '', 'metrics:completed', 'marker'] as const;
+const FETCH_KEYS = [...QUEUE_KEYS, 'marker'] as const;
 
 /** Not among what BullMQ exports, but what its workers send; `package.json` names one version of it. */
-const { moveToFinished } = z
-  .object({ moveToFinished: z.object({ keys: z.literal(KEYS.length), content: z.string() }) })
-  .parse(createRequire(import.meta.url)('bullmq/dist/cjs/scripts/moveToFinished-14.js'));
+const scriptOf = (name: string, keys: readonly string[]): string => {
+  const [command] = name.split('-');
+  const schema = z.object({
+    [command!]: z.object({ keys: z.literal(keys.length), content: z.string() }),
+  });
+  const require = createRequire(import.meta.url);
+  return schema.parse(require(`bullmq/dist/cjs/scripts/${name}.js`))[command!]!.content;
+};
+
+const tableOf = (keys: readonly string[]): string => `{${keys.map((key) => `'${key}'`).join()}}`;
 
 /**
  * `finish(base, job, time, result, fetch, options)`: completes a job as BullMQ's own script does, and returns its
@@ -33,9 +38,19 @@ const { moveToFinished } = z
 export const FINISH = `
 local function finish(base, job, time, result, fetch, options)
   local KEYS = {}
-  for index, name in ipairs({${KEYS.map((name) => `'${name}'`).join()}}) do KEYS[index] = base .. name end
-  KEYS[${KEYS.indexOf('') + 1}] = base .. job
+  for index, name in ipairs(${tableOf(FINISH_KEYS)}) do KEYS[index] = base .. name end
+  KEYS[${FINISH_KEYS.indexOf('') + 1}] = base .. job
   local ARGV = {job, time, 'returnvalue', result, 'completed', fetch, base, cmsgpack.pack(options)}
-${moveToFinished.content}
+${scriptOf('moveToFinished-14', FINISH_KEYS)}
+end
+`;
+
+/** `fetch(base, time, options)`: takes the queue's next job as BullMQ's own script does, and returns its answer. */
+export const FETCH = `
+local function fetch(base, time, options)
+  local KEYS = {}
+  for index, name in ipairs(${tableOf(FETCH_KEYS)}) do KEYS[index] = base .. name end
+  local ARGV = {base, time, cmsgpack.pack(options)}
+${scriptOf('moveToActive-11', FETCH_KEYS)}
 end
 `;

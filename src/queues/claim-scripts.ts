@@ -4,11 +4,13 @@
  * Invariants kept here: 5 (every script looks first whether the claim still holds the job's lock, and writes nothing
  * where it does not), 4 (a finished step is journaled in the script that announces it, so both are there or neither).
  */
+import { ErrorCode } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { FINISH } from './bullmq-script.js';
+import { FETCH } from './bullmq-script.js';
 import { PUT_ASIDE } from './held.js';
 import { cancelledKey, limitsKey, pausedKey, vouchKey } from './keys.js';
 import { ADMIT } from './limits.js';
+import { PASS_ON } from './pass-on.js';
 import { pauseReason } from './pauses.js';
 import { defineScript } from './script.js';
 import { RUN_ID } from './vouch.js';
@@ -70,20 +72,40 @@ return {'open', limits, redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KE
 `;
 
 /**
- * KEYS job; ARGV those of `begin`, time, result, 1 where the worker takes another job, its name, milliseconds of its
- * locks, events…
+ * `complete(prefix, key, token, job, ending)`: completes a claim's job and passes its result on. Returns BullMQ's answer:
+ * the worker's next job, or a number. That is fetched last, so it may be what the result was passed on to.
  *
- * The options are made here: BullMQ sends them as bytes, beside which ioredis makes bytes of every argument by itself.
+ * `ending` are time, result, 1 where the worker takes another job, its name, milliseconds of its locks, and the
+ * engine's job above or nothing. The options are made here: BullMQ sends them as bytes, beside which ioredis makes
+ * bytes of every argument by itself.
  */
-const END_ARGUMENTS = 5;
-const OPEN_AND_COMPLETE = `${BEGIN}${FINISH}
-local status, limits = begin(KEYS[1], ARGV, ${BEGIN_ARGUMENTS + END_ARGUMENTS + 1})
+const END_ARGUMENTS = 6;
+const COMPLETE = `${PASS_ON}${FETCH}
+local function complete(prefix, key, token, job, ending)
+  local time, result, more, name, lock, parent = unpack(ending)
+  local base = string.sub(key, 1, -#job - 1)
+  local options = {token = token, name = name, lockDuration = lock, keepJobs = {count = -1}, maxMetricsSize = ''}
+  if parent == '' then return finish(base, job, time, result, more, options) end
+  local answer = finish(base, job, time, result, '0', options)
+  if answer ~= 0 then return answer end
+  passOn(prefix, parent, time, result)
+  return more == '1' and fetch(base, time, options) or 0
+end
+`;
+
+/** KEYS job; ARGV those of `begin`, those of `complete`, events… */
+const OPEN_AND_COMPLETE = `${BEGIN}${COMPLETE}
+local events = ${BEGIN_ARGUMENTS + END_ARGUMENTS + 1}
+local status, limits = begin(KEYS[1], ARGV, events)
 if status ~= 'open' then return {status} end
-local token, job = ARGV[2], ARGV[4]
-local time, result, fetch, name, lock = unpack(ARGV, ${BEGIN_ARGUMENTS + 1}, ${BEGIN_ARGUMENTS + END_ARGUMENTS})
-local base = string.sub(KEYS[1], 1, -#job - 1)
-local options = {token = token, name = name, lockDuration = lock, keepJobs = {count = -1}, maxMetricsSize = ''}
-return {'open', limits, finish(base, job, time, result, fetch, options)}
+local ending = {unpack(ARGV, ${BEGIN_ARGUMENTS + 1}, events - 1)}
+return {'open', limits, complete(ARGV[1], KEYS[1], ARGV[2], ARGV[4], ending)}
+`;
+
+/** KEYS job; ARGV prefix, token, claims, job, those of `complete`. */
+const COMPLETE_CLAIM = `${COMPLETE}
+if redis.call('HGET', KEYS[1], 'ats') ~= ARGV[3] then return ${ErrorCode.JobLockMismatch} end
+return complete(ARGV[1], KEYS[1], ARGV[2], ARGV[4], {unpack(ARGV, 5)})
 `;
 
 /** KEYS lock, job, stream, journal, logs; ARGV token, claims, job, then triples: kind, first, second. */
@@ -116,5 +138,6 @@ export type ClaimScripts = ReturnType<typeof claimScripts>;
 export const claimScripts = (client: Redis) => ({
   open: defineScript(client, 'droverOpenClaim', 4, OPEN),
   openAndComplete: defineScript(client, 'droverOpenAndComplete', 1, OPEN_AND_COMPLETE),
+  complete: defineScript(client, 'droverCompleteClaim', 1, COMPLETE_CLAIM),
   write: defineScript(client, 'droverWriteClaim', 5, WRITE),
 });

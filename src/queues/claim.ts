@@ -17,6 +17,7 @@ import { type ClaimScripts, claimScripts } from './claim-scripts.js';
 import { Gates } from './gates.js';
 import { jobKey, journalKey, streamKey } from './keys.js';
 import { type Counted, keyLimit, Limits, projectLimit } from './limits.js';
+import { engineParent } from './pass-on.js';
 import type { ScriptArgument } from './script.js';
 import { type TaskData, taskDataOf } from './task-data.js';
 
@@ -177,10 +178,26 @@ export class Claim {
     );
     const [, counted, answer] = completedSchema.parse(reply);
     this.counted = counted;
-    if (typeof answer === 'number' && answer < 0) {
-      throw new Error(`BullMQ did not complete ${this.jobId}: ${answer}`);
-    }
-    return answer;
+    return this.unlessRefused(answer);
+  }
+
+  /**
+   * Completes the job of an open claim.
+   * @returns BullMQ's answer, with the worker's next job
+   * @throws Error with BullMQ's `code` where the job is not this claim's any more
+   */
+  async complete(result: Json): Promise<unknown> {
+    const { attemptsStarted } = this.job;
+    const claim = [this.prefix, this.token, attemptsStarted, this.jobId];
+    return this.unlessRefused(
+      await this.scripts.complete(this.key, ...claim, ...this.ending(result)),
+    );
+  }
+
+  private unlessRefused(answer: unknown): unknown {
+    if (typeof answer !== 'number' || answer >= 0) return answer;
+    const error = new Error(`BullMQ did not complete ${this.jobId}: ${answer}`);
+    throw Object.assign(error, { code: answer });
   }
 
   private async openNow(events: readonly AgentEvent[], signal: AbortSignal): Promise<Opened> {
@@ -317,10 +334,11 @@ export class Claim {
     ];
   }
 
-  /** What the script is told besides that completes its job as well. */
+  /** What the scripts are told that complete its job. */
   private ending(result: Json): ScriptArgument[] {
     const { name, lockDuration, takesMore } = this.holder;
-    return [Date.now(), JSON.stringify(result), takesMore() ? 1 : 0, name, lockDuration];
+    const parent = engineParent(this.prefix, this.job.parentKey);
+    return [Date.now(), JSON.stringify(result), takesMore() ? 1 : 0, name, lockDuration, parent];
   }
 
   private encode(event: AgentEvent): string {

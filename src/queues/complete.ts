@@ -2,18 +2,14 @@
  * Finishes jobs that nobody works on: gates when they open, and tasks of which the log knows the outcome
  * although Redis lost it.
  */
-import { Job, type Queue, UnrecoverableError } from 'bullmq';
+import { ErrorCode, Job, type Queue, UnrecoverableError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Json } from '../core/plan.js';
-import { FINISH } from './bullmq-script.js';
+import { AT_ONCE, COMPLETE_HELD, NO_LOCK } from './pass-on.js';
 import { defineScript } from './script.js';
 
 /** Field of a job that was taken: the JSON text it is to be finished with, should somebody else have to. */
 export const OUTCOME = 'outcome';
-
-/** What BullMQ answers for a job that is gone, and for one that is not active. */
-const GONE = -1;
-const NOT_ACTIVE = -3;
 
 /**
  * KEYS delayed, waiting, prioritized, active, the queue's first part of keys; ARGV outcome, jobs. Takes them out
@@ -49,9 +45,6 @@ end
 redis.call('DEL', key .. ':lock', key .. ':dependencies')
 `;
 
-/** A token that tells BullMQ's scripts to skip the lock. */
-const NO_LOCK = '0';
-
 /**
  * KEYS the queue's first part of keys, results of a relay; ARGV time, outcome or nothing where it is that of the
  * relay's only child, jobs. Completes them from whatever set they wait in, and returns the outcome. Whoever holds one
@@ -60,27 +53,15 @@ const NO_LOCK = '0';
  * A gate each costs a tenth of what a command each does, and there is no moment in which a gate is taken and not
  * completed.
  */
-const COMPLETE = `${FINISH}
-local base, outcome = KEYS[1], ARGV[2]
+const COMPLETE = `${COMPLETE_HELD}
+local outcome = ARGV[2]
 if outcome == '' then outcome = redis.call('HVALS', KEYS[2])[1] or 'null' end
-local options = {token = '${NO_LOCK}', keepJobs = {count = -1}, maxMetricsSize = ''}
 for index = 3, #ARGV do
-  local job = ARGV[index]
-  if redis.call('ZREM', base .. 'delayed', job) == 1 or redis.call('LREM', base .. 'wait', 1, job) == 1
-    or redis.call('ZREM', base .. 'prioritized', job) == 1 then
-    redis.call('RPUSH', base .. 'active', job)
-  end
-  redis.call('DEL', base .. job .. ':lock')
-  local answer = finish(base, job, ARGV[1], outcome, '0', options)
-  if answer ~= 0 and answer ~= ${GONE} and answer ~= ${NOT_ACTIVE} then
-    return redis.error_reply('BullMQ did not complete ' .. base .. job .. ': ' .. tostring(answer))
-  end
+  local trouble = completeHeld(KEYS[1], ARGV[index], ARGV[1], outcome)
+  if trouble then return redis.error_reply(trouble) end
 end
 return outcome
 `;
-
-/** Jobs completed by one call, which nobody else's command may interrupt. */
-const AT_ONCE = 200;
 
 export interface Finish {
   /** Completes jobs with the result of the only child whose results are under `processed`, and returns it. */
@@ -170,5 +151,5 @@ async function moveAll(
 
 function isFinished(reason: unknown): boolean {
   const code = reason instanceof Error && 'code' in reason ? reason.code : undefined;
-  return code === GONE || code === NOT_ACTIVE;
+  return code === ErrorCode.JobNotExist || code === ErrorCode.JobNotInState;
 }

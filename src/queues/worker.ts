@@ -90,10 +90,11 @@ export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
       // Where Redis is away: a slot whose job has no lock is free, and the supervisor's sweep finds it.
       await claim.release().catch(options.onError);
       switch (outcome.kind) {
+        // BullMQ has the job complete itself next, and goes on with what that answers.
         case 'done':
+          job.moveToCompleted = async () => nextOf(await claim.complete(outcome.result));
           return outcome.result;
         case 'completed':
-          // BullMQ has the job complete itself next, and goes on with what that answers.
           job.moveToCompleted = async () => nextOf(outcome.answer);
           return outcome.result;
         case 'failed':
