@@ -144,12 +144,13 @@ export class Recorder {
     // Behind a full page more is waiting: catching up comes first.
     if (entries.length >= MANY) return;
     const latest = ended + Math.min((ended - began) * IDLE_SHARE, LONGEST_WAIT);
-    let length = 0;
+    const length = (): Promise<number> => this.options.streams.length(this.cursors.keys());
+    let before = await length();
     for (let left = latest - ended; left > 0; left = latest - performance.now()) {
       await delay(Math.min(left, LOOK));
-      const before = length;
-      length = await this.options.streams.length(this.cursors.keys());
-      if (length === before) return;
+      const now = await length();
+      if (now === before) return;
+      before = now;
     }
   }
 
