@@ -26,7 +26,7 @@ export interface Blocked {
   readonly dir: string;
   /** A sentence. */
   readonly reason: string;
-  /** The files in question, the first hundred. */
+  /** The files in question. */
   readonly files: readonly string[];
   /** What a person can do, where the reason does not say it. */
   readonly remedy?: string;
@@ -39,8 +39,6 @@ export interface Step {
   /** Whether Drover writes the file, so that changes to it may be replaced. */
   readonly isOwn?: (path: string) => boolean;
 }
-
-const SHOWN_FILES = 100;
 
 /** The folders in which the branch is checked out. */
 export async function checkoutsOf(repository: Repository, branch: string): Promise<string[]> {
@@ -69,7 +67,7 @@ export async function blockerOf(
   const blocked = (reason: string, files: readonly string[] = []): Blocked => ({
     dir,
     reason,
-    files: files.slice(0, SHOWN_FILES),
+    files,
   });
   const busy = await inProgress(git);
   if (busy) return blocked(`It is in the middle of ${busy}.`);
@@ -116,7 +114,7 @@ export async function follow(repository: Repository, dir: string, step: Step): P
   const others = (await indexDiffers(git, tree)).filter((path) => !isOwn(path) && isNew.has(path));
   if (others.length > 0) {
     const reason = 'Somebody staged changes while its branch moved.';
-    return { kind: 'stayed', blocked: { dir, reason, files: others.slice(0, SHOWN_FILES) } };
+    return { kind: 'stayed', blocked: { dir, reason, files: others } };
   }
   try {
     await dropOwnChanges(git, tree, changes, isOwn);

@@ -51,13 +51,16 @@ it('are told in the inbox where they could not follow, and do when that is seen 
   // As a supervisor leaves it that was killed when the branch had moved, and somebody who stages something then.
   git(repository, 'update-ref', followRef('goal-1'), 'HEAD');
   git(repository, 'update-ref', 'HEAD', 'autonomous/goal-1');
-  writeFileSync(join(repository, 'mine'), 'mine\n');
-  git(repository, 'add', 'mine');
+  for (let each = 1; each <= 12; each += 1) writeFileSync(join(repository, `mine${each}`), '');
+  git(repository, 'add', '.');
   await drover.approve('goal-1');
   expect(viewOf(drover, 'goal-1').landed).toBe(null);
   const inbox = landingsOf(unlandedGoals(drover.ledger.log.db), () => false);
   expect(inbox).toMatchObject([
-    { id: 'goal-1', reason: expect.stringMatching(/has it, but.*commit and stash nothing/) },
+    {
+      id: 'goal-1',
+      reason: expect.stringMatching(/has it, but.*\(mine.* and 2 more\).*commit and stash nothing/),
+    },
   ]);
   git(repository, 'reset', '-q', '--hard');
   await drover.approve('goal-1');

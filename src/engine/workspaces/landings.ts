@@ -340,7 +340,11 @@ function stayedText({ id }: GoalView, base: string, stayed: readonly Blocked[]):
   return `${base} has it, but not all files there. ${stayed.map(blockedText).join(' ')} Then approve ${id} again.`;
 }
 
+/** Files that one line names. */
+const NAMED = 10;
+
 function blockedText({ dir, reason, files, remedy }: Blocked): string {
-  const where = files.length === 0 ? '' : ` (${files.join(', ')})`;
+  const more = files.length > NAMED ? ` and ${files.length - NAMED} more` : '';
+  const where = files.length === 0 ? '' : ` (${files.slice(0, NAMED).join(', ')}${more})`;
   return `In ${dir}: ${reason}${where}${remedy === undefined ? '' : ` ${remedy}`}`;
 }
