@@ -272,6 +272,44 @@ describe('a limit on a capability', () => {
   });
 });
 
+describe.each([
+  ['project', { scope: 'project', name: 'shop' }],
+  ['capability', { scope: 'capability', name: 'developer', rate: null }],
+] as const)('a limit on a %s that is lowered while more tasks run', (_, where) => {
+  it('lets those end, and no other begin before they are fewer than it allows', async () => {
+    const drover = await bed.start();
+    const running = new Map<string, () => void>();
+    const handle = ({ name }: { name: string }) =>
+      new Promise<null>((resolve) => {
+        running.set(name, () => {
+          running.delete(name);
+          resolve(null);
+        });
+      });
+    await drover.agent('developer', handle, { concurrency: 6 });
+    await drover.limit({ ...where, concurrency: 3 });
+    const tasks = Array.from({ length: 6 }, (__, index) => ({
+      name: `t${index}`,
+      capability: 'developer',
+    }));
+    const goal = await drover.enqueue({ title: 'Six', project: 'shop', tasks });
+    const done = (): number => goal.report().counts.DONE;
+    await expect.poll(() => running.size).toBe(3);
+    await drover.limit({ ...where, concurrency: 1 });
+    for (let ended = 1; ended <= 6; ended += 1) {
+      const [end] = running.values();
+      end!();
+      await expect.poll(done).toBe(ended);
+      const left = Math.min(6 - ended, Math.max(1, 3 - ended));
+      await expect.poll(() => running.size).toBe(left);
+      // Whatever begins too early would have by then.
+      await delay(100);
+      expect(running.size).toBe(left);
+    }
+    expect((await goal.done()).tasks.every(({ attempts }) => attempts === 1)).toBe(true);
+  });
+});
+
 describe('a rate', () => {
   it('is not used by tasks that are put aside', async () => {
     const drover = await bed.start();
