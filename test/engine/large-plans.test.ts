@@ -6,16 +6,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../src/compile/compile.js';
 import { FairOrder } from '../../src/compile/fair-order.js';
-import { audit } from '../../src/engine/audit/audit.js';
 import { enqueueOffline } from '../../src/engine/offline.js';
 import { Submission } from '../../src/engine/submitting/submission.js';
-import type { Drover } from '../../src/index.js';
 import { Log } from '../../src/log/log.js';
 import { GoalReader } from '../../src/projections/goal-reader.js';
 import { connect } from '../../src/queues/connection.js';
 import { Flows } from '../../src/queues/flows.js';
 import { testBed } from '../support/redis.js';
-import { PATIENCE } from './steering-support.js';
+import { agree } from './steering-support.js';
 
 const bed = testBed();
 /** So many that they are submitted in parts. */
@@ -60,17 +58,6 @@ async function submitParts(dataDir: string, prefix: string, parts: number): Prom
   log.close();
 }
 
-async function auditOf({ ledger, connection, prefix }: Drover): Promise<string[]> {
-  const redis = { client: connection.client, prefix };
-  const { disagreements } = await audit({
-    log: ledger.log,
-    redis,
-    running: true,
-    patience: PATIENCE,
-  });
-  return disagreements.map(({ goal, explanation }) => `${goal}: ${explanation}`);
-}
-
 describe('a large plan', () => {
   it('runs every task once, after its needs, with agents at work while it is submitted', async () => {
     const drover = await bed.start();
@@ -103,7 +90,7 @@ describe('a large plan', () => {
       }),
       { numRuns: 3 },
     );
-    expect(await auditOf(drover)).toEqual([]);
+    await agree(drover);
   });
 
   it('does not begin by a timer or an approval before the rest is there', async () => {
@@ -144,7 +131,7 @@ describe('a large plan', () => {
         expect(report.tasks.map(({ result, claims }) => [result, claims])).toEqual(
           tasks.map(({ needs }) => [needs.length, 1]),
         );
-        expect(await auditOf(drover)).toEqual([]);
+        await agree(drover);
         await drover.close();
       }),
       { numRuns: 4 },

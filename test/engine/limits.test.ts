@@ -2,10 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { audit } from '../../src/engine/audit/audit.js';
 import { connectDrover, type Drover } from '../../src/index.js';
 import { testBed } from '../support/redis.js';
-import { PATIENCE } from './steering-support.js';
+import { agree } from './steering-support.js';
 
 const bed = testBed();
 
@@ -87,13 +86,7 @@ describe('a limit on a key', () => {
     const held = [...drover.ledger.log.events({ types: ['task.held'] })];
     expect(held.length).toBeGreaterThan(0);
     expect(held[0]!.event).toMatchObject({ until: 'key:db' });
-    const { disagreements } = await audit({
-      log: drover.ledger.log,
-      redis: { client, prefix: drover.prefix },
-      running: true,
-      patience: PATIENCE,
-    });
-    expect(disagreements).toEqual([]);
+    await agree(drover);
     await other.close();
   });
 

@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
-import { audit } from '../../src/engine/audit/audit.js';
 import type { Recording } from '../../src/engine/recording/recording.js';
 import { connectDrover, type Drover } from '../../src/index.js';
 import { listGoals } from '../../src/projections/goal-list.js';
 import { testBed } from '../support/redis.js';
-import { PATIENCE } from './steering-support.js';
+import { agree } from './steering-support.js';
 
 const bed = testBed();
 
@@ -22,17 +21,6 @@ function threadOf({ ledger }: Drover): Worker | undefined {
 async function killThread(drover: Drover): Promise<void> {
   await expect.poll(() => threadOf(drover)).toBeDefined();
   await threadOf(drover)!.terminate();
-}
-
-async function auditOf({ ledger, connection, prefix }: Drover): Promise<string[]> {
-  const redis = { client: connection.client, prefix };
-  const { disagreements } = await audit({
-    log: ledger.log,
-    redis,
-    running: true,
-    patience: PATIENCE,
-  });
-  return disagreements.map(({ goal, explanation }) => `${goal}: ${explanation}`);
 }
 
 describe('a recording thread that is killed', () => {
@@ -66,7 +54,7 @@ describe('a recording thread that is killed', () => {
     expect(bed.troubles.at(-1)).toBeNull();
     expect(ran).toBe(240);
     expect(ranWithoutThread).toBeGreaterThan(0);
-    expect(await auditOf(drover)).toEqual([]);
+    await agree(drover);
   });
 
   it('is replaced when an error was thrown in it; the reason is told', async () => {
@@ -102,7 +90,7 @@ describe('a recording thread that is killed', () => {
     const answers = await Promise.all(asked);
     expect(new Set(answers.map(({ goal }) => goal)).size).toBe(8);
     expect(listGoals(drover.ledger.log.db)).toHaveLength(8);
-    expect(await auditOf(drover)).toEqual([]);
+    await agree(drover);
     await client.close();
   });
 
@@ -119,7 +107,7 @@ describe('a recording thread that is killed', () => {
     }
     const recorded = listGoals(drover.ledger.log.db).map(({ title }) => title);
     expect(recorded.toSorted()).toEqual(titles);
-    expect(await auditOf(drover)).toEqual([]);
+    await agree(drover);
   });
 
   it('still keeps to itself the files that somebody holds', async () => {

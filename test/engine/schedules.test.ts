@@ -1,10 +1,9 @@
 /** Schedules on a real Redis, through its losses, and as a library offers them. */
 import { describe, expect, it } from 'vitest';
-import { audit } from '../../src/engine/audit/audit.js';
 import { listSchedules } from '../../src/projections/schedules.js';
 import { connectDrover, type Drover } from '../../src/index.js';
 import { testBed } from '../support/redis.js';
-import { PATIENCE } from './steering-support.js';
+import { agree } from './steering-support.js';
 
 const bed = testBed();
 
@@ -44,14 +43,7 @@ describe('a schedule', () => {
     );
     expect(new Set(dues).size).toBe(dues.length);
     expect(events.at(-1)).toMatchObject({ event: { type: 'schedule.paused', why: 'enough' } });
-    const { client } = drover.connection;
-    const { disagreements } = await audit({
-      log,
-      redis: { client, prefix: drover.prefix },
-      running: true,
-      patience: PATIENCE,
-    });
-    expect(disagreements).toEqual([]);
+    await agree(drover);
     // It may have been firing when Redis was emptied; BullMQ misses that job.
     const others = bed.errors.filter((error) => !error.startsWith('Missing key for job repeat:'));
     expect(others).toEqual([]);
