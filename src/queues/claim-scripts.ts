@@ -88,7 +88,8 @@ local function complete(prefix, key, token, job, ending)
   if parent == '' then return finish(base, job, time, result, more, options) end
   local answer = finish(base, job, time, result, '0', options)
   if answer ~= 0 then return answer end
-  passOn(prefix, parent, time, result)
+  -- The task is done, whatever this stumbles over: that is left to a worker of the engine.
+  pcall(passOn, prefix, parent, time, result)
   return more == '1' and fetch(base, time, options) or 0
 end
 `;

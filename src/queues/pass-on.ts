@@ -56,7 +56,8 @@ local function passOn(prefix, parent, time, result)
   local base = prefix .. ':' .. queue .. ':'
   local data = redis.call('HGET', base .. job, 'data')
   if not data or redis.call('HEXISTS', base .. 'meta', 'paused') == 1 then return end
-  local gates = queue == 'relays' and cjson.decode(data).gates or {}
+  local gates = {}
+  if queue == 'relays' then gates = cjson.decode(data).gates end
   if #gates > ${AT_ONCE} then return end
   if redis.call('ZREM', base .. 'prioritized', job) == 0 and redis.call('LREM', base .. 'wait', 1, job) == 0 then
     return

@@ -105,3 +105,19 @@ it('nobody does it while the queue is paused', async () => {
   await relays.close();
   await agree(drover);
 });
+
+it('nobody does it of a relay whose data somebody spoilt, and its worker goes on when they are put right', async () => {
+  const drover = await bed.start();
+  const relay = `${drover.prefix}:relays:task-1.relay`;
+  const { client } = drover.connection;
+  const goal = await drover.enqueue({ title: 'Spoilt', tasks: diamond('work') });
+  const data = await client.hget(relay, 'data');
+  await client.hset(relay, 'data', '{}');
+  await drover.agent('work', ({ name }) => sleep(1, name));
+  await expect.poll(() => goal.report().tasks[0]!.state).toBe('DONE');
+  expect(bed.errors).toEqual([]);
+  expect(await client.hexists(relay, 'returnvalue')).toBe(0);
+  await client.hset(relay, 'data', data!);
+  expect((await goal.done()).text).toBe('Done! 4/4 tasks complete');
+  await agree(drover);
+});
