@@ -19,8 +19,10 @@ describe('an agent', () => {
       PLANS.chain(2),
       { point: 'after:droverWriteClaim', matching: 'step-1' },
     ],
-    ['before it hands in a result', PLANS.chain(2), { point: 'before:moveToFinished' }],
-    ['when its result is accepted', PLANS.chain(2), { point: 'after:moveToFinished' }],
+    ['before it hands in a result', PLANS.chain(2), { point: 'before:droverCompleteClaim' }],
+    ['when its result is accepted', PLANS.chain(2), { point: 'after:droverCompleteClaim' }],
+    ['before it passes a result on', PLANS.diamond(3), { point: 'before:droverCompleteClaim' }],
+    ['when it has passed a result on', PLANS.diamond(3), { point: 'after:droverCompleteClaim' }],
     [
       'before it hands in a result with its claim',
       PLANS.instant(3),

@@ -26,7 +26,7 @@ const CASES: readonly Case[] = [
   {
     when: 'with its result all but handed in',
     ms: 50,
-    at: { point: 'before:moveToFinished', signal: 'SIGSTOP' },
+    at: { point: 'before:droverCompleteClaim', signal: 'SIGSTOP' },
     second: 'the late one’s',
   },
 ];

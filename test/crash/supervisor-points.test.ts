@@ -5,6 +5,8 @@ import { type CrashPlan, PREFIX, QUICK, stage } from './support.js';
 
 const set = stage();
 const diamond = PLANS.diamond(3);
+/** More dependents than an agent passes a result on to. */
+const wide = PLANS.diamond(202, { steps: 0, ms: 0 });
 
 describe('the supervisor, between recording a goal and submitting it', () => {
   const points: [string, CrashPlan][] = [
@@ -68,14 +70,10 @@ describe('the supervisor, at work', () => {
     ['when a batch is recorded', diamond, { point: 'after:commit', matching: 'task.completed' }],
     ['before it trims what is recorded', PLANS.chain(6, { ms: 200 }), { point: 'before:xtrim' }],
     ['when it has trimmed', PLANS.chain(6, { ms: 200 }), { point: 'after:xtrim' }],
-    ['before a relay opens its gates', diamond, { point: 'before:droverComplete' }],
-    ['when a relay has opened its gates', diamond, { point: 'after:droverComplete' }],
-    [
-      'before a relay is completed',
-      diamond,
-      { point: 'before:moveToFinished', matching: ':relays:' },
-    ],
-    ['when a relay is completed', diamond, { point: 'after:moveToFinished', matching: ':relays:' }],
+    ['before a relay opens its gates', wide, { point: 'before:droverComplete' }],
+    ['when a relay has opened its gates', wide, { point: 'after:droverComplete' }],
+    ['before a relay is completed', wide, { point: 'before:moveToFinished', matching: ':relays:' }],
+    ['when a relay is completed', wide, { point: 'after:moveToFinished', matching: ':relays:' }],
     [
       'before added tasks are recorded',
       PLANS.growth(),
@@ -86,7 +84,7 @@ describe('the supervisor, at work', () => {
     [
       'before the last commit',
       PLANS.chain(1),
-      { point: 'before:moveToFinished', matching: ':goals:' },
+      { point: 'before:commit', matching: 'task.completed' },
     ],
   ];
   it.each(points)('dies %s: the next one goes on', async (_, plan, crash) => {
