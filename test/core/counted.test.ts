@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { counted } from '../../src/core/counted.js';
+import { counted, firstOf } from '../../src/core/counted.js';
 
 test('one is told in the singular, and nothing and several in the plural', () => {
   expect([0, 1, 2].map((count) => counted(count, 'task'))).toEqual([
@@ -11,4 +11,9 @@ test('one is told in the singular, and nothing and several in the plural', () =>
     '1 line was',
     '2 lines were',
   ]);
+});
+
+test('of a long list the first are named, and how many more there are', () => {
+  const names = ['a', 'b', 'c'];
+  expect([2, 3].map((most) => firstOf(names, most))).toEqual(['a, b and 1 more', 'a, b, c']);
 });

@@ -1,5 +1,5 @@
 /** What a task waits for that could be claimed, in words. */
-import { counted } from '../../core/counted.js';
+import { counted, firstOf } from '../../core/counted.js';
 import type { Wait } from '../../projections/waits.js';
 import { formatDuration } from './duration.js';
 import { oneLine } from './text.js';
@@ -17,9 +17,7 @@ export function pendingWords(wait: Wait): string {
       const { of, limit, by } = wait;
       if (of.startsWith('capability '))
         return `waits for ${of}: limit ${limit}, ${by.length} running`;
-      const more = by.length > NAMED ? ` and ${by.length - NAMED} more` : '';
-      const holders = `${by.slice(0, NAMED).join(', ')}${more}`;
-      return `waits for a slot of ${oneLine(of)} (limit ${limit}, held by ${holders})`;
+      return `waits for a slot of ${oneLine(of)} (limit ${limit}, held by ${firstOf(by, NAMED)})`;
     }
     case 'rate':
       return `waits for capability ${wait.of}: its rate is used up, the next begins in ${formatDuration(wait.next)}`;

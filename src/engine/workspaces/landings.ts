@@ -7,6 +7,7 @@
  * Checks may take long: nobody is kept waiting for them, and a rollback ends them.
  */
 import type { Shell } from '../../agents/shell.js';
+import { firstOf } from '../../core/counted.js';
 import { asError, DroverError, messageOf } from '../../core/errors.js';
 import type { Event } from '../../core/events.js';
 import type { GoalView } from '../../core/goal.js';
@@ -344,7 +345,6 @@ function stayedText({ id }: GoalView, base: string, stayed: readonly Blocked[]):
 const NAMED = 10;
 
 function blockedText({ dir, reason, files, remedy }: Blocked): string {
-  const more = files.length > NAMED ? ` and ${files.length - NAMED} more` : '';
-  const where = files.length === 0 ? '' : ` (${files.slice(0, NAMED).join(', ')}${more})`;
+  const where = files.length === 0 ? '' : ` (${firstOf(files, NAMED)})`;
   return `In ${dir}: ${reason}${where}${remedy === undefined ? '' : ` ${remedy}`}`;
 }

@@ -2,6 +2,7 @@
  * What open work really waits for: needs of done work are met, left-out work hands on what it needs itself, so that
  * no order is lost, and a need that leads nowhere is left out. Whatever is not as it is written is told, once.
  */
+import { firstOf } from '../../core/counted.js';
 import { nearest } from '../suggest.js';
 import { nameFrom, quoted } from './fields.js';
 import type { Dropped, Finding, FindingKind, Item, ItemNeed } from './item.js';
@@ -129,7 +130,4 @@ export class Needs {
   }
 }
 
-function list(names: readonly string[]): string {
-  const shown = names.slice(0, SHOWN).map(quoted).join(', ');
-  return names.length > SHOWN ? `${shown} and ${names.length - SHOWN} more` : shown;
-}
+const list = (names: readonly string[]): string => firstOf(names.map(quoted), SHOWN);
