@@ -47,8 +47,8 @@ export function engineParent(prefix: string, parentKey: string | undefined): str
 
 /**
  * `passOn(prefix, parent, time, result)`: completes the engine's job above a task that has just been completed, where
- * it waits for nothing else, a relay's gates before it. One with many gates is left to its worker, and so is what
- * fails halfway: it is active without a lock then, which BullMQ's workers look for.
+ * it waits for nothing else, a relay's gates before it. One with many gates stays where its worker finds it, and so does
+ * what fails halfway.
  */
 export const PASS_ON = `${COMPLETE_HELD}
 local function passOn(prefix, parent, time, result)
@@ -59,10 +59,7 @@ local function passOn(prefix, parent, time, result)
   local gates = {}
   if queue == 'relays' then gates = cjson.decode(data).gates end
   if #gates > ${AT_ONCE} then return end
-  if redis.call('ZREM', base .. 'prioritized', job) == 0 and redis.call('LREM', base .. 'wait', 1, job) == 0 then
-    return
-  end
-  redis.call('RPUSH', base .. 'active', job)
+  if not redis.call('ZSCORE', base .. 'prioritized', job) and not redis.call('LPOS', base .. 'wait', job) then return end
   for _, gate in ipairs(gates) do
     if completeHeld(prefix .. ':gates:', gate, time, result) then return end
   end
