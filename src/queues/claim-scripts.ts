@@ -114,12 +114,17 @@ const WRITE = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('HGET', KEYS[2], 'ats') ~= ARGV[2] then
   return {'stale'}
 end
-local logged = false
+local logged, known = false, false
 for i = 4, #ARGV, 3 do
   local kind = ARGV[i]
   if kind == 'event' then
-    redis.call('XADD', KEYS[3], '*', 'event', 'drover', 'jobId', ARGV[3], 'data', ARGV[i + 1])
+    if not known then
+      redis.call('XADD', KEYS[3], '*', 'event', 'drover', 'jobId', ARGV[3], 'data', ARGV[i + 1])
+    end
+    known = false
   elseif kind == 'step' then
+    -- Where the answer was lost with the connection, ioredis sends it again: its event, the next one, is there.
+    known = redis.call('HGET', KEYS[4], ARGV[i + 1]) == ARGV[i + 2]
     redis.call('HSET', KEYS[4], ARGV[i + 1], ARGV[i + 2])
   elseif kind == 'log' then
     redis.call('RPUSH', KEYS[5], ARGV[i + 1])

@@ -1,4 +1,6 @@
 /** Invariant 5: a claim that lost its lock writes nothing, whatever it tries. */
+import { createConnection, createServer } from 'node:net';
+import { join } from 'node:path';
 import { Queue, raw2NextJobData, Worker } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import type { AgentEvent } from '../../src/core/events.js';
@@ -18,9 +20,10 @@ const UNENDING = new AbortController().signal;
 /** Takes one job by hand, as a worker would, and gives its claim to the test. */
 async function claimed(
   test: (claim: Claim, prefix: string, queue: Queue) => Promise<void>,
+  redis = bed.redis().connection,
 ): Promise<void> {
   const prefix = 'claims';
-  const connection = await connect(bed.redis().connection);
+  const connection = await connect(redis);
   await connection.client.flushall();
   const claims = new Claims(connection.client, prefix);
   const queue = new Queue('developer', { connection: connection.client, prefix });
@@ -55,6 +58,33 @@ async function claimed(
     await queue.close();
     await connection.close();
   }
+}
+
+/** A way to Redis that breaks once, behind the answer to the first command that has this text. */
+async function breakingAt(text: string, test: (redis: { path: string }) => Promise<void>) {
+  const path = join(bed.folder(), 'breaking.sock');
+  let isWhole = true;
+  const server = createServer((client) => {
+    let breaks = false;
+    const redis = createConnection(bed.redis().connection);
+    for (const end of [client, redis]) end.on('error', () => undefined);
+    client.on('close', () => redis.destroy());
+    client.on('data', (sent) => {
+      breaks = isWhole && sent.includes(text);
+      redis.write(sent);
+    });
+    redis.on('data', (answer) => {
+      if (!breaks) return client.write(answer);
+      isWhole = false;
+      return client.destroy();
+    });
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(path, resolve);
+  });
+  await test({ path });
+  expect(isWhole).toBe(false);
+  server.close();
 }
 
 /** As the supervisor does once it has compared this Redis with the log. */
@@ -94,6 +124,17 @@ describe('a claim', () => {
       const { journal } = await claim.open([], UNENDING);
       expect(journal).toEqual(new Map([['s', { deep: [1] }]]));
     });
+  });
+
+  it('announces a step once, also where its answer was lost and it is sent again', async () => {
+    await breakingAt('one-step', (redis) =>
+      claimed(async (claim, prefix) => {
+        await claim.write([{ step: 'one-step', result: 1 }, { progress: 50 }]);
+        await claim.write([{ step: 'one-step', result: 2 }]);
+        const told = (await stream(prefix)).filter((text) => text.includes('step.done'));
+        expect(told.map((text) => (JSON.parse(text) as { result: number }).result)).toEqual([1, 2]);
+      }, redis),
+    );
   });
 
   it('whose lock another one holds, or nobody, is refused and has written nothing', async () => {
