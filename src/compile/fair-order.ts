@@ -21,8 +21,8 @@ export interface Move {
   readonly priority: number;
 }
 
-/** BullMQ's priorities go up to 2 ** 21; each of ours has a quarter of them. */
-const BAND = 2 ** 21 / PRIORITIES.length;
+/** BullMQ's priorities are 1 to 2 ** 21 - 1; each of ours has a quarter of them. */
+const BAND = Math.floor((2 ** 21 - 1) / PRIORITIES.length);
 
 interface Placed {
   readonly slots: Map<string, Slot>;

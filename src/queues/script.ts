@@ -3,7 +3,8 @@ import type { Redis } from 'ioredis';
 
 /** What ioredis sends as a key or an argument. */
 export type ScriptArgument = string | number | boolean | Buffer;
-type Script = (...args: ScriptArgument[]) => Promise<unknown>;
+/** A list stands for its items. */
+type Script = (...args: (ScriptArgument | readonly ScriptArgument[])[]) => Promise<unknown>;
 
 /** Defines `name` on the client, which sends the script's digest and its text only where Redis lacks it. */
 export function defineScript(

@@ -69,14 +69,6 @@ export class Streams {
       .toSorted((a, b) => compareEntries(a.entry, b.entry));
   }
 
-  /** Entries in the streams of these queues. */
-  async length(queues: Iterable<string>): Promise<number> {
-    const pipeline = this.client.pipeline();
-    for (const queue of queues) pipeline.xlen(streamKey(this.prefix, queue));
-    const replies = (await pipeline.exec()) ?? [];
-    return replies.reduce((sum, [, reply]) => sum + Number(reply ?? 0), 0);
-  }
-
   /** Ends a waiting `read` at once, for instance because a queue was added. */
   async wake(): Promise<void> {
     await this.client.xadd(wakeKey(this.prefix), 'MAXLEN', 1, '*', 'wake', '');

@@ -37,10 +37,8 @@ const HOUSEKEEPING = 1_000;
 const BLOCK = 1_000;
 /** Recording takes a fifth of the time at most while it keeps up, … */
 const IDLE_SHARE = 4;
-/** … and is never more than so many milliseconds late by choice, … */
-const LONGEST_WAIT = 50;
-/** … between which it looks whether more is coming at all. */
-const LOOK = 10;
+/** … and is never more than so many milliseconds late by choice. */
+const LONGEST_WAIT = 10;
 /** A read of so many entries means that it does not keep up. */
 const MANY = 0.8 * PAGE;
 /** Milliseconds between tries while commits or reads fail. */
@@ -140,18 +138,9 @@ export class Recorder {
   private async recordAtPace(entries: readonly StreamEntry[]): Promise<void> {
     const began = performance.now();
     this.record(entries);
-    const ended = performance.now();
     // Behind a full page more is waiting: catching up comes first.
     if (entries.length >= MANY) return;
-    const latest = ended + Math.min((ended - began) * IDLE_SHARE, LONGEST_WAIT);
-    const length = (): Promise<number> => this.options.streams.length(this.cursors.keys());
-    let before = await length();
-    for (let left = latest - ended; left > 0; left = latest - performance.now()) {
-      await delay(Math.min(left, LOOK));
-      const now = await length();
-      if (now === before) return;
-      before = now;
-    }
+    await delay(Math.min((performance.now() - began) * IDLE_SHARE, LONGEST_WAIT));
   }
 
   private record(entries: readonly StreamEntry[]): void {

@@ -38,7 +38,7 @@ const points: [string, CrashPlan][] = [
     'when the firing is recorded and its goal not submitted',
     { point: 'after:commit', matching: 'schedule.fired' },
   ],
-  ['when its goal is submitted', { point: 'after:addBulk' }],
+  ['when its goal is submitted', { point: 'after:droverAddJobs' }],
   ['before the next time is in Redis', { point: 'before:updateJobScheduler' }],
   ['when the next time is in Redis', { point: 'after:updateJobScheduler' }],
   ['before the firing’s job is done', { point: 'before:moveToFinished', matching: ':schedules:' }],

@@ -12,8 +12,8 @@ describe('the supervisor, between recording a goal and submitting it', () => {
   const points: [string, CrashPlan][] = [
     ['before the log has the goal', { point: 'before:commit', matching: 'goal.created' }],
     ['when the log has the goal', { point: 'after:commit', matching: 'goal.created' }],
-    ['before the flow is submitted', { point: 'before:addBulk' }],
-    ['when the flow is submitted', { point: 'after:addBulk' }],
+    ['before the flow is submitted', { point: 'before:droverAddJobs' }],
+    ['when the flow is submitted', { point: 'after:droverAddJobs' }],
   ];
   it.each(points)(
     'dies %s: the request repeated with its key is one goal, which runs once',
@@ -79,8 +79,8 @@ describe('the supervisor, at work', () => {
       PLANS.growth(),
       { point: 'before:commit', matching: 'plan.grown' },
     ],
-    ['before added tasks are submitted', PLANS.growth(), { point: 'before:addBulk' }],
-    ['when added tasks are submitted', PLANS.growth(), { point: 'after:addBulk' }],
+    ['before added tasks are submitted', PLANS.growth(), { point: 'before:droverAddJobs' }],
+    ['when added tasks are submitted', PLANS.growth(), { point: 'after:droverAddJobs' }],
     [
       'before the last commit',
       PLANS.chain(1),

@@ -32,7 +32,6 @@ try {
     withRoot && [...view.tasks].every(([id, { state }]) => missing.has(id) || isFinal(state));
   await (isWhole ? flows.submitInParts(trees) : flows.submit(trees));
 } finally {
-  await flows.close();
   await connection.close();
   log.close();
 }

@@ -83,7 +83,6 @@ export class Submission {
   async close(): Promise<void> {
     this.closed = true;
     await this.worker?.terminate();
-    await this.flows.close();
   }
 
   private together(trees: readonly JobTree[], tasks: number): Promise<void> {
