@@ -98,7 +98,8 @@ export class GoalHandle {
           ),
         );
       const stop = this.ledger.onCommit((changes) => {
-        if (!changes.some(({ goal, state }) => goal === this.id && wanted(state))) return;
+        const change = changes.get(this.id);
+        if (!change || !wanted(change.state)) return;
         cancel();
         resolve();
       });

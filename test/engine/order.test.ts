@@ -114,7 +114,7 @@ describe('a small goal beside a large one', () => {
     const begun: string[] = [];
     let seen = 0;
     drover.ledger.onCommit((changes) => {
-      for (const { began } of changes) seen += began.length;
+      for (const { began } of changes.values()) seen += began.length;
     });
     await drover.agent(
       'developer',

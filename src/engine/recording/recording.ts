@@ -31,8 +31,8 @@ export interface RecordingOptions {
   readonly onError: (error: Error) => void;
 }
 
-/** Listens to commits; called after they are on disk. */
-export type CommitListener = (changes: readonly ChangedGoal[]) => void;
+/** Listens to commits; called after they are on disk. @param changes by goal, for those who wait for one of many */
+export type CommitListener = (changes: ReadonlyMap<string, ChangedGoal>) => void;
 
 /** What is recorded, to read. */
 export interface Records {
@@ -182,7 +182,8 @@ export class Recording implements Records {
 
   private notify(changes: readonly ChangedGoal[], seq: number): void {
     this.heard = seq;
-    for (const listener of this.listeners) listener(changes);
+    const byGoal = new Map(changes.map((change) => [change.goal, change]));
+    for (const listener of this.listeners) listener(byGoal);
   }
 
   private trouble(about: 'log' | 'files', reason: string | null): void {

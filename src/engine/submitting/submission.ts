@@ -1,12 +1,11 @@
 /**
- * Submits what Redis lacks of a goal: here where it is little, in a thread of its own where it is much. BullMQ builds
- * all jobs of a flow in one go, which for 10,000 tasks takes seconds: too long for the locks, relays and
- * requests that the main thread looks after. For the same reason goals that come together are submitted a few at a
- * time: between them agents go on with what is there. Those few share a transaction, because making one costs as much
- * as three jobs in it do.
+ * Submits what Redis lacks of a goal: here where it is little, in a thread of its own where it is much. Compiling and
+ * sending 10,000 tasks takes more than a second: too long for the locks, relays and requests that the main thread
+ * looks after. For the same reason goals that come together are submitted a few at a time: between them agents go on
+ * with what is there. Those few share a script, because calling one costs as much as some jobs in it do.
  *
- * Invariants kept here: 2 (whichever way, a submission is one transaction and may be repeated: a thread that
- * dies has submitted all of it or nothing).
+ * Invariants kept here: 2 (whichever way, a submission may be repeated, and nothing of a plan begins before all of it
+ * is there).
  */
 import { Worker } from 'node:worker_threads';
 import { compile } from '../../compile/compile.js';
@@ -30,7 +29,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Tasks of several goals from which on no more are submitted in one transaction. */
+/** Tasks of several goals from which on no more are submitted in one script. */
 const AT_ONCE = 100;
 
 /** Tasks from which on a thread is worth its start, which takes about as long as submitting so many. */
