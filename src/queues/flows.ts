@@ -10,7 +10,7 @@ import type { Redis } from 'ioredis';
 import { ADD } from './bullmq-script.js';
 import type { JobRef } from './jobs.js';
 import { metaKey } from './keys.js';
-import { defineScript } from './script.js';
+import { defineScript, scriptOn } from './script.js';
 
 /** A job with the jobs it waits for; what the compiler makes of a plan. */
 export interface JobTree {
@@ -58,6 +58,12 @@ export async function keepStreams(
 /** Jobs added at a time where others are to have their turn in between; Redis takes some 40 ms for them. */
 const PART = 500;
 
+/**
+ * Jobs that one script adds at most, in half a second. Where a script runs for more than five seconds, Redis refuses
+ * whatever others ask meanwhile; behind a transaction of several they wait.
+ */
+const LONGEST = 10_000;
+
 /** ARGV prefix, time, then triples: what a job is as JSON, its name, its data. */
 const ADD_JOBS = `${ADD}
 local prefix, time = ARGV[1], tonumber(ARGV[2])
@@ -90,15 +96,15 @@ export class Flows {
   private readonly addJobs;
 
   constructor(
-    client: Redis,
+    private readonly client: Redis,
     private readonly prefix: string,
   ) {
     this.addJobs = defineScript(client, 'droverAddJobs', 0, ADD_JOBS);
   }
 
-  /** Adds the trees in one script: all of their jobs are there afterwards, or none. */
+  /** Adds the trees without a pause: all of their jobs are there afterwards, or none. */
   async submit(trees: readonly JobTree[]): Promise<void> {
-    await this.add(entriesOf(trees));
+    await this.addTogether(entriesOf(trees));
   }
 
   /**
@@ -112,17 +118,31 @@ export class Flows {
     for (let start = 0; start < others.length; start += PART) {
       await this.add(others.slice(start, start + PART));
     }
-    await this.add(entries.filter(({ isFirst }) => isFirst));
+    await this.addTogether(entries.filter(({ isFirst }) => isFirst));
+  }
+
+  private async addTogether(entries: readonly Entry[]): Promise<void> {
+    if (entries.length <= LONGEST) return this.add(entries);
+    const transaction = this.client.multi();
+    const addJobs = scriptOn(transaction, 'droverAddJobs');
+    for (let start = 0; start < entries.length; start += LONGEST) {
+      void addJobs(...this.argumentsOf(entries.slice(start, start + LONGEST)));
+    }
+    for (const [error] of (await transaction.exec())!) if (error) throw error;
   }
 
   private async add(entries: readonly Entry[]): Promise<void> {
+    await this.addJobs(...this.argumentsOf(entries));
+  }
+
+  private argumentsOf(entries: readonly Entry[]): [string, number, string[]] {
     const jobs = entries.flatMap(({ tree, parent }) => {
       const { queue, id, name, data } = tree;
       const job = { kind: kindOf(tree), queue, id, parent, options: optionsOf(tree) };
       return [JSON.stringify(job), name, JSON.stringify(data)];
     });
     // As a list: there are more of them than a call may have arguments.
-    await this.addJobs(this.prefix, Date.now(), jobs);
+    return [this.prefix, Date.now(), jobs];
   }
 }
 

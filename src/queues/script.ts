@@ -1,5 +1,5 @@
 /** Lua scripts on a client, typed at the place where they are defined. */
-import type { Redis } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 
 /** What ioredis sends as a key or an argument. */
 export type ScriptArgument = string | number | boolean | Buffer;
@@ -14,7 +14,12 @@ export function defineScript(
   lua: string,
 ): Script {
   client.defineCommand(name, { numberOfKeys, lua });
+  return scriptOn(client, name);
+}
+
+/** A script that is defined, on its client or in a transaction of that. */
+export function scriptOn(target: Redis | ChainableCommander, name: string): Script {
   // ioredis adds the command as a method that its types cannot know.
-  const command = (client as unknown as Record<string, Script>)[name]!;
-  return command.bind(client);
+  const command = (target as unknown as Record<string, Script>)[name]!;
+  return command.bind(target);
 }

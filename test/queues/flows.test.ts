@@ -181,4 +181,28 @@ describe('job trees', () => {
     await flows.submit(trees);
     expect(await jobs()).toEqual(before);
   });
+
+  it('go in a transaction of several scripts where one would run so long that Redis refuses others', async () => {
+    const { client, ours, theirs } = await places();
+    const leaf = {
+      queue: 'tester',
+      name: 'Leaf',
+      data: {},
+      options: { priority: 3 },
+      children: [],
+    };
+    const trees: JobTree[] = Array.from({ length: 20_001 }, (_, id) => ({
+      ...leaf,
+      id: `task-${id}`,
+    }));
+    await client.config('RESETSTAT');
+    await new Flows(client, ours).submit(trees);
+    const statistics = await client.info('commandstats');
+    expect(statistics).toMatch(/cmdstat_exec:calls=1,/);
+    const scripts = [...statistics.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)];
+    expect(scripts.reduce((sum, [, calls]) => sum + Number(calls), 0)).toBe(3);
+    expect(await client.zcard(`${ours}:tester:prioritized`)).toBe(20_001);
+    await client.set(`${theirs}:tester:prioritized`, 'no set');
+    await expect(new Flows(client, theirs).submit(trees)).rejects.toThrow('WRONGTYPE');
+  });
 });
