@@ -82,7 +82,7 @@ export const FETCH = functionOf(
   'base, time, options',
 );
 
-const ADDED = 'args, data, options';
+const ADD_PARAMETERS = 'args, data, options';
 
 /**
  * `addParent`, `addDelayed` and `addPrioritized` (base, args, data, options): add a job that waits for children, for its
@@ -90,6 +90,12 @@ const ADDED = 'args, data, options';
  * id or a number below 0.
  */
 export const ADD =
-  functionOf('addParent', ADDED, 'addParentJob-6', PARENT_KEYS, ADDED) +
-  functionOf('addDelayed', ADDED, 'addDelayedJob-6', DELAYED_KEYS, ADDED) +
-  functionOf('addPrioritized', ADDED, 'addPrioritizedJob-9', PRIORITIZED_KEYS, ADDED);
+  functionOf('addParent', ADD_PARAMETERS, 'addParentJob-6', PARENT_KEYS, ADD_PARAMETERS) +
+  functionOf('addDelayed', ADD_PARAMETERS, 'addDelayedJob-6', DELAYED_KEYS, ADD_PARAMETERS) +
+  functionOf(
+    'addPrioritized',
+    ADD_PARAMETERS,
+    'addPrioritizedJob-9',
+    PRIORITIZED_KEYS,
+    ADD_PARAMETERS,
+  );

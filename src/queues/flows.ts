@@ -3,8 +3,8 @@
  * repeated (invariant 2).
  *
  * One script adds the jobs of a submission, each as BullMQ's own script does. BullMQ's FlowProducer leaves the same in
- * Redis (test/queues/flows.test.ts), but makes an object, a promise and a command of each job: 100 goals of ten tasks
- * took 210 ms with it and take 127 ms. Its recursion is overflowed by a chain of 9,000.
+ * Redis (test/queues/flows.test.ts), but makes an object, a promise and a command of each job, which takes twice as
+ * long (docs/benchmarks.md). Its recursion is overflowed by a chain of 9,000.
  */
 import type { Redis } from 'ioredis';
 import { ADD } from './bullmq-script.js';
@@ -71,7 +71,7 @@ local adding = {parent = addParent, delayed = addDelayed, prioritized = addPrior
 for i = 3, #ARGV, 3 do
   local job = cjson.decode(ARGV[i])
   local options = job.options
-  -- The last one leaves parents alone whose children are all done: here there are none, and each would be looked at.
+  -- 10 is that no parent is looked at here, whether all of its children are done: there are none such.
   local args = {prefix .. ':' .. job.queue .. ':', job.id, ARGV[i + 1], time, [10] = 1}
   if job.parent then
     local queue = prefix .. ':' .. job.parent.queue
@@ -102,7 +102,10 @@ export class Flows {
     this.addJobs = defineScript(client, 'droverAddJobs', 0, ADD_JOBS);
   }
 
-  /** Adds the trees without a pause: all of their jobs are there afterwards, or none. */
+  /**
+   * Adds the trees without a pause: all of their jobs are there afterwards, or none.
+   * @throws Error of Redis where that refuses: nothing is there then, but for a key that somebody made of another type
+   */
   async submit(trees: readonly JobTree[]): Promise<void> {
     await this.addTogether(entriesOf(trees));
   }
@@ -165,7 +168,7 @@ function entriesOf(trees: readonly JobTree[]): Entry[] {
 
 function kindOf({ children, options }: JobTree): 'parent' | 'delayed' | 'prioritized' {
   if (children.length > 0) return 'parent';
-  return options.delay === undefined ? 'prioritized' : 'delayed';
+  return options.delay ? 'delayed' : 'prioritized';
 }
 
 /** As BullMQ stores them with a job. */

@@ -35,9 +35,9 @@ export interface RecorderOptions {
 const HOUSEKEEPING = 1_000;
 /** Milliseconds that a read waits for entries. */
 const BLOCK = 1_000;
-/** Recording takes a fifth of the time at most while it keeps up, … */
+/** Recording takes a fifth of the time where commits are quick, … */
 const IDLE_SHARE = 4;
-/** … and is never more than so many milliseconds late by choice. */
+/** … and is never more than so many milliseconds late by choice: what is left at the end of a goal is waited for. */
 const LONGEST_WAIT = 10;
 /** A read of so many entries means that it does not keep up. */
 const MANY = 0.8 * PAGE;

@@ -43,7 +43,10 @@ describe('the supervisor, between the parts of a large plan', () => {
     'dies after part %i: nothing began, and the next one submits the rest',
     async (skip) => {
       const scene = await set();
-      const first = await scene.supervisor({ agents: {}, crash: { point: 'before:droverAddJobs', skip } });
+      const first = await scene.supervisor({
+        agents: {},
+        crash: { point: 'before:droverAddJobs', skip },
+      });
       first.send({ ask: -1, action: 'enqueue', input: { title: 'Survive', tasks: large } });
       await first.exited;
       expect(first.signalCode).toBe('SIGKILL');

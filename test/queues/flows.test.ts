@@ -26,7 +26,7 @@ const options: fc.Arbitrary<JobOptions> = fc
     priority: fc.integer({ min: 1, max: 2 ** 21 - 1 }),
     attempts: optional(fc.integer({ min: 1, max: 1_000 })),
     backoff: optional(backoffs),
-    delay: optional(fc.constantFrom(1, 59_978, NEVER)),
+    delay: optional(fc.constantFrom(0, 1, 59_978, NEVER)),
     ignoreDependencyOnFailure: optional(fc.constant(true)),
   })
   .map((all) => Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)))

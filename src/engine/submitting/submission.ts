@@ -2,7 +2,7 @@
  * Submits what Redis lacks of a goal: here where it is little, in a thread of its own where it is much. Compiling and
  * sending 10,000 tasks takes more than a second: too long for the locks, relays and requests that the main thread
  * looks after. For the same reason goals that come together are submitted a few at a time: between them agents go on
- * with what is there. Those few share a script, because calling one costs as much as some jobs in it do.
+ * with what is there. Those few share a script.
  *
  * Invariants kept here: 2 (whichever way, a submission may be repeated, and nothing of a plan begins before all of it
  * is there).
