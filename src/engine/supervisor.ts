@@ -306,7 +306,7 @@ export class Supervisor {
   /** Effects of what was recorded, by whomever. */
   private follow(changes: ReadonlyMap<string, ChangedGoal>): void {
     const failed = (error: unknown): void => this.options.onError(asError(error));
-    for (const { goal, state, tasks, began, merged } of changes.values()) {
+    for (const [goal, { state, tasks, began, merged }] of changes) {
       this.reconciler.opened(goal, tasks).catch(failed);
       if (began.length > 0) this.reconciler.began(goal, began).catch(failed);
       if (state === 'DONE' || state === 'CANCELLED') this.reconciler.forget(goal);

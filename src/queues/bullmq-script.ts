@@ -82,7 +82,8 @@ export const FETCH = functionOf(
   'base, time, options',
 );
 
-const ADD_PARAMETERS = 'args, data, options';
+const adder = (name: string, script: string, keys: readonly string[]): string =>
+  functionOf(name, 'args, data, options', script, keys, 'args, data, options');
 
 /**
  * `addParent`, `addDelayed` and `addPrioritized` (base, args, data, options): add a job that waits for children, for its
@@ -90,12 +91,6 @@ const ADD_PARAMETERS = 'args, data, options';
  * id or a number below 0.
  */
 export const ADD =
-  functionOf('addParent', ADD_PARAMETERS, 'addParentJob-6', PARENT_KEYS, ADD_PARAMETERS) +
-  functionOf('addDelayed', ADD_PARAMETERS, 'addDelayedJob-6', DELAYED_KEYS, ADD_PARAMETERS) +
-  functionOf(
-    'addPrioritized',
-    ADD_PARAMETERS,
-    'addPrioritizedJob-9',
-    PRIORITIZED_KEYS,
-    ADD_PARAMETERS,
-  );
+  adder('addParent', 'addParentJob-6', PARENT_KEYS) +
+  adder('addDelayed', 'addDelayedJob-6', DELAYED_KEYS) +
+  adder('addPrioritized', 'addPrioritizedJob-9', PRIORITIZED_KEYS);

@@ -8,6 +8,7 @@
  */
 import type { Redis } from 'ioredis';
 import { ADD } from './bullmq-script.js';
+import { chunks } from './chunks.js';
 import type { JobRef } from './jobs.js';
 import { metaKey } from './keys.js';
 import { defineScript, scriptOn } from './script.js';
@@ -104,7 +105,7 @@ export class Flows {
 
   /**
    * Adds the trees without a pause: all of their jobs are there afterwards, or none.
-   * @throws Error of Redis where that refuses: nothing is there then, but for a key that somebody made of another type
+   * @throws Error of Redis: where it refuses, nothing is there; where a key is of another type, what came before that is
    */
   async submit(trees: readonly JobTree[]): Promise<void> {
     await this.addTogether(entriesOf(trees));
@@ -118,9 +119,7 @@ export class Flows {
   async submitInParts(trees: readonly JobTree[]): Promise<void> {
     const entries = entriesOf(trees);
     const others = entries.filter(({ isFirst }) => !isFirst);
-    for (let start = 0; start < others.length; start += PART) {
-      await this.add(others.slice(start, start + PART));
-    }
+    for (const part of chunks(others, PART)) await this.add(part);
     await this.addTogether(entries.filter(({ isFirst }) => isFirst));
   }
 
@@ -128,9 +127,7 @@ export class Flows {
     if (entries.length <= LONGEST) return this.add(entries);
     const transaction = this.client.multi();
     const addJobs = scriptOn(transaction, 'droverAddJobs');
-    for (let start = 0; start < entries.length; start += LONGEST) {
-      void addJobs(...this.argumentsOf(entries.slice(start, start + LONGEST)));
-    }
+    for (const part of chunks(entries, LONGEST)) void addJobs(...this.argumentsOf(part));
     for (const [error] of (await transaction.exec())!) if (error) throw error;
   }
 

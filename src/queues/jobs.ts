@@ -3,6 +3,7 @@ import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { type Json, jsonSchema, type TaskSpec } from '../core/plan.js';
+import { chunks } from './chunks.js';
 import { type Finish, finisher } from './complete.js';
 import type { JobOptions } from './flows.js';
 import { jobKey, journalKey, metaKey } from './keys.js';
@@ -95,7 +96,7 @@ export class Jobs {
   /** Whether Redis holds each job, in the same order. */
   async exist(refs: readonly JobRef[]): Promise<boolean[]> {
     const found: boolean[] = [];
-    for (const chunk of chunks(refs)) {
+    for (const chunk of chunks(refs, CHUNK)) {
       const pipeline = this.client.pipeline();
       for (const { queue, id } of chunk) pipeline.exists(jobKey(this.prefix, queue, id));
       const replies = (await pipeline.exec()) ?? [];
@@ -106,7 +107,7 @@ export class Jobs {
 
   /** Whether Redis holds any of the jobs. */
   async existsAny(refs: readonly JobRef[]): Promise<boolean> {
-    for (const chunk of chunks(refs)) {
+    for (const chunk of chunks(refs, CHUNK)) {
       const keys = chunk.map(({ queue, id }) => jobKey(this.prefix, queue, id));
       if ((await this.client.exists(...keys)) > 0) return true;
     }
@@ -116,7 +117,7 @@ export class Jobs {
   /** BullMQ's priority of each job, in the same order; undefined for jobs that Redis does not hold. */
   async priorities(refs: readonly JobRef[]): Promise<(number | undefined)[]> {
     const found: (number | undefined)[] = [];
-    for (const chunk of chunks(refs)) {
+    for (const chunk of chunks(refs, CHUNK)) {
       const pipeline = this.client.pipeline();
       for (const { queue, id } of chunk) {
         pipeline.hget(jobKey(this.prefix, queue, id), 'priority');
@@ -129,7 +130,7 @@ export class Jobs {
 
   /** Gives jobs other priorities, wherever they are; those that Redis does not hold are left out. */
   async reprioritise(moves: readonly (JobRef & { readonly priority: number })[]): Promise<void> {
-    for (const chunk of chunks(moves)) {
+    for (const chunk of chunks(moves, CHUNK)) {
       const moved = chunk.map(({ queue, id, priority }) =>
         this.move(
           jobKey(this.prefix, queue, id),
@@ -144,7 +145,7 @@ export class Jobs {
 
   async states(refs: readonly JobRef[]): Promise<JobState[]> {
     const states: JobState[] = [];
-    for (const chunk of chunks(refs)) {
+    for (const chunk of chunks(refs, CHUNK)) {
       const answers = chunk.map(({ queue, id }) => this.queue(queue).getJobState(id));
       for (const state of await Promise.all(answers)) {
         states.push(state === 'unknown' ? 'missing' : state);
@@ -221,7 +222,7 @@ export class Jobs {
   async supplyResults(
     results: readonly { parent: JobRef; child: JobRef; result: Json }[],
   ): Promise<void> {
-    for (const chunk of chunks(results)) {
+    for (const chunk of chunks(results, CHUNK)) {
       const pipeline = this.client.pipeline();
       for (const { parent, child, result } of chunk) {
         pipeline.hsetnx(
@@ -261,7 +262,7 @@ export class Jobs {
   }
 
   async removeJournals(jobs: readonly string[]): Promise<void> {
-    for (const chunk of chunks(jobs)) {
+    for (const chunk of chunks(jobs, CHUNK)) {
       await this.client.unlink(...chunk.map((job) => journalKey(this.prefix, job)));
     }
   }
@@ -270,7 +271,7 @@ export class Jobs {
   async restoreJournals(
     steps: readonly { job: string; step: string; result: Json }[],
   ): Promise<void> {
-    for (const chunk of chunks(steps)) {
+    for (const chunk of chunks(steps, CHUNK)) {
       const pipeline = this.client.pipeline();
       for (const { job, step, result } of chunk) {
         pipeline.hsetnx(journalKey(this.prefix, job), step, JSON.stringify(result));
@@ -361,8 +362,4 @@ export function openQueue(client: Redis, prefix: string, name: string): Queue {
   const queue = new Queue(name, { connection: client, prefix, skipMetasUpdate: true });
   queue.on('error', () => undefined);
   return queue;
-}
-
-function* chunks<T>(all: readonly T[]): Generator<T[]> {
-  for (let start = 0; start < all.length; start += CHUNK) yield all.slice(start, start + CHUNK);
 }

@@ -68,7 +68,7 @@ export interface RecordingCalls {
 /** What the main thread is told and asked. */
 export interface RecordingListener {
   /** @param seq of the last event */
-  committed(changes: readonly ChangedGoal[], seq: number): void;
+  committed(changes: ReadonlyMap<string, ChangedGoal>, seq: number): void;
   trouble(about: 'log' | 'files', reason: string | null): void;
   /** A queue was paused or resumed, by whomever. */
   switched(queue: string): void;
@@ -78,7 +78,6 @@ export interface RecordingListener {
 }
 
 export interface ChangedGoal {
-  readonly goal: string;
   readonly state: GoalState;
   /** The tasks that changed. */
   readonly tasks: readonly string[];
@@ -228,14 +227,11 @@ class Recording implements RecordingCalls {
 /** What the main thread has to know of a commit. */
 function tellMain({ events, changed }: Commit): void {
   const began = claimedIn(events);
-  const changes = [...changed.values()].map(({ goal, tasks }) => ({
-    goal: goal.id,
-    state: goal.state,
-    tasks: [...tasks],
-    began: began.get(goal.id) ?? [],
-    merged: goal.merged,
-  }));
-  void main.committed.asEvent(changes, events.at(-1)!.seq);
+  const changes = [...changed].map(([id, { goal, tasks }]): [string, ChangedGoal] => [
+    id,
+    { state: goal.state, tasks: [...tasks], began: began.get(id) ?? [], merged: goal.merged },
+  ]);
+  void main.committed.asEvent(new Map(changes), events.at(-1)!.seq);
 }
 
 /** The tasks that were claimed, by goal. */

@@ -180,10 +180,9 @@ export class Recording implements Records {
     this.log.close();
   }
 
-  private notify(changes: readonly ChangedGoal[], seq: number): void {
+  private notify(changes: ReadonlyMap<string, ChangedGoal>, seq: number): void {
     this.heard = seq;
-    const byGoal = new Map(changes.map((change) => [change.goal, change]));
-    for (const listener of this.listeners) listener(byGoal);
+    for (const listener of this.listeners) listener(changes);
   }
 
   private trouble(about: 'log' | 'files', reason: string | null): void {
