@@ -8,7 +8,9 @@ import { counted } from '../core/counted.js';
 import { DroverError } from '../core/errors.js';
 import { WORK_STEP } from '../core/events.js';
 import { type Json, jsonSchema, type PlannedTaskInput } from '../core/plan.js';
-import type { Claim, Opened, Write } from '../queues/claim.js';
+import type { Claim } from '../queues/claim.js';
+import type { Opened } from '../queues/opened.js';
+import type { Write } from '../queues/writes.js';
 import type { Files, Workspace } from './files.js';
 import { checkSize, loadResult } from './results.js';
 

@@ -3,7 +3,7 @@
  * event loop in which its handler was called. A handler that has returned by then needs no opening of its own: the script
  * that completes the task opens its claim first.
  */
-import type { Opened } from '../queues/claim.js';
+import type { Opened } from '../queues/opened.js';
 
 export class Opening {
   private opened: Promise<Opened> | undefined;

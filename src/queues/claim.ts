@@ -10,54 +10,22 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { DroverError } from '../core/errors.js';
 import type { AgentEvent } from '../core/events.js';
-import { answerOf } from '../core/goal.js';
 import type { Json } from '../core/plan.js';
-import { GATE_KINDS, type GateKind, heldJobId, ownerOf } from '../core/ids.js';
+import { type GateKind, heldJobId } from '../core/ids.js';
 import { type ClaimScripts, claimScripts } from './claim-scripts.js';
 import { Gates } from './gates.js';
 import { jobKey, journalKey, streamKey } from './keys.js';
 import { type Counted, keyLimit, Limits, projectLimit } from './limits.js';
+import { countedSchema, type Opened, openedOf } from './opened.js';
 import { engineParent } from './pass-on.js';
 import type { ScriptArgument } from './script.js';
 import { type TaskData, taskDataOf } from './task-data.js';
-
-/** One thing to write under a claim. */
-export type Write =
-  | { readonly event: AgentEvent }
-  /** JSON text of a step's result, and the event that says so. */
-  | { readonly step: string; readonly result: Json }
-  | { readonly log: string }
-  | { readonly progress: Json }
-  /** The agent will not take the task; counted with its job. */
-  | { readonly declined: string; readonly agent: string };
+import { type Write, writeArguments } from './writes.js';
 
 /** Milliseconds between two looks whether the supervisor has vouched for Redis. */
 const UNREADY = 100;
 
-const flat = z.array(z.string());
-const countedSchema = z.array(z.tuple([z.string(), z.number()]));
-const openedSchema = z.tuple([
-  z.literal('open'),
-  countedSchema,
-  flat,
-  flat,
-  flat,
-  z.coerce.number(),
-]);
 const completedSchema = z.tuple([z.literal('open'), countedSchema, z.unknown()]);
-
-export interface Opened {
-  /** Results of the task's needs by task id; null for an optional one that failed. */
-  readonly results: Readonly<Record<string, Json>>;
-  /** Data of the signals that it has waited for, by name. */
-  readonly signals: Readonly<Record<string, Json>>;
-  /** What the person wrote who approved or rejected it. */
-  readonly note: string | undefined;
-  /** Results of steps that earlier claims finished. */
-  readonly journal: ReadonlyMap<string, Json>;
-  /** How often agents have declined the task so far. */
-  readonly declines: number;
-}
 
 /**
  * The claim got its number from a Redis that had lost claims which the log has: the task goes back and is claimed
@@ -211,27 +179,9 @@ export class Claim {
         ...events.map((event) => this.encode(event)),
       ),
     );
-    const [, counted, processed, failed, journal, declines] = openedSchema.parse(reply);
+    const { counted, opened } = openedOf(reply, this.data);
     this.counted = counted;
-    const results: Record<string, Json> = { ...this.data.results };
-    let { note } = this.data;
-    const signals: Record<string, Json> = { ...this.data.signals };
-    const { wait } = this.data.task;
-    for (const [child, value] of pairs(processed)) {
-      const kind = heldKindOf(child);
-      if (kind === undefined) results[taskOf(child)] = parseJson(value);
-      else if (kind === 'signal' && wait && 'signal' in wait)
-        signals[wait.signal] = parseJson(value);
-      else note = answerOf(parseJson(value))?.note ?? note;
-    }
-    for (const [child] of pairs(failed)) results[taskOf(child)] = null;
-    return {
-      results,
-      signals,
-      note,
-      journal: new Map(pairs(journal).map(([step, value]) => [step, parseJson(value)])),
-      declines,
-    };
+    return opened;
   }
 
   /**
@@ -239,23 +189,6 @@ export class Claim {
    * @throws DroverError `stale-claim` where another claim holds the task by now.
    */
   async write(writes: readonly Write[]): Promise<void> {
-    const args = writes.flatMap((write): string[] => {
-      if ('event' in write) return ['event', this.encode(write.event), ''];
-      if ('log' in write) return ['log', write.log, ''];
-      if ('progress' in write) {
-        const { progress } = write;
-        const event = this.encode({ type: 'task.progressed', progress });
-        return ['progress', JSON.stringify(progress), '', 'event', event, ''];
-      }
-      if ('declined' in write) {
-        const { agent, declined: reason } = write;
-        const event = this.encode({ type: 'task.declined', agent, reason });
-        return ['declined', '', '', 'event', event, ''];
-      }
-      const { step, result } = write;
-      const event = this.encode({ type: 'step.done', step, result });
-      return ['step', step, JSON.stringify(result), 'event', event, ''];
-    });
     const reply = await this.scripts.write(
       `${this.key}:lock`,
       this.key,
@@ -265,7 +198,7 @@ export class Claim {
       this.token,
       this.job.attemptsStarted,
       this.jobId,
-      ...args,
+      ...writeArguments(writes, (event) => this.encode(event)),
     );
     if (!Array.isArray(reply) || reply[0] !== 'written') throw this.refused(reply);
   }
@@ -356,25 +289,3 @@ export class Claim {
 }
 
 const statusOf = (reply: unknown): unknown => (Array.isArray(reply) ? reply[0] : undefined);
-
-function pairs(list: readonly string[]): [string, string][] {
-  return Array.from({ length: list.length / 2 }, (_, index) => [
-    list[index * 2]!,
-    list[index * 2 + 1]!,
-  ]);
-}
-
-/** The kind of a gate that is no need's: `task-2.approval`. */
-function heldKindOf(childKey: string): GateKind | undefined {
-  const kind = childKey.slice(childKey.lastIndexOf('.') + 1);
-  return GATE_KINDS.find((known) => known === kind);
-}
-
-/** The task whose result a child carries: itself, its relay (`task-1.relay`) or a gate (`task-2.needs.task-1`). */
-function taskOf(childKey: string): string {
-  const id = childKey.slice(childKey.lastIndexOf(':') + 1);
-  const gate = id.indexOf('.needs.');
-  return gate === -1 ? ownerOf(id).id : id.slice(gate + '.needs.'.length);
-}
-
-const parseJson = (text: string): Json => JSON.parse(text) as Json;
