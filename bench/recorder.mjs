@@ -22,7 +22,7 @@ import { chain, chains, diamond } from './plans.mjs';
 
 export const about =
   'events per second it drains after an absence, and its lag under the load of throughput';
-export const defaults = { events: 50_000, goals: 100, concurrency: 50 };
+export const defaults = { events: 50_000, goals: 100, concurrency: 50, rounds: 10 };
 
 /** Entries that a task of a goal without failures leaves in its stream and that become events. */
 const PER_TASK = 5;
@@ -30,28 +30,25 @@ const PER_TASK = 5;
 const SIZE = 100;
 
 /** @param {typeof defaults} options @returns {Promise<import('./harness.mjs').Result>} */
-export async function run({ events, goals, concurrency }) {
+export async function run({ events, goals, concurrency, rounds }) {
   return withRedis(async (place) => {
     const drained = await drain(place, Math.ceil(events / PER_TASK / SIZE), concurrency);
-    // Warm-up, then the load.
-    await lag(place, 'chain', goals / 2, concurrency);
-    const lags = {
-      chain: spread(await lag(place, 'chain', goals, concurrency)),
-      diamond: spread(await lag(place, 'diamond', goals, concurrency)),
-    };
+    const inChains = await lags(place, 'chain', { goals, rounds, concurrency });
+    const inDiamonds = await lags(place, 'diamond', { goals, rounds, concurrency });
     return {
-      figures: { drain: drained, lag: lags },
+      figures: { drain: drained, lag: [...inChains, ...inDiamonds] },
       tables: [
         { title: 'catching up after an absence', rows: [drained] },
         {
           title: 'age of the oldest entry that is not in the log yet, milliseconds, under load',
-          rows: Object.entries(lags).map(([shape, values]) => ({ shape, ...values })),
+          rows: [...inChains, ...inDiamonds],
         },
       ],
       notes: [
         '`start ms` is a whole start of Drover, until everything is recorded; `per second` counts all of it.',
         'The entries are those of real no-op tasks, run by agents while no supervisor was there.',
         `Lag was sampled every 2 ms or so while ${goals} goals of 10 tasks ran at concurrency ${concurrency} in the same process; 0 where nothing was unrecorded. Redis’ clock counts whole milliseconds.`,
+        `\`first\` is the round after a start, when nothing is compiled yet; \`later\` is the last ${rounds} of ${2 * rounds} more with the same supervisor.`,
         'Not measured: large results, many capability queues, a disk that others keep busy.',
       ],
     };
@@ -89,23 +86,30 @@ async function drain(place, goals, concurrency) {
 /**
  * @param {import('./harness.mjs').Place} place
  * @param {'chain' | 'diamond'} shape
- * @param {number} goals
- * @param {number} concurrency
+ * @param {Pick<typeof defaults, 'goals' | 'rounds' | 'concurrency'>} load
  */
-async function lag(place, shape, goals, concurrency) {
+async function lags(place, shape, { goals, rounds, concurrency }) {
+  const tasks = shape === 'chain' ? chain(10) : diamond(8);
   return withDrover(place, async (drover, dataDir) => {
     await drover.agent(CAPABILITY, () => ({}), { concurrency });
-    const tasks = shape === 'chain' ? chain(10) : diamond(8);
     const workerData = { dataDir, redis: place.redis, prefix: drover.prefix };
-    const sampler = new Worker(new URL('lag-thread.mjs', import.meta.url), { workerData });
-    await once(sampler, 'message');
-    const handles = await Promise.all(
-      range(Math.ceil(goals)).map((index) => drover.enqueue({ title: `Goal ${index}`, tasks })),
-    );
-    await Promise.all(handles.map((handle) => handle.done()));
-    await recorded(drover);
-    sampler.postMessage('stop');
-    const [ages] = await once(sampler, 'message');
-    return ages;
+    /** @type {number[][]} */
+    const ages = [];
+    while (ages.length <= 2 * rounds) {
+      const sampler = new Worker(new URL('lag-thread.mjs', import.meta.url), { workerData });
+      await once(sampler, 'message');
+      const handles = await Promise.all(
+        range(goals).map((index) => drover.enqueue({ title: `Goal ${index}`, tasks })),
+      );
+      await Promise.all(handles.map((handle) => handle.done()));
+      await recorded(drover);
+      sampler.postMessage('stop');
+      const [sampled] = await once(sampler, 'message');
+      ages.push(sampled);
+    }
+    return [
+      { shape, round: 'first', ...spread(ages[0]) },
+      { shape, round: 'later', ...spread(ages.slice(-rounds).flat()) },
+    ];
   });
 }
