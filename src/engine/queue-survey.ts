@@ -1,7 +1,7 @@
 /** How queues stand at the moment, asked of Redis by whoever wants to know. */
 import type { QueueNow } from '../projections/waits.js';
 import { connect, type RedisSource } from '../queues/connection.js';
-import { Jobs } from '../queues/jobs.js';
+import { Queues } from '../queues/queues.js';
 
 /**
  * @returns for each capability who works on it and who waits
@@ -13,19 +13,19 @@ export async function surveyQueues(
   capabilities: readonly string[],
 ): Promise<Map<string, QueueNow>> {
   const connection = await connect(source);
-  const jobs = new Jobs(connection.client, prefix);
+  const queues = new Queues(connection.client, prefix);
   try {
     const found = capabilities.map(async (name): Promise<[string, QueueNow]> => {
       const [agents, line, nextIn] = await Promise.all([
-        jobs.workers(name),
-        jobs.line(name),
-        jobs.nextIn(name),
+        queues.workers(name),
+        queues.line(name),
+        queues.nextIn(name),
       ]);
       return [name, { agents, line, nextIn }];
     });
     return new Map(await Promise.all(found));
   } finally {
-    await jobs.close();
+    await queues.close();
     await connection.close();
   }
 }

@@ -17,6 +17,7 @@ import type { RedisClient } from '../queues/connection.js';
 import type { Gates } from '../queues/gates.js';
 import type { Limits } from '../queues/limits.js';
 import type { Jobs } from '../queues/jobs.js';
+import type { Queues } from '../queues/queues.js';
 import { finishedSteps } from './journals.js';
 import { LooseGates } from './loose-gates.js';
 import type { Recording } from './recording/recording.js';
@@ -41,6 +42,7 @@ export interface ReconcileParts {
   readonly recording: Recording;
   readonly projects: Projects;
   readonly submission: Submission;
+  readonly queues: Queues;
   readonly jobs: Jobs;
   readonly gates: Gates;
   readonly turns: Turns;

@@ -18,12 +18,14 @@ import type { JobRef, Jobs, JobState } from '../queues/jobs.js';
 import { announceAgain, announceWithdrawn } from '../queues/notices.js';
 import type { Limits } from '../queues/limits.js';
 import { setPaused, setPausedProjects } from '../queues/pauses.js';
+import type { Queues } from '../queues/queues.js';
 import type { Pause } from '../projections/pauses.js';
 import type { Turns } from './turns.js';
 
 export interface SteeringParts {
   readonly client: RedisClient;
   readonly prefix: string;
+  readonly queues: Queues;
   readonly jobs: Jobs;
   readonly gates: Gates;
   readonly order: FairOrder;
@@ -134,15 +136,15 @@ export class Steering {
 
   async followCapability(capability: string, pauses: () => readonly Pause[]): Promise<void> {
     await this.parts.turns.take(turnOf(capability), () =>
-      this.parts.jobs.setPaused(capability, isPaused(pauses(), 'capability', capability)),
+      this.parts.queues.setPaused(capability, isPaused(pauses(), 'capability', capability)),
     );
   }
 
   /** Whether somebody else paused a capability, or let it go on: in Bull Board, or by BullMQ itself. */
   switchedByOthers(capability: string): Promise<boolean | undefined> {
-    const { turns, jobs } = this.parts;
+    const { turns, queues } = this.parts;
     // Not while Drover does it.
-    return turns.take(turnOf(capability), () => jobs.switchedByOthers(capability));
+    return turns.take(turnOf(capability), () => queues.switchedByOthers(capability));
   }
 
   /** Lets Redis follow the log about what is paused: it may have lost something, or not heard of it yet. */

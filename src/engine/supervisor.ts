@@ -17,6 +17,7 @@ import { type Connection, type RedisSource, unlessAway } from '../queues/connect
 import { keepStreams } from '../queues/flows.js';
 import { Gates, type HeldGate, startEngineWorkers } from '../queues/gates.js';
 import { Jobs } from '../queues/jobs.js';
+import { Queues } from '../queues/queues.js';
 import { Limits } from '../queues/limits.js';
 import { takeOver } from '../queues/take-over.js';
 import { readLimits } from '../projections/limits.js';
@@ -78,7 +79,8 @@ export class Supervisor {
   constructor(private readonly options: SupervisorOptions) {
     const { connection, prefix, recording, projects, shell, onTrouble, onError } = options;
     const { client } = connection;
-    const jobs = new Jobs(client, prefix);
+    const queues = new Queues(client, prefix);
+    const jobs = new Jobs(client, prefix, queues);
     const gates = new Gates(client, prefix);
     const order = new FairOrder();
     const limits = new Limits(client, prefix);
@@ -94,14 +96,15 @@ export class Supervisor {
         dataDir: options.dataDir,
         redis: options.redis,
       }),
+      queues,
       jobs,
       gates,
       turns,
       order,
       limits,
-      steering: new Steering({ client, prefix, jobs, gates, order, limits, turns }),
+      steering: new Steering({ client, prefix, queues, jobs, gates, order, limits, turns }),
       landings: new Landings({ recording, projects, turns, shell, onError }),
-      watch: (queues) => this.watch(queues),
+      watch: (names) => this.watch(names),
       onError,
     };
     this.reconciler = new Reconciler(parts);
@@ -136,7 +139,7 @@ export class Supervisor {
         await this.retention.sweep(Date.now());
         await this.parts.limits.sweep();
         // "Pause all" of Bull Board is meant for work: without these nobody could even ask to go on.
-        await this.parts.jobs.resume(ENGINE_QUEUES);
+        await this.parts.queues.resume(ENGINE_QUEUES);
       },
       onTrouble,
       onError,
@@ -242,7 +245,7 @@ export class Supervisor {
     const goal = await enqueueEffect(this.parts, decision, begun);
     const waitingFor: string[] = [];
     for (const capability of capabilitiesOf(goal)) {
-      if (!(await this.parts.jobs.hasWorkers(capability))) waitingFor.push(capability);
+      if (!(await this.parts.queues.hasWorkers(capability))) waitingFor.push(capability);
     }
     const tasks = [...goal.tasks.values()].map(({ spec }) => [spec.name, spec.id]);
     return {
@@ -274,9 +277,9 @@ export class Supervisor {
       ...this.workers.map((worker) => worker.close(force)),
     ]);
     await unlessAway(this.options.connection.client, closing);
-    const { submission, jobs, gates, landings } = this.parts;
+    const { submission, queues, gates, landings } = this.parts;
     await landings.close();
-    await Promise.all([submission.close(), jobs.close(), gates.close()]);
+    await Promise.all([submission.close(), queues.close(), gates.close()]);
   }
 
   /** Has the streams of these queues kept and recorded; to be called before anything is submitted to them. */

@@ -15,6 +15,7 @@ import { Jobs } from '../queues/jobs.js';
 import { ownerKey } from '../queues/keys.js';
 import { Limits } from '../queues/limits.js';
 import { announceCancel } from '../queues/notices.js';
+import { Queues } from '../queues/queues.js';
 import type { DecisionOn, RequestName } from './decisions/decide.js';
 import type { Decision } from './decisions/rule.js';
 import { followPauses } from './effects/pause.js';
@@ -81,14 +82,14 @@ export async function reachAgents(
 ): Promise<Agents | undefined> {
   const connection = await connect(source).catch(() => undefined);
   if (!connection) return undefined;
-  const jobs = new Jobs(connection.client, prefix);
+  const queues = new Queues(connection.client, prefix);
   const close = async (): Promise<void> => {
-    await jobs.close();
+    await queues.close();
     await connection.close();
   };
   const isOurs = (await connection.client.get(ownerKey(prefix))) === logIdOf(dataDir);
-  if (isOurs && (await jobs.workers('commands')) === 0) {
-    return agentsOn(connection, prefix, jobs, close);
+  if (isOurs && (await queues.workers('commands')) === 0) {
+    return agentsOn(connection, prefix, queues, close);
   }
   await close();
   return undefined;
@@ -97,12 +98,13 @@ export async function reachAgents(
 function agentsOn(
   { client }: Connection,
   prefix: string,
-  jobs: Jobs,
+  queues: Queues,
   closeOthers: () => Promise<void>,
 ): Agents {
+  const jobs = new Jobs(client, prefix, queues);
   const gates = new Gates(client, prefix);
   const limits = new Limits(client, prefix);
-  const redis = { client, prefix, jobs, gates, limits };
+  const redis = { client, prefix, queues, jobs, gates, limits };
   const parts: SteeringParts = { ...redis, order: new FairOrder(), turns: new Turns() };
   const steering = new Steering(parts);
   let told = false;
@@ -119,7 +121,7 @@ function agentsOn(
     async lacking(capabilities) {
       let found: string[] | null = null as string[] | null;
       const asking = Promise.all(
-        capabilities.map(async (name) => ((await parts.jobs.hasWorkers(name)) ? [] : [name])),
+        capabilities.map(async (name) => ((await queues.hasWorkers(name)) ? [] : [name])),
       ).then((names) => (found = names.flat()));
       await unlessAway(client, asking);
       return found;

@@ -7,7 +7,7 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
 import type { RequestHandler, Router } from 'express';
 import type { RedisClient } from '../queues/connection.js';
-import { openQueue } from '../queues/jobs.js';
+import { openQueue } from '../queues/queues.js';
 
 export interface BoardOptions {
   readonly client: RedisClient;

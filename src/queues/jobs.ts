@@ -1,12 +1,12 @@
 /** Questions and changes to jobs by id, many at a time, in BullMQ's own terms. */
-import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { type Json, jsonSchema, type TaskSpec } from '../core/plan.js';
 import { chunks } from './chunks.js';
 import { type Finish, finisher } from './complete.js';
 import type { JobOptions } from './flows.js';
-import { jobKey, journalKey, metaKey } from './keys.js';
+import { jobKey, journalKey } from './keys.js';
+import type { Queues } from './queues.js';
 import { defineScript } from './script.js';
 
 /** BullMQ's word for where a job is; `missing` where Redis does not hold it. */
@@ -24,12 +24,6 @@ export interface JobRef {
   readonly queue: string;
   readonly id: string;
 }
-
-/** Jobs of a queue that are looked at in their order. */
-const LINE = 1_000;
-
-/** Field of a queue's own hash: whether Drover last paused it (1) or let it go on (0). */
-const OWN_PAUSE = 'droverPaused';
 
 const floorSchema = z.object({ floor: z.int() });
 
@@ -66,18 +60,10 @@ redis.call('HSET', KEYS[2], 'data', ARGV[1], 'opts', ARGV[2], 'name', ARGV[3], '
 return redis.call('EXISTS', KEYS[1])
 `;
 
-/** Milliseconds for which a queue that had workers is taken to have some. */
-const STAFFED = 1_000;
-
 /** Commands sent in one pipeline at most. */
 const CHUNK = 1_000;
 
 export class Jobs {
-  private readonly queues = new Map<string, Queue>();
-  /** When a queue was last seen to have workers, on the clock of `performance.now()`. */
-  private readonly staffed = new Map<string, number>();
-  /** Questions under way for a queue's workers. */
-  private readonly asked = new Map<string, Promise<number>>();
   private readonly finish: Finish;
   private readonly rewrite;
   private readonly raise;
@@ -86,6 +72,7 @@ export class Jobs {
   constructor(
     private readonly client: Redis,
     private readonly prefix: string,
+    private readonly queues: Queues,
   ) {
     this.finish = finisher(client);
     this.rewrite = defineScript(client, 'droverRewrite', 2, REWRITE);
@@ -146,7 +133,7 @@ export class Jobs {
   async states(refs: readonly JobRef[]): Promise<JobState[]> {
     const states: JobState[] = [];
     for (const chunk of chunks(refs, CHUNK)) {
-      const answers = chunk.map(({ queue, id }) => this.queue(queue).getJobState(id));
+      const answers = chunk.map(({ queue, id }) => this.queues.open(queue).getJobState(id));
       for (const state of await Promise.all(answers)) {
         states.push(state === 'unknown' ? 'missing' : state);
       }
@@ -169,22 +156,22 @@ export class Jobs {
 
   /** Completes a job that the log knows to be done; a worker that holds it is refused when it finishes. */
   async complete({ queue, id }: JobRef, result: Json): Promise<void> {
-    await this.finish.complete(this.queue(queue), [id], result);
+    await this.finish.complete(this.queues.open(queue), [id], result);
   }
 
   /** Fails a job for good that the log knows to have failed; a worker that holds it is refused. */
   async fail({ queue, id }: JobRef, reason: string): Promise<void> {
-    await this.finish.fail(this.queue(queue), [id], reason);
+    await this.finish.fail(this.queues.open(queue), [id], reason);
   }
 
   /** Completes a job that is withdrawn, whatever it waits for; its parent goes on with the result. */
   async settle({ queue, id }: JobRef, result: Json): Promise<void> {
-    await this.finish.settle(this.queue(queue), id, result);
+    await this.finish.settle(this.queues.open(queue), id, result);
   }
 
   /** Fails a job that is withdrawn, whatever it waits for; its parent stays blocked. */
   async giveUp({ queue, id }: JobRef, reason: string): Promise<void> {
-    await this.finish.giveUp(this.queue(queue), id, reason);
+    await this.finish.giveUp(this.queues.open(queue), id, reason);
   }
 
   /**
@@ -241,7 +228,7 @@ export class Jobs {
    *   would not let one complete that runs already
    */
   async retry({ queue, id }: JobRef, released: boolean): Promise<boolean> {
-    const job = await this.queue(queue).getJob(id);
+    const job = await this.queues.open(queue).getJob(id);
     const state = await job?.getState();
     // Completed, and failed for Drover, is a job whose worker did not run its check.
     if (!job || (state !== 'failed' && state !== 'completed')) return false;
@@ -253,12 +240,12 @@ export class Jobs {
 
   /** Removes a job nobody works on, with everything below it; false where a worker holds one of them. */
   async removeTree({ queue, id }: JobRef): Promise<boolean> {
-    return (await this.queue(queue).remove(id, { removeChildren: true })) === 1;
+    return (await this.queues.open(queue).remove(id, { removeChildren: true })) === 1;
   }
 
   /** Removes a job alone; false where a worker holds it or it is gone. */
   async remove({ queue, id }: JobRef): Promise<boolean> {
-    return (await this.queue(queue).remove(id, { removeChildren: false })) === 1;
+    return (await this.queues.open(queue).remove(id, { removeChildren: false })) === 1;
   }
 
   async removeJournals(jobs: readonly string[]): Promise<void> {
@@ -279,87 +266,4 @@ export class Jobs {
       await pipeline.exec();
     }
   }
-
-  /** Lets workers take what waits in a queue, or not. */
-  async setPaused(queue: string, paused: boolean): Promise<void> {
-    const held = await this.queue(queue).isPaused();
-    if (paused && !held) await this.queue(queue).pause();
-    if (!paused && held) await this.queue(queue).resume();
-    // Behind it: whoever is killed in between leaves what looks like somebody else's doing, and agrees with the log.
-    await this.client.hset(metaKey(this.prefix, queue), OWN_PAUSE, Number(paused));
-  }
-
-  /** Whether somebody else has paused a queue (true) or let it go on (false); undefined where it is as Drover left it. */
-  async switchedByOthers(queue: string): Promise<boolean | undefined> {
-    const meta = metaKey(this.prefix, queue);
-    const [paused, own] = await this.client.hmget(meta, 'paused', OWN_PAUSE);
-    const isPaused = paused === '1';
-    return isPaused === (own === '1') ? undefined : isPaused;
-  }
-
-  /** Lets those of the queues go on that somebody has paused. */
-  async resume(queues: readonly string[]): Promise<void> {
-    const pipeline = this.client.pipeline();
-    for (const queue of queues) pipeline.hget(metaKey(this.prefix, queue), 'paused');
-    const replies = (await pipeline.exec()) ?? [];
-    for (const [index, [, paused]] of replies.entries()) {
-      if (paused === '1') await this.queue(queues[index]!).resume();
-    }
-  }
-
-  /** Workers on a queue, whoever runs them. */
-  async workers(queue: string): Promise<number> {
-    return this.queue(queue).getWorkersCount();
-  }
-
-  /** The jobs of a queue that are handed out first, in their order. */
-  async line(queue: string): Promise<string[]> {
-    // What has no priority goes before what has one; BullMQ takes it from the end.
-    const [plain, ranked] = await Promise.all([
-      this.client.lrange(jobKey(this.prefix, queue, 'wait'), -LINE, -1),
-      this.client.zrange(jobKey(this.prefix, queue, 'prioritized'), 0, String(LINE - 1)),
-    ]);
-    return [...plain.toReversed(), ...ranked].slice(0, LINE);
-  }
-
-  /** Milliseconds until a queue's rate lets the next job begin; 0 where it does now. */
-  async nextIn(queue: string): Promise<number> {
-    const max = await this.client.hget(metaKey(this.prefix, queue), 'max');
-    return max === null ? 0 : Math.max(0, await this.queue(queue).getRateLimitTtl(Number(max)));
-  }
-
-  /** Whether anybody works on a queue, or did within the last second: Redis lists all of its clients for that. */
-  async hasWorkers(queue: string): Promise<boolean> {
-    if (performance.now() - (this.staffed.get(queue) ?? -STAFFED) < STAFFED) return true;
-    // Those who ask at once share one answer.
-    const asked = this.asked.get(queue) ?? this.workers(queue);
-    this.asked.set(queue, asked);
-    try {
-      if ((await asked) === 0) return false;
-      this.staffed.set(queue, performance.now());
-      return true;
-    } finally {
-      this.asked.delete(queue);
-    }
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([...this.queues.values()].map((queue) => queue.close()));
-  }
-
-  private queue(name: string): Queue {
-    const known = this.queues.get(name);
-    if (known) return known;
-    const queue = openQueue(this.client, this.prefix, name);
-    this.queues.set(name, queue);
-    return queue;
-  }
-}
-
-/** A queue to look at and to change jobs of; it leaves the queue's settings in Redis alone. */
-export function openQueue(client: Redis, prefix: string, name: string): Queue {
-  // Otherwise its first use would set the limit of the queue's stream back to 10,000 entries.
-  const queue = new Queue(name, { connection: client, prefix, skipMetasUpdate: true });
-  queue.on('error', () => undefined);
-  return queue;
 }

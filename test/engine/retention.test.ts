@@ -12,6 +12,7 @@ import { Log } from '../../src/log/log.js';
 import { GoalReader } from '../../src/projections/goal-reader.js';
 import { connect } from '../../src/queues/connection.js';
 import { Jobs } from '../../src/queues/jobs.js';
+import { Queues } from '../../src/queues/queues.js';
 import { testBed } from '../support/redis.js';
 
 const root = mkdtempSync(join(tmpdir(), 'drover-retention-'));
@@ -22,7 +23,8 @@ it('waits while the process is busy, but not for ever', async () => {
   const ledger = new Ledger(Log.open(root));
   const connection = await connect(bed.redis().connection);
   const prefix = 'retention';
-  const jobs = new Jobs(connection.client, prefix);
+  const queues = new Queues(connection.client, prefix);
+  const jobs = new Jobs(connection.client, prefix, queues);
   const { log } = ledger;
   const recording = {
     log,
@@ -62,7 +64,7 @@ it('waits while the process is busy, but not for ever', async () => {
     })
     .toBe(true);
 
-  await jobs.close();
+  await queues.close();
   await connection.close();
   log.close();
 });

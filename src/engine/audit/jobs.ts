@@ -18,6 +18,7 @@ import { loadGoal } from '../../projections/board.js';
 import type { RedisClient } from '../../queues/connection.js';
 import { streamEnds } from '../../queues/inventory.js';
 import { Jobs, type JobRef, type JobState } from '../../queues/jobs.js';
+import { Queues } from '../../queues/queues.js';
 import { compareEntries } from '../../queues/streams.js';
 import type { Disagreement } from './disagreement.js';
 import { refOf } from '../task-refs.js';
@@ -78,9 +79,9 @@ export async function auditJobs(
   goals: readonly string[],
 ): Promise<JobsAudit> {
   const { client, prefix, patience, log } = parts;
-  const jobs = new Jobs(client, prefix);
+  const queues = new Queues(client, prefix);
   try {
-    const audit = new Look(parts, jobs);
+    const audit = new Look(parts, new Jobs(client, prefix, queues));
     const until = Date.now() + patience;
     let left = await audit.mismatches(goals);
     while (left.size > 0 && Date.now() < until) {
@@ -102,21 +103,21 @@ export async function auditJobs(
         );
       }
     }
-    return { found, notes: [...audit.notes], jobs: audit.jobs };
+    return { found, notes: [...audit.notes], jobs: audit.looked };
   } finally {
-    await jobs.close();
+    await queues.close();
   }
 }
 
 class Look {
   readonly notes = new Set<string>();
   /** Jobs looked at the first time. */
-  jobs = 0;
+  looked = 0;
   private readonly counted = new Set<string>();
 
   constructor(
     private readonly parts: JobsAuditParts,
-    private readonly queues: Jobs,
+    private readonly jobs: Jobs,
   ) {}
 
   /** What does not agree at the moment, by what exactly does not. */
@@ -141,7 +142,7 @@ class Look {
     const tasks = [...goal.tasks.values()];
     const root: JobRef = { queue: 'goals', id: rootJobOf(goal) };
     const [rootState, ...states] = await this.statesOf([root, ...tasks.map(refOf)]);
-    if (!this.counted.has(goal.id)) this.jobs += 1 + states.length;
+    if (!this.counted.has(goal.id)) this.looked += 1 + states.length;
     this.counted.add(goal.id);
     const isOver = goal.state === 'DONE' || goal.state === 'CANCELLED';
     const isAbsent = [rootState!, ...states].every((state) => state === 'missing');
@@ -172,8 +173,8 @@ class Look {
 
   /** BullMQ looks where a job's id stands; a job whose id is left without its data is lost as well. */
   private async statesOf(refs: readonly JobRef[]): Promise<JobState[]> {
-    const states = await this.queues.states(refs);
-    const exist = await this.queues.exist(refs);
+    const states = await this.jobs.states(refs);
+    const exist = await this.jobs.exist(refs);
     return states.map((state, index) => (exist[index] ? state : 'missing'));
   }
 
@@ -185,7 +186,7 @@ class Look {
       { queue: 'relays', id: relayJobId(jobOf(goal.tasks.get(need)!)) },
       { queue: 'gates', id: gateJobId(jobOf(task), need) },
     ]);
-    const states = await this.queues.states(refs);
+    const states = await this.jobs.states(refs);
     const waits = states.some((one) => one !== 'missing' && one !== 'completed');
     if (waits)
       this.notes.add(
