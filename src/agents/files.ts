@@ -1,8 +1,21 @@
 /** What the loop asks of whoever keeps the projects' repositories: a task's files, and their way into the goal's branch. */
 import { DroverError } from '../core/errors.js';
+import type { AgentEvent } from '../core/events.js';
 import type { Json } from '../core/plan.js';
-import type { CheckResult } from './loop.js';
+import type { CheckResult } from './check.js';
 import type { SandboxSettings } from './sandbox.js';
+
+/** How work on files is heard and stopped. */
+export interface FilesContext {
+  readonly signal: AbortSignal;
+  readonly log: (line: string) => void;
+}
+
+/** How one claim's files are heard and stopped. */
+export interface ClaimContext extends FilesContext {
+  /** Puts what was found into the log. */
+  readonly tell: (event: AgentEvent) => Promise<void>;
+}
 
 /** A worktree of the task's own. */
 export interface Workspace {

@@ -3,7 +3,7 @@
  * the log.
  *
  * Invariants kept here: 4, 5 (through the claim), 7 (a task with a check is done only if the check ran here and
- * passed; a check that could not run is a failure), 9.
+ * passed: see `deliver.ts`), 9.
  */
 import { z } from 'zod';
 import { durationText } from '../core/duration-text.js';
@@ -13,27 +13,13 @@ import { type Json, jsonSchema } from '../core/plan.js';
 import { type Claim, Held, Renumbered, Ungated } from '../queues/claim.js';
 import type { Outcome } from '../queues/worker.js';
 import { asJson, Context, Declined, type Grow, type TaskContext } from './context.js';
-import { ChangedOutside, type Files, type Work } from './files.js';
+import { deliver } from './deliver.js';
+import { ChangedOutside, type ClaimContext, type Files } from './files.js';
 import { Opening } from './opening.js';
 import { PatientFiles } from './patience.js';
 import { isInline, storeResult } from './results.js';
 
 export type Handler = (task: TaskContext) => unknown;
-
-/** A check's result as the log keeps it. */
-export type CheckResult = Omit<AgentEvent & { type: 'check.finished' }, 'type'>;
-
-/** How work on files is heard and stopped. */
-export interface FilesContext {
-  readonly signal: AbortSignal;
-  readonly log: (line: string) => void;
-}
-
-/** How one claim's files are heard and stopped. */
-export interface ClaimContext extends FilesContext {
-  /** Puts what was found into the log. */
-  readonly tell: (event: AgentEvent) => Promise<void>;
-}
 
 export interface Agent {
   /** Shown in the log and in Bull Board. */
@@ -220,61 +206,6 @@ async function finishedBefore(claim: Claim, opening: Opening): Promise<Finished 
   return finished.success ? finished.data : undefined;
 }
 
-/** Check, and merge: the task's work is proven on the tree that the goal's branch gets. */
-async function deliver(
-  context: Context,
-  claim: Claim,
-  files: Files,
-  result: Json,
-  finished: Work | undefined,
-): Promise<void> {
-  const { task } = claim.data;
-  if (finished === undefined && !files.opened && !task.check) return;
-  const work = finished ?? (await commitWork(context, files, result));
-  if (work === null) {
-    if (task.check) await requirePassed(context, [await files.check()]);
-    await files.close();
-    return;
-  }
-  const integration = await files.integrate(work, result);
-  if (integration.kind === 'stale') throw staleClaim(claim);
-  const { checks } = integration;
-  if (integration.kind === 'refused') {
-    // The next attempt has to do it anew.
-    await context.write([{ step: WORK_STEP, result: null }]);
-    await requirePassed(context, checks);
-    throw new Error(integration.reason);
-  }
-  await requirePassed(context, checks);
-  const { commit, branch, together } = integration;
-  await context.write([
-    { event: { type: 'task.merged', commit, branch, together: [...together] } },
-  ]);
-  await files.close();
-}
-
-async function commitWork(context: Context, files: Files, result: Json): Promise<Work | null> {
-  // A check needs a place to run in.
-  if (!files.opened) await context.workspace();
-  const work = await files.commit(`${context.id}: ${context.title}`);
-  if (work === null) return null;
-  await context.write([{ step: WORK_STEP, result: { result, work: { ...work } } }]);
-  return work;
-}
-
-async function requirePassed(context: Context, checks: readonly CheckResult[]): Promise<void> {
-  await context.write(checks.map((check) => ({ event: { type: 'check.finished', ...check } })));
-  const bad = checks.find(({ passed }) => !passed);
-  if (bad) throw new Error(`The ${failureOf(bad)}`);
-}
-
-/** What a check that has not passed came to, to follow an article. */
-export function failureOf({ command, exitCode, output }: CheckResult): string {
-  const how = exitCode === null ? 'could not be run to its end' : `ended with ${exitCode}`;
-  const last = lastLines(output);
-  return `check \`${command}\` ${how}${last === '' ? ', without a word.' : `: ${last}`}`;
-}
-
 /**
  * Keeps what a failed attempt leaves, for the next one to see. A claim that was lost touches nothing any more.
  * @returns why it failed, with what it has changed besides
@@ -330,12 +261,6 @@ function isFinal(claim: Claim, error: Error): boolean {
   );
 }
 
-const staleClaim = ({ number, data: { task } }: Claim): DroverError =>
-  new DroverError(
-    'stale-claim',
-    `Claim ${number} of ${task.id} no longer holds the task; its work is not merged.`,
-  );
-
 const timeoutError = ({ data: { task } }: Claim): DroverError =>
   new DroverError(
     'timeout',
@@ -349,6 +274,3 @@ function putBack({ reason }: AbortSignal): Outcome | undefined {
   const stopped = reason instanceof AgentStopped || reason instanceof Renumbered;
   return stopped ? { kind: 'stopped' } : undefined;
 }
-
-const lastLines = (output: string): string =>
-  output.trim().split('\n').slice(-3).join(' | ').slice(-500);

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DroverError } from '../core/errors.js';
 import type { Json } from '../core/plan.js';
 import type { Files, Integration, Work, Workspace } from './files.js';
-import type { CheckResult } from './loop.js';
+import type { CheckResult } from './check.js';
 
 /** How an agent is told to go, and how its attempt does. */
 export interface Leaving {

@@ -6,12 +6,13 @@
  */
 import {
   ChangedOutside,
+  type ClaimContext,
   type Files,
   type Integration,
   type Work,
   type Workspace,
 } from '../../agents/files.js';
-import type { CheckResult, ClaimContext } from '../../agents/loop.js';
+import type { CheckResult } from '../../agents/check.js';
 import { type Purpose, runCheck, runSetup, type Shell } from '../../agents/shell.js';
 import type { Json } from '../../core/plan.js';
 import type { Claim as JobClaim } from '../../queues/claim.js';

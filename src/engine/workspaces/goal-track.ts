@@ -4,7 +4,7 @@
  * Invariants kept here: 4 and 5 (the branch moves and the claims end in one transaction), 7 (checks run in a
  * worktree of exactly the commit that is to be merged).
  */
-import type { FilesContext } from '../../agents/loop.js';
+import type { FilesContext } from '../../agents/files.js';
 import type { Purpose, Shell } from '../../agents/shell.js';
 import { DroverError } from '../../core/errors.js';
 import { STATE_FILE } from '../../projections/state-file.js';

@@ -4,8 +4,8 @@
  *
  * Invariants kept here: 7 (a passenger is told of the checks that ran on the merged commit), 8.
  */
-import type { Integration } from '../../agents/files.js';
-import type { CheckResult, FilesContext } from '../../agents/loop.js';
+import type { CheckResult } from '../../agents/check.js';
+import type { FilesContext, Integration } from '../../agents/files.js';
 import type { Shell } from '../../agents/shell.js';
 import { DroverError, messageOf } from '../../core/errors.js';
 import type { Json } from '../../core/plan.js';

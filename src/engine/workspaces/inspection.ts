@@ -1,5 +1,6 @@
 /** Runs checks on exactly the tree of a commit (invariant 7), in a worktree that is there for that alone. */
-import type { CheckResult, FilesContext } from '../../agents/loop.js';
+import type { CheckResult } from '../../agents/check.js';
+import type { FilesContext } from '../../agents/files.js';
 import { type Purpose, runCheck, type Shell } from '../../agents/shell.js';
 import { removeWorktree } from '../../workspace/prune.js';
 import type { Inspection } from '../../workspace/train.js';

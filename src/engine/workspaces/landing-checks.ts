@@ -5,7 +5,7 @@
  * and 8 (each check that ran here is in the log, as the goal's). The checks of a merge into the goal's branch count
  * as long as nothing but the goal has come to the base branch.
  */
-import { failureOf } from '../../agents/loop.js';
+import { failureOf } from '../../agents/check.js';
 import type { Purpose, Shell } from '../../agents/shell.js';
 import { messageOf } from '../../core/errors.js';
 import type { GoalView } from '../../core/goal.js';

@@ -1,6 +1,5 @@
 /** The files of this process's claims; see claim-files.ts for one of them. */
-import type { Files } from '../../agents/files.js';
-import type { ClaimContext } from '../../agents/loop.js';
+import type { ClaimContext, Files } from '../../agents/files.js';
 import type { Shell } from '../../agents/shell.js';
 import type { Claim } from '../../queues/claim.js';
 import type { RedisClient } from '../../queues/connection.js';
