@@ -53,6 +53,16 @@ const REFUSED: [file: string, content: string, rule: string][] = [
   // Shapes.
   ['engine/default.ts', `export default 1;\n`, 'import(no-default-export)'],
   ['engine/barrel.ts', `export * from '../core/x.js';\n`, 'oxc(no-barrel-file)'],
+  [
+    'core/circle.ts',
+    `import type { Two } from './circle-two.js';\nexport interface One { readonly two?: Two }\n`,
+    'import(no-cycle)',
+  ],
+  [
+    'core/circle-two.ts',
+    `import type { One } from './circle.js';\nexport interface Two { readonly one?: One }\n`,
+    'import(no-cycle)',
+  ],
   ['core/any.ts', `export const used: any = 1;\n`, 'typescript(no-explicit-any)'],
   [
     'engine/floating.ts',

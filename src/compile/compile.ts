@@ -17,7 +17,8 @@ import {
 import { gateJobId, heldJobId, relayJobId } from '../core/ids.js';
 import { isFinal } from '../core/task-state.js';
 import type { TaskData } from '../queues/task-data.js';
-import type { JobOptions, JobTree } from '../queues/flows.js';
+import type { JobTree } from '../queues/flows.js';
+import type { JobOptions } from '../queues/job-options.js';
 import { HELD_OPTIONS, NEVER } from '../queues/gate-options.js';
 
 /**

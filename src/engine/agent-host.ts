@@ -14,7 +14,8 @@ import { cancelChannel, trainChannel } from '../queues/keys.js';
 import { followLimits, type KnownLimits } from '../queues/limits.js';
 import { cancelListener, listen } from '../queues/notices.js';
 import type { Workspaces } from './workspaces/workspaces.js';
-import { type AgentWorker, startAgentWorker, type WorkerTiming } from '../queues/worker.js';
+import { type AgentWorker, startAgentWorker } from '../queues/worker.js';
+import type { WorkerTiming } from '../queues/timing.js';
 
 export interface AgentOptions {
   /** Tasks at a time; default 4. */

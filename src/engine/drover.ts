@@ -22,7 +22,7 @@ import { checkRedis } from '../queues/redis-check.js';
 import { redisSocketOf } from '../queues/redis-process.js';
 import { startRedisServer } from '../queues/redis-server.js';
 import { noteTrouble } from '../queues/troubles.js';
-import { DEFAULT_TIMING, type WorkerTiming } from '../queues/worker.js';
+import { DEFAULT_TIMING, type WorkerTiming } from '../queues/timing.js';
 import { AgentHost, type AgentOptions } from './agent-host.js';
 import { type Ask, type Control, controlBy } from './control.js';
 import type { DecisionOn } from './decisions/decide.js';

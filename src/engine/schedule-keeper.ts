@@ -9,7 +9,7 @@ import { asError } from '../core/errors.js';
 import { listSchedules, loadSchedule, prepareSchedulesBehind } from '../projections/schedules.js';
 import type { RedisClient } from '../queues/connection.js';
 import { ScheduleQueue, startScheduleWorker } from '../queues/schedules.js';
-import type { WorkerTiming } from '../queues/worker.js';
+import type { WorkerTiming } from '../queues/timing.js';
 import type { Recording } from './recording/recording.js';
 
 export interface KeeperOptions {

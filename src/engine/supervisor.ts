@@ -21,7 +21,7 @@ import { Queues } from '../queues/queues.js';
 import { Limits } from '../queues/limits.js';
 import { takeOver } from '../queues/take-over.js';
 import { readLimits } from '../projections/limits.js';
-import type { WorkerTiming } from '../queues/worker.js';
+import type { WorkerTiming } from '../queues/timing.js';
 import {
   type DecisionOn,
   isRequest,

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { type Answer, unwrap } from '../core/answer.js';
 import { DroverError, ERROR_CODES, messageOf } from '../core/errors.js';
 import { type Json, jsonSchema } from '../core/plan.js';
-import type { WorkerTiming } from './worker.js';
+import type { WorkerTiming } from './timing.js';
 
 /** Seconds that answered commands stay in Redis, where Bull Board shows them. */
 const KEEP = 3_600;

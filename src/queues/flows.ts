@@ -9,6 +9,7 @@
 import type { Redis } from 'ioredis';
 import { ADD } from './bullmq-script.js';
 import { chunks } from './chunks.js';
+import type { JobOptions } from './job-options.js';
 import type { JobRef } from './jobs.js';
 import { metaKey } from './keys.js';
 import { defineScript, scriptOn } from './script.js';
@@ -26,17 +27,6 @@ export interface JobTree {
   readonly parent?: JobRef;
   /** True where it, and so a job that waits for it, may begin as soon as it is there: no other of its plan comes first. */
   readonly isFirst?: boolean;
-}
-
-export interface JobOptions {
-  /** 1 is taken first. */
-  readonly priority: number;
-  readonly attempts?: number;
-  readonly backoff?: { type: 'fixed' | 'exponential'; delay: number; jitter: number };
-  /** Milliseconds until it leaves the delayed set by itself. */
-  readonly delay?: number;
-  /** Its parent goes on when it fails. */
-  readonly ignoreDependencyOnFailure?: boolean;
 }
 
 /**

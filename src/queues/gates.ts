@@ -15,7 +15,7 @@ import type { Json } from '../core/plan.js';
 import { type Finish, finisher, OUTCOME } from './complete.js';
 import { HELD_OPTIONS } from './gate-options.js';
 import { jobKey } from './keys.js';
-import type { WorkerTiming } from './worker.js';
+import type { WorkerTiming } from './timing.js';
 
 export class Gates {
   private readonly queue: Queue;

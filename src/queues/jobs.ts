@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type Json, jsonSchema, type TaskSpec } from '../core/plan.js';
 import { chunks } from './chunks.js';
 import { type Finish, finisher } from './complete.js';
-import type { JobOptions } from './flows.js';
+import type { JobOptions } from './job-options.js';
 import { jobKey, journalKey } from './keys.js';
 import type { Queues } from './queues.js';
 import { defineScript } from './script.js';

@@ -5,7 +5,7 @@
 import { type Job, Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { CronTime } from './cron.js';
-import type { WorkerTiming } from './worker.js';
+import type { WorkerTiming } from './timing.js';
 
 /** Seconds that past firings stay in Redis, where Bull Board shows them. */
 const KEEP = 86_400;

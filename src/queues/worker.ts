@@ -16,6 +16,7 @@ import type { Redis } from 'ioredis';
 import type { Backoff, Json } from '../core/plan.js';
 import type { Claim, Claims } from './claim.js';
 import { Locks } from './locks.js';
+import type { WorkerTiming } from './timing.js';
 
 /** How an attempt ended. */
 export type Outcome =
@@ -34,18 +35,6 @@ export type Outcome =
   | { readonly kind: 'lost' }
   /** Its agent has to go, or the claim was numbered wrongly: back into the queue at once, no attempt used. */
   | { readonly kind: 'stopped' };
-
-export interface WorkerTiming {
-  /**
-   * Milliseconds a claim outlives its last sign of life; default 5,000. A killed worker's tasks are taken up
-   * again at most `lockDuration + 2 × stalledInterval` later.
-   */
-  readonly lockDuration: number;
-  /** Milliseconds between looks for dead claims; default 2,500. */
-  readonly stalledInterval: number;
-}
-
-export const DEFAULT_TIMING: WorkerTiming = { lockDuration: 5_000, stalledInterval: 2_500 };
 
 /**
  * How often a task may outlive its worker before it is failed. BullMQ's default of once would fail a task

@@ -19,7 +19,8 @@ import {
 } from './branches.js';
 import { refsInUse } from './in-use.js';
 import { findMerge } from './merges.js';
-import { moveRefs, type RefMove, readRefs } from './refs.js';
+import { moveRefs, readRefs } from './refs.js';
+import type { RefMove } from './ref-move.js';
 import type { Repository } from './repository.js';
 
 export interface ClaimRequest {

@@ -19,7 +19,8 @@ import { commitTree } from './commits.js';
 import type { Author } from './git.js';
 import { refsInUse } from './in-use.js';
 import { mergesOf } from './merges.js';
-import { moveRefs, type RefMove, readRefs } from './refs.js';
+import { moveRefs, readRefs } from './refs.js';
+import type { RefMove } from './ref-move.js';
 import type { Repository } from './repository.js';
 import { putFiles, type TreeFile } from './trees.js';
 

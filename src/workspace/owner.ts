@@ -8,7 +8,8 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { DroverError } from '../core/errors.js';
-import { moveRefs, type RefMove, readRef, refsBelow } from './refs.js';
+import { moveRefs, readRef, refsBelow } from './refs.js';
+import type { RefMove } from './ref-move.js';
 import type { Repository } from './repository.js';
 
 const OWNER = 'refs/drover/log';

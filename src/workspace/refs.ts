@@ -7,18 +7,10 @@
  */
 import { messageOf } from '../core/errors.js';
 import { assertNotInUse } from './in-use.js';
+import type { RefMove } from './ref-move.js';
 import { readRefFiles, readRefFilesBelow } from './ref-files.js';
 import { fetchRefs, pushMoves, type RemoteRepository } from './remote-refs.js';
 import type { Repository } from './repository.js';
-
-export interface RefMove {
-  /** In full, such as `refs/heads/main`. */
-  readonly ref: string;
-  /** The object that it must name now; null where it must not exist, undefined where that does not matter. */
-  readonly from: string | null | undefined;
-  /** The object that it is to name; null to remove it, the same as `from` only to make sure of it. */
-  readonly to: string | null;
-}
 
 export type MoveResult = 'moved' | 'lost-race';
 

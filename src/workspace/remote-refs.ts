@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../core/errors.js';
 import { networkGit, unreachable } from './remote.js';
-import type { RefMove } from './refs.js';
+import type { RefMove } from './ref-move.js';
 import type { Repository } from './repository.js';
 
 export type RemoteRepository = Repository & { readonly url: string };

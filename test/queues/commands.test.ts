@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { DroverError } from '../../src/core/errors.js';
 import { CommandSender, startCommandWorker } from '../../src/queues/commands.js';
 import { connect } from '../../src/queues/connection.js';
-import { DEFAULT_TIMING } from '../../src/queues/worker.js';
+import { DEFAULT_TIMING } from '../../src/queues/timing.js';
 import { testBed } from '../support/redis.js';
 
 const bed = testBed();

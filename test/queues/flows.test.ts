@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { connect, type Connection } from '../../src/queues/connection.js';
-import { Flows, type JobOptions, type JobTree } from '../../src/queues/flows.js';
+import { Flows, type JobTree } from '../../src/queues/flows.js';
+import type { JobOptions } from '../../src/queues/job-options.js';
 import { NEVER } from '../../src/queues/gate-options.js';
 import { testBed } from '../support/redis.js';
 
