@@ -7,13 +7,10 @@
  * Checks may take long: nobody is kept waiting for them, and a rollback ends them.
  */
 import type { Shell } from '../../agents/shell.js';
-import { firstOf } from '../../core/counted.js';
 import { asError, DroverError, messageOf } from '../../core/errors.js';
 import type { Event } from '../../core/events.js';
 import type { GoalView } from '../../core/goal.js';
 import { goalsToLand } from '../../projections/goal-queries.js';
-import { startedGoalBranch } from '../../workspace/branches.js';
-import type { Blocked } from '../../workspace/checkouts.js';
 import { putBackText, putGoalBack } from '../../workspace/goal-moves.js';
 import {
   bringUpToDate,
@@ -24,7 +21,6 @@ import {
   prepareLanding,
 } from '../../workspace/land.js';
 import { requireOwnRepository } from '../../workspace/owner.js';
-import { pushBranch } from '../../workspace/push.js';
 import type { Repository } from '../../workspace/repository.js';
 import { rollBack } from '../../workspace/rollback.js';
 import type { Recording } from '../recording/recording.js';
@@ -33,7 +29,8 @@ import { LandingChecks } from './landing-checks.js';
 import { landingFiles } from './landing-files.js';
 import type { OpenProject, Projects } from './projects.js';
 import { standingChanges, standingText } from './standing-changes.js';
-import { landingRefusal } from './refusal-text.js';
+import { dirtyText, landingRefusal, stayedText } from './refusal-text.js';
+import { pushGoal } from './pushing.js';
 import { undoneLate } from './undone-late.js';
 
 export interface LandingsParts {
@@ -147,7 +144,10 @@ export class Landings {
       project = await this.parts.projects.open(goal.project);
       const { push } = project.settings;
       await this.requireOwn(project.repository);
-      if (push !== undefined && goal.pushed === null) await this.push(goal, project, push);
+      if (push !== undefined && goal.pushed === null) {
+        await requireOwnMoves(project.repository, goal);
+        await pushGoal(this.parts.recording, goal, project, push);
+      }
       await this.requireSeenTo(goal, project);
       await this.land(goal.id);
     } catch (error) {
@@ -189,27 +189,6 @@ export class Landings {
     const pause = Math.min(2 * (this.later.get(id)?.pause ?? FIRST_PAUSE / 2), LONGEST_PAUSE);
     const timer = setTimeout(() => void this.settle(id), pause);
     this.later.set(id, { pause, timer });
-  }
-
-  private async push(goal: GoalView, { repository }: OpenProject, pattern: string): Promise<void> {
-    const branch = pattern.replaceAll('{goal}', goal.id);
-    await requireOwnMoves(repository, goal);
-    const { tip: commit } = await startedGoalBranch(repository, goal.id);
-    const ours = this.pushedBefore(goal, branch);
-    if (!ours.has(commit)) await this.record(goal, { type: 'push.begun', branch, commit });
-    await pushBranch(repository, commit, branch, ours);
-    await this.record(goal, { type: 'goal.pushed', branch, commit });
-  }
-
-  /** What Drover pushed to that branch, or was to push when it died; after a rollback another commit takes its place. */
-  private pushedBefore({ id }: GoalView, branch: string): ReadonlySet<string> {
-    const types: Event['type'][] = ['push.begun', 'goal.pushed'];
-    const commits = new Set<string>();
-    for (const { event } of this.parts.recording.log.events({ goal: id, types })) {
-      if (event.type !== 'push.begun' && event.type !== 'goal.pushed') continue;
-      if (event.branch === branch) commits.add(event.commit);
-    }
-    return commits;
   }
 
   private async land(id: string): Promise<void> {
@@ -275,7 +254,7 @@ export class Landings {
         // By a supervisor that was killed before the files of checkouts were there as well, perhaps.
         const stayed = await followLanded(repository, goal.id);
         if (stayed.length === 0) await this.landed(goal, repository.base, prepared.commit);
-        else await this.refuse(goal, stayedText(goal, repository.base, stayed));
+        else await this.refuse(goal, stayedText(goal.id, repository.base, stayed));
         return 'over';
       }
       case 'not-fast-forward': {
@@ -296,8 +275,8 @@ export class Landings {
         if (result.kind === 'lost-race') return 'again';
         if (result.kind === 'landed') await this.landed(goal, repository.base, landing.to);
         else if (result.kind === 'stayed')
-          await this.refuse(goal, stayedText(goal, repository.base, result.stayed));
-        else await this.refuse(goal, dirtyText(goal, repository.base, result.blocked));
+          await this.refuse(goal, stayedText(goal.id, repository.base, result.stayed));
+        else await this.refuse(goal, dirtyText(goal.id, repository.base, result.blocked));
         return 'over';
       }
       default:
@@ -332,19 +311,3 @@ const isToLand = (goal: GoalView): boolean => {
   const isOpen = state === 'DONE' && merged && landed === null && rollback === null;
   return isOpen && (landingTrouble === null || approved);
 };
-
-function dirtyText({ id }: GoalView, base: string, blocked: readonly Blocked[]): string {
-  return `${base} is checked out, and its files cannot follow. ${blocked.map(blockedText).join(' ')} Then approve ${id} again.`;
-}
-
-function stayedText({ id }: GoalView, base: string, stayed: readonly Blocked[]): string {
-  return `${base} has it, but not all files there. ${stayed.map(blockedText).join(' ')} Then approve ${id} again.`;
-}
-
-/** Files that one line names. */
-const NAMED = 10;
-
-function blockedText({ dir, reason, files, remedy }: Blocked): string {
-  const where = files.length === 0 ? '' : ` (${firstOf(files, NAMED)})`;
-  return `In ${dir}: ${reason}${where}${remedy === undefined ? '' : ` ${remedy}`}`;
-}

@@ -1,6 +1,7 @@
 /** Why work was not merged, in words for whoever does it again, or for the person whose goal cannot land. Pure. */
-import { counted } from '../../core/counted.js';
+import { counted, firstOf } from '../../core/counted.js';
 import { goalBranch } from '../../workspace/branches.js';
+import type { Blocked } from '../../workspace/checkouts.js';
 import type { MergeResult } from '../../workspace/merge.js';
 
 /** Characters: an error goes through Redis, into the log and into the next attempt's context. */
@@ -49,6 +50,24 @@ function refused(result: Refused, next: string): string {
     default:
       return result satisfies never;
   }
+}
+
+/** @param goal whose landing would change files that it must not */
+export function dirtyText(goal: string, base: string, blocked: readonly Blocked[]): string {
+  return `${base} is checked out, and its files cannot follow. ${blocked.map(blockedText).join(' ')} Then approve ${goal} again.`;
+}
+
+/** @param goal that has landed */
+export function stayedText(goal: string, base: string, stayed: readonly Blocked[]): string {
+  return `${base} has it, but not all files there. ${stayed.map(blockedText).join(' ')} Then approve ${goal} again.`;
+}
+
+/** Files that one line names. */
+const NAMED = 10;
+
+function blockedText({ dir, reason, files, remedy }: Blocked): string {
+  const where = files.length === 0 ? '' : ` (${firstOf(files, NAMED)})`;
+  return `In ${dir}: ${reason}${where}${remedy === undefined ? '' : ` ${remedy}`}`;
 }
 
 const bounded = (text: string): string =>
