@@ -116,7 +116,7 @@ export const plannedTaskSchema = workSchema.extend({
     .min(1)
     .max(200)
     // eslint-disable-next-line no-control-regex -- control characters would garble terminals and STATE.yaml
-    .regex(/^[^\u0000-\u001f\u007f]+$/, { error: 'must not contain control characters' }),
+    .regex(/^[^\u0000-\u001f\u007f]*$/, { error: 'must not contain control characters' }),
   title: z.string().max(1_000).optional(),
   capability: capabilitySchema,
   /** Names of tasks in the same plan. */

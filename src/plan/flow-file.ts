@@ -5,7 +5,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { type Approval, type PlannedTask, plannedTaskSchema, type Priority } from '../core/plan.js';
-import { addIssues } from './issues.js';
+import { addIssues, complaint, subject } from './issues.js';
 import { resolveParameters } from './parameters.js';
 import { FlowProblems, type Problem, ProblemList, quote } from './problems.js';
 import { flowSchema } from './schema.js';
@@ -185,9 +185,15 @@ function planTask(
     { reportInput: true },
   );
   for (const issue of planned.error?.issues ?? []) {
-    // The name is the task's key in the file.
-    const path = issue.path[0] === 'name' ? [] : issue.path;
-    addIssues([{ ...issue, path }], source.path, file, problems);
+    if (issue.path[0] === 'name') {
+      // The name is the task's key in the file.
+      const what = complaint(issue);
+      const message = `${subject(source.path)} ${what}`;
+      const remedy = 'Give the task an id of 1 to 200 letters that can be printed.';
+      problems.add(file.offsetOf(source.path, true), message, remedy, what);
+    } else {
+      addIssues([issue], source.path, file, problems);
+    }
   }
   return planned.data;
 }

@@ -1,7 +1,7 @@
 /** What zod found, in words for the author of a flow file. */
 import type { z } from 'zod';
 import { type ProblemList, quote } from './problems.js';
-import { SHAPES } from './schema.js';
+import { ENTRIES, SHAPES } from './schema.js';
 import { nearest } from './suggest.js';
 import type { LocatedValue } from './yaml-value.js';
 
@@ -68,14 +68,19 @@ const WRONG_TYPE: ReadonlySet<string> = new Set(['invalid_type', 'invalid_union'
 
 function addUnknownKey(key: string, path: Path, file: LocatedValue, problems: ProblemList): void {
   const known = Object.keys(SHAPES[placeOf(path)] ?? {});
-  const synonym = SYNONYMS[key.toLowerCase()];
-  const likely = synonym && known.includes(synonym) ? synonym : nearest(key, known);
+  const likely = likelyKey(key, known);
   problems.add(
     file.offsetOf([...path, key], true),
     `unknown key ${quote(key)} in ${subject(path)}`,
     likely ? `Did you mean ${quote(likely)}?` : `Known here: ${known.join(', ')}.`,
     `unknown key ${key}`,
   );
+}
+
+/** Which of the known keys an unknown one was probably meant to be. */
+export function likelyKey(key: string, known: readonly string[]): string | undefined {
+  const synonym = SYNONYMS[key.toLowerCase()];
+  return synonym && known.includes(synonym) ? synonym : nearest(key, known);
 }
 
 /** What a path leads to, as its author would call it. */
@@ -148,11 +153,13 @@ function kindOf(value: unknown): string {
   return quote(`${value as number | boolean}`);
 }
 
-/** What the nearest key with a description should hold. */
+/** What the nearest place with a description should hold. */
 function description(path: Path): string {
   for (let length = path.length; length > 0; length -= 1) {
     const place = placeOf(path.slice(0, length - 1));
-    const text = SHAPES[place]?.[String(path[length - 1])]?.description;
+    const text =
+      SHAPES[place]?.[String(path[length - 1])]?.description ??
+      ENTRIES[placeOf(path.slice(0, length))]?.description;
     if (text) return `What belongs here: ${text}`;
   }
   return 'Begin with `name:` and `tasks:`.';

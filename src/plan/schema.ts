@@ -117,63 +117,70 @@ const writtenCapabilitySchema = z.string().superRefine((name, context) => {
   for (const { message } of error?.issues ?? []) context.addIssue(message);
 });
 
-export const taskSchema = z.strictObject({
-  title: plannedTaskSchema.shape.title.meta({ description: 'What the task is, for people.' }),
-  needs: needsSchema.optional().meta({
-    description:
-      'The task that must be done first, or a list of them. A task with a matrix stands for all its variants.',
-  }),
-  capability: writtenCapabilitySchema.optional().meta({
-    description: 'The skill an agent must have. `shell` unless given, where there is a `run`.',
-  }),
-  run: workSchema.shape.run.meta({
-    description:
-      'A shell command. References are inserted as they are: pass text you do not trust through `env`.',
-  }),
-  with: workSchema.shape.with.meta({ description: 'A map of input for agents other than shell.' }),
-  env: z
-    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), textSchema)
-    .optional()
-    .meta({
-      description: "A map of variables for the command: letters, digits and '_' in each name.",
+export const taskSchema = z
+  .strictObject({
+    title: plannedTaskSchema.shape.title.meta({ description: 'What the task is, for people.' }),
+    needs: needsSchema.optional().meta({
+      description:
+        'The task that must be done first, or a list of them. A task with a matrix stands for all its variants.',
     }),
-  secrets: workSchema.shape.secrets.meta({
+    capability: writtenCapabilitySchema.optional().meta({
+      description: 'The skill an agent must have. `shell` unless given, where there is a `run`.',
+    }),
+    run: workSchema.shape.run.meta({
+      description:
+        'A shell command. References are inserted as they are: pass text you do not trust through `env`.',
+    }),
+    with: workSchema.shape.with.meta({
+      description: 'A map of input for agents other than shell.',
+    }),
+    env: z
+      .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), textSchema)
+      .optional()
+      .meta({
+        description: "A map of variables for the command: letters, digits and '_' in each name.",
+      }),
+    secrets: workSchema.shape.secrets.meta({
+      description:
+        'A list of the variables that the agent passes on from its own environment; their values are redacted.',
+    }),
+    timeout: duration('Limit for one attempt; none unless given.'),
+    retry: writtenRetrySchema
+      .optional()
+      .meta({ description: 'A map of attempts, backoff and unless; 3 attempts unless given.' }),
+    check: z
+      .union([z.string().min(1), checkSchema])
+      .optional()
+      .meta({ description: 'A shell command that proves the work, or a map of run and timeout.' }),
+    optional: plannedTaskSchema.shape.optional.meta({
+      description: 'With true, the goal goes on without the task when it fails.',
+    }),
+    priority: prioritySchema
+      .optional()
+      .meta({ description: "urgent, high, normal or low; the goal's unless given." }),
+    expected: duration(
+      'How long an attempt is expected to take: the longest way through the plan goes first; learned from the log unless given.',
+    ),
+    concurrency: writtenConcurrencySchema.optional().meta({
+      description:
+        'A map of key and limit: at most so many of the tasks with the same key run at once, of whatever goal and project.',
+    }),
+    approve: writtenApprovalSchema.optional().meta({
+      description:
+        'before: a person has to agree before the task starts; or a map of deadline and default.',
+    }),
+    wait: writtenWaitSchema.optional().meta({
+      description: 'What the task waits for besides its needs: a map of signal, for or until.',
+    }),
+    matrix: matrixSchema.optional().meta({
+      description:
+        'A map of variables, each with a list of values. The task runs once for every combination; `${{ matrix.NAME }}` stands for the value.',
+    }),
+  })
+  .meta({
     description:
-      'A list of the variables that the agent passes on from its own environment; their values are redacted.',
-  }),
-  timeout: duration('Limit for one attempt; none unless given.'),
-  retry: writtenRetrySchema
-    .optional()
-    .meta({ description: 'A map of attempts, backoff and unless; 3 attempts unless given.' }),
-  check: z
-    .union([z.string().min(1), checkSchema])
-    .optional()
-    .meta({ description: 'A shell command that proves the work, or a map of run and timeout.' }),
-  optional: plannedTaskSchema.shape.optional.meta({
-    description: 'With true, the goal goes on without the task when it fails.',
-  }),
-  priority: prioritySchema
-    .optional()
-    .meta({ description: "urgent, high, normal or low; the goal's unless given." }),
-  expected: duration(
-    'How long an attempt is expected to take: the longest way through the plan goes first; learned from the log unless given.',
-  ),
-  concurrency: writtenConcurrencySchema.optional().meta({
-    description:
-      'A map of key and limit: at most so many of the tasks with the same key run at once, of whatever goal and project.',
-  }),
-  approve: writtenApprovalSchema.optional().meta({
-    description:
-      'before: a person has to agree before the task starts; or a map of deadline and default.',
-  }),
-  wait: writtenWaitSchema.optional().meta({
-    description: 'What the task waits for besides its needs: a map of signal, for or until.',
-  }),
-  matrix: matrixSchema.optional().meta({
-    description:
-      'A map of variables, each with a list of values. The task runs once for every combination; `${{ matrix.NAME }}` stands for the value.',
-  }),
-});
+      'A map that says what to do: `run`, or `capability` and `with`; and `needs`, `check` and the like.',
+  });
 export type WrittenTask = z.infer<typeof taskSchema>;
 
 export const flowSchema = z
@@ -213,3 +220,6 @@ export const SHAPES: Readonly<Record<string, Readonly<Record<string, z.ZodType>>
   'tasks.*.wait': waitMapSchema.shape,
   approve: approvalMapSchema.shape,
 };
+
+/** What stands behind names that the author chose. */
+export const ENTRIES: Readonly<Record<string, z.ZodType>> = { 'tasks.*': taskSchema };

@@ -2,7 +2,7 @@
  * The tasks of a flow file before they are expanded. A task with mistakes still yields its needs and matrix,
  * so that the rest of the file is checked against it in the same reading.
  */
-import { subject } from './issues.js';
+import { likelyKey, subject } from './issues.js';
 import { countCombinations, type Matrix } from './matrix.js';
 import { type ProblemList, quote } from './problems.js';
 import { matrixSchema, needsSchema, taskSchema, type Text, type WrittenTask } from './schema.js';
@@ -128,22 +128,25 @@ function readTask(
 /** A task says what is to be done in one way, and who can do it. */
 function checkWork(raw: unknown, path: Path, file: LocatedValue, problems: ProblemList): void {
   if (!isRecord(raw)) return;
-  const run = raw['run'] !== undefined;
-  const input = raw['with'] !== undefined;
-  if (run && input) {
+  const known = Object.keys(taskSchema.shape);
+  const unknown = Object.keys(raw).filter((key) => !known.includes(key));
+  // A key that is only misspelt was reported already.
+  const meant = new Set(unknown.map((key) => likelyKey(key, known)));
+  const isSaid = (key: string): boolean => raw[key] !== undefined || meant.has(key);
+  if (raw['run'] !== undefined && raw['with'] !== undefined) {
     problems.add(
       file.offsetOf([...path, 'with'], true),
       `${subject(path)} has both \`run\` and \`with\``,
       'Keep `run` for a shell command, or `with` for the input of another agent.',
     );
-  } else if (!run && !input) {
+  } else if (!isSaid('run') && !isSaid('with')) {
     problems.add(
       file.offsetOf(path, true),
       `${subject(path)} has neither \`run\` nor \`with\``,
       'Give it a shell command as `run`, or the input of another agent as `with`.',
     );
   }
-  if (!run && raw['capability'] === undefined) {
+  if (!isSaid('run') && isSaid('with') && !isSaid('capability')) {
     problems.add(
       file.offsetOf(path, true),
       `${subject(path)} names no capability`,

@@ -182,6 +182,30 @@ tasks:
   });
 
   test.each([
+    ['a misspelt run', '  a: {rnu: x}', '3:7 unknown key `rnu` in task `a`'],
+    ['another tool’s word for run', '  a: {command: x}', '3:7 unknown key `command` in task `a`'],
+    ['a misspelt with', '  a: {wiht: {}, capability: x}', '3:7 unknown key `wiht` in task `a`'],
+    ['nothing to do', '  a: {check: x}', '3:3 task `a` has neither `run` nor `with`'],
+  ])('%s is one problem', (_, lines, problem) => {
+    expect(linesOf(tasks(lines))).toEqual([problem]);
+  });
+
+  test('a name that cannot be one is told what a name is', () => {
+    expect(problemsOf(tasks('  "": {run: x}'))).toMatchObject([
+      { message: 'task `` is empty', remedy: expect.stringContaining('an id of 1 to 200') },
+    ]);
+  });
+
+  test('a task that is no map is told what a task is', () => {
+    expect(problemsOf(tasks('  a: echo hi'))).toMatchObject([
+      {
+        message: 'task `a` must be a map, not `echo hi`',
+        remedy: expect.stringContaining('`run`'),
+      },
+    ]);
+  });
+
+  test.each([
     ['an empty file', '', '1:1 the file is empty'],
     ['only comments', '# later\n', '1:1 the file is empty'],
     ['a list', '- a\n- b\n', '1:1 a flow file is a map, and this is not'],
