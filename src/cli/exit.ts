@@ -1,6 +1,7 @@
 /** What the exit status of `drover` tells. */
 import { DroverError, type ErrorCode } from '../core/errors.js';
 import type { GoalState } from '../core/task-state.js';
+import type { GoalReport } from '../projections/report.js';
 
 export const EXIT = {
   done: 0,
@@ -61,7 +62,10 @@ const OF_GOAL: Record<GoalState, ExitCode> = {
   OPEN: EXIT.interrupted,
 };
 
-export const exitOfGoal = (state: GoalState): ExitCode => OF_GOAL[state];
+export function exitOfGoal({ state, branch }: Pick<GoalReport, 'state' | 'branch'>): ExitCode {
+  const couldNotLand = state === 'DONE' && branch !== null && branch.trouble !== null;
+  return couldNotLand ? EXIT.settled : OF_GOAL[state];
+}
 
 export function exitOfError(error: unknown): ExitCode {
   return error instanceof DroverError ? OF_ERROR[error.code] : EXIT.unexpected;

@@ -96,6 +96,30 @@ describe('drover project', () => {
   });
 });
 
+describe('what `drover run` says of its landing', () => {
+  it('is where it landed, that it waits for approval, or why it could not land', async () => {
+    const here = await place();
+    const dir = repositoryIn(here, 'shop');
+    const flow = await here.flow(FLOW);
+    await here.drover(['project', 'add', dir]);
+    const waits = await here.drover(['run', flow, '--project', 'shop']);
+    expect(waits).toMatchObject({ code: 0 });
+    expect(waits.out).toMatch(/^Done! 3\/3 tasks complete in .*, not landed yet$/m);
+    expect(waits.out).toMatch(/inbox .*what waits for a person/);
+
+    const own = await here.drover(['run', flow, '--project', 'own']);
+    expect(own).toMatchObject({ code: 0 });
+    expect(own.out).toMatch(/^Done! 3\/3 tasks complete in .*, landed as [0-9a-f]{9}$/m);
+
+    // What is not committed here stands in the way of the files.
+    writeFileSync(join(dir, 'one'), 'theirs\n');
+    await here.drover(['project', 'add', dir, '--name', 'auto', '--land', 'auto']);
+    const hindered = await here.drover(['run', flow, '--project', 'auto']);
+    expect(hindered).toMatchObject({ code: 3 });
+    expect(hindered.out).toMatch(/^Done! 3\/3 .*, could not land: trunk is checked out/m);
+  }, 120_000);
+});
+
 describe('a goal in somebody’s repository', () => {
   it('is seen, approved, landed and rolled back', { timeout: 180_000 }, async () => {
     const here = await place();

@@ -94,5 +94,5 @@ function conclude(report: GoalReport, globals: Globals): ExitCode {
   else
     for (const line of ['', ...renderReport(report), '', ...nextSteps(report, globals)])
       print(line);
-  return exitOfGoal(state);
+  return exitOfGoal(report);
 }

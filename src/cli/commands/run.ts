@@ -1,4 +1,5 @@
 /** `drover run`: a flow from its file to its end, with everything it needs. */
+import { Log } from '../../log/log.js';
 import type { GoalReport } from '../../projections/report.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT, type ExitCode, exitOfGoal } from '../exit.js';
@@ -7,6 +8,7 @@ import type { Globals } from '../globals.js';
 import { nextSteps } from '../next-steps.js';
 import { print, printJson, remark } from '../output.js';
 import { type Progress, showProgress } from '../progress.js';
+import { readReport } from '../reading.js';
 import { renderReport } from '../render/goal-report.js';
 import { openSession, type Session } from '../session.js';
 import { closeInTwoSteps, DRAINING, type Stopping, stopInTwoSteps } from '../signals.js';
@@ -34,11 +36,11 @@ export const runFlowCommand = defineDroverCommand({
       const session = await openSession(request, globals, stopping.draining, (closable) => {
         open = closable;
       });
-      const report = await followToEnd(session, globals, stopping);
+      await followToEnd(session, globals, stopping);
       if (stopping.draining.aborted) remark(DRAINING);
       const drained = await closeInTwoSteps(session, stopping);
       open = undefined;
-      return conclude(report, globals, stopping, drained);
+      return conclude(reportAfterwards(session.goal.id, globals), globals, stopping, drained);
     } finally {
       // Something failed on the way: nothing that was started may stay.
       if (open) await closeInTwoSteps(open, stopping);
@@ -47,11 +49,7 @@ export const runFlowCommand = defineDroverCommand({
   },
 });
 
-async function followToEnd(
-  session: Session,
-  globals: Globals,
-  stopping: Stopping,
-): Promise<GoalReport> {
+async function followToEnd(session: Session, globals: Globals, stopping: Stopping): Promise<void> {
   const { goal, created, remarks } = session;
   if (!globals.json) {
     for (const line of remarks) print(line);
@@ -63,7 +61,16 @@ async function followToEnd(
   } finally {
     progress.end();
   }
-  return goal.report();
+}
+
+/** What is under way as the goal ends comes to its end with the session: tasks that run, and its landing. */
+function reportAfterwards(goal: string, { dataDir }: Globals): GoalReport {
+  const log = Log.read(dataDir);
+  try {
+    return readReport(log, goal);
+  } finally {
+    log.close();
+  }
 }
 
 async function untilEnd(session: Session, progress: Progress, stopping: Stopping): Promise<void> {
@@ -96,5 +103,5 @@ function conclude(
     for (const line of ['', ...renderReport(report), '', ...nextSteps(report, globals)])
       print(line);
   }
-  return interrupted ? EXIT.interrupted : exitOfGoal(report.state);
+  return interrupted ? EXIT.interrupted : exitOfGoal(report);
 }

@@ -2,6 +2,7 @@
 import { holdText } from '../../core/hold.js';
 import type { GoalReport, TaskReport } from '../../projections/report.js';
 import { formatDuration } from './duration.js';
+import { branchRemark } from './graph.js';
 import { paint } from './paint.js';
 import { namesOf, waitWords } from './task-row.js';
 import { oneLine } from './text.js';
@@ -11,7 +12,7 @@ const STYLES = { DONE: 'green', SETTLED: 'red', CANCELLED: 'yellow', OPEN: 'cyan
 const NAMED = 20;
 
 export function renderReport(report: GoalReport): string[] {
-  const { state, text, createdAt, finishedAt, tasks, branch } = report;
+  const { state, text, createdAt, finishedAt, tasks } = report;
   const took = finishedAt === null ? '' : ` in ${formatDuration(finishedAt - createdAt)}`;
   const nameOf = namesOf(report);
   const failed = tasks
@@ -32,9 +33,8 @@ export function renderReport(report: GoalReport): string[] {
   const held = tasks.flatMap(({ id, name, heldBy }) =>
     heldBy ? [`  ◷ ${id} ${oneLine(name)}: held, ${holdText(heldBy)}`] : [],
   );
-  const landed = branch?.landed == null ? '' : `, landed as ${branch.landed.slice(0, 9)}`;
   return [
-    paint([STYLES[state], 'bold'], `${text}${took}${landed}`),
+    paint([STYLES[state], 'bold'], `${text}${took}${branchRemark(report)}`),
     ...some(failed),
     ...some(blocked),
     ...some(waiting),

@@ -56,11 +56,11 @@ export function renderGraph(report: GoalReport, now: number, size: GraphSize = {
 }
 
 /** What became of a finished goal's branch. */
-function branchRemark({ state, branch }: GoalReport): string {
+export function branchRemark({ state, branch }: GoalReport): string {
   if (!branch || state !== 'DONE') return '';
   const { landed, trouble } = branch;
   if (landed !== null) return `, landed as ${landed.slice(0, 9)}`;
-  return trouble === null ? ', not landed' : `, could not land: ${oneLine(trouble)}`;
+  return trouble === null ? ', not landed yet' : `, could not land: ${oneLine(trouble)}`;
 }
 
 /** For each task, the length of the longest path that leads to it. */
