@@ -14,6 +14,7 @@ import { logFile } from '../log/database.js';
 import { capabilitiesOf } from './flow.js';
 import type { Globals } from './globals.js';
 import {
+  ownRedisLeft,
   redisLeft,
   requireReachable,
   type RunningSupervisor,
@@ -79,10 +80,10 @@ export async function join(
 ): Promise<DroverClient> {
   const { dataDir, projectsDir, redis, prefix } = globals;
   if (supervisor) requireReachable(supervisor, redis);
-  if (redis === undefined && !existsSync(dataDir)) {
+  if (!supervisor && redis === undefined && !(await ownRedisLeft(dataDir))) {
     throw new DroverError(
       'no-supervisor',
-      `No supervisor runs on ${dataDir}: there is no such folder.`,
+      `No supervisor runs on ${dataDir}, and it has no Redis while none does.`,
       'Start one with `drover up`, name its data directory with --data, or its Redis with --redis.',
     );
   }

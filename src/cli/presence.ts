@@ -76,7 +76,7 @@ export async function redisLeft({
 }
 
 /** Drover's own Redis ends with its supervisor, unless that was killed. */
-async function ownRedisLeft(dataDir: string): Promise<{ path: string } | undefined> {
+export async function ownRedisLeft(dataDir: string): Promise<{ path: string } | undefined> {
   if (!existsSync(join(dataDir, 'redis.json'))) return undefined;
   const { redisSocketOf } = await import('../queues/redis-process.js');
   return { path: redisSocketOf(dataDir) };

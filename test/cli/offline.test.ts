@@ -214,6 +214,18 @@ describe('without a supervisor', () => {
     expect(code).toBe(5);
     expect(err).toContain('drover run');
     expect((await here.drover(['goals'])).err).toContain('There is no log');
-    expect(await here.drover(['agent', 'tester'])).toMatchObject({ code: 5 });
+    // Neither where there is no folder, nor where there is a log without a supervisor's Redis.
+    expect((await here.drover(['agent', 'tester'])).err).toContain('`drover up`');
+    await here.drover(['enqueue', await here.flow(GOOD)]);
+    const agent = await here.drover(['agent', 'tester']);
+    expect(agent).toMatchObject({ code: 5, err: expect.stringContaining('No supervisor runs') });
+    expect(agent.err).toContain('`drover up`');
+  });
+
+  it('the overview says once that no supervisor runs', async () => {
+    const here = await place();
+    await here.drover(['enqueue', await here.flow(GOOD)]);
+    expect((await here.drover(['status'])).out.match(/supervisor/g)).toHaveLength(1);
+    expect((await here.drover(['status', 'goal-1'])).out).toContain('no supervisor runs');
   });
 });

@@ -96,7 +96,10 @@ async function showGoal(
   if (report.state !== 'OPEN') return;
   showPauses(pauses);
   print(paint('gray', estimateLine(estimated)));
-  showObstacles(supervisor, wanted, waitingFor);
+  if (!supervisor) {
+    print(paint('yellow', 'It stands still: no supervisor runs. `drover up` lets it go on.'));
+  }
+  showMissing(wanted, waitingFor, supervisor !== undefined);
 }
 
 async function showOverview(
@@ -153,7 +156,7 @@ async function showOverview(
   }
   print(supervisorLine(supervisor, globals));
   showTroubles(troubles);
-  if (reports.some(({ state }) => state === 'OPEN')) showObstacles(supervisor, wanted, waitingFor);
+  showMissing(wanted, waitingFor, supervisor !== undefined);
   const now = Date.now();
   const rows = [
     ...reports.map(({ goal, title, text, createdAt }) => [
@@ -240,15 +243,11 @@ function supervisorLine(supervisor: RunningSupervisor | undefined, { dataDir }: 
   return `Supervisor: process ${holder.pid} on ${holder.host}, since ${holder.since}${board}`;
 }
 
-function showObstacles(
-  supervisor: RunningSupervisor | undefined,
+function showMissing(
   wanted: readonly string[],
   waitingFor: readonly string[] | null,
+  supervised: boolean,
 ): void {
-  if (!supervisor) {
-    print(paint('yellow', 'It stands still: no supervisor runs. `drover up` lets it go on.'));
-  }
-  const supervised = supervisor !== undefined;
   const missing = missingAgents(toBeStarted(wanted, waitingFor, supervised), supervised);
   if (missing !== undefined) print(paint('yellow', missing));
 }
