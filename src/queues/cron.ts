@@ -1,5 +1,6 @@
 /** Cron expressions and time zones, read by the code by which BullMQ schedules its jobs. */
 import { defaultRepeatStrategy } from 'bullmq';
+import { counted } from '../core/counted.js';
 import { DroverError, messageOf } from '../core/errors.js';
 
 export interface CronTime {
@@ -29,7 +30,8 @@ export function checkCron(time: CronTime, now: number): void {
     cron.trim(),
   );
   if (!named && fields.length !== 5 && fields.length !== 6) {
-    const what = cron.trim() === '' ? 'is empty' : `has ${fields.length} fields instead of five`;
+    const what =
+      cron.trim() === '' ? 'is empty' : `has ${counted(fields.length, 'field')} instead of five`;
     throw badCron(cron, what);
   }
   // Its meaning is chance, and changes with every reading.

@@ -49,6 +49,7 @@ it('says what is wrong with times, zones and names, and records nothing', async 
     return err;
   };
   expect(await refused('add', '99 * * * *', flow)).toContain('"0 2 * * *"');
+  expect(await refused('add', 'daily', flow)).toContain('has 1 field instead of five');
   expect(await refused('add', '@daily', flow, '--tz', 'Berlin')).toContain('Europe/Berlin');
   expect(await refused('add', '@daily', flow, '--overlap', 'skp')).toContain('Did you mean skip?');
   expect(await refused('add', '@daily', `${flow}.none`, '--name', 'x')).toContain('no file');

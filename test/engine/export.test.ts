@@ -182,6 +182,11 @@ test('a file that was changed is refused by its checksum', async () => {
 
 test.each<[string, (lines: string[]) => string[], RegExp]>([
   ['no JSON', (lines) => lines.with(3, '{'), /^Line 4 of the export cannot be taken over/],
+  [
+    'text',
+    (lines) => lines.with(3, 'garbage'),
+    /^Line 4 of the export cannot be taken over: .*"garbage" is not valid JSON\.$/,
+  ],
   ['another shape', (lines) => lines.with(3, '{"seq":3}'), /^Line 4 of the export cannot be read/],
   [
     'a number left out',

@@ -189,7 +189,7 @@ class Import {
 }
 
 function parse(line: Line): object {
-  const value = attempt(line, (): unknown => JSON.parse(line.text));
+  const value = attempt(line, (): unknown => JSON.parse(line.text.trimEnd()));
   if (typeof value === 'object' && value !== null) return value;
   throw damaged(line.number, 'is no JSON object');
 }
