@@ -38,6 +38,21 @@ describe('drover run', () => {
     expect((await here.drover(['graph', 'goal-1'])).out).toContain(', landed as ');
   });
 
+  it('names commands to try next that find what it used', async () => {
+    const here = await place();
+    const flow = await here.flow('name: Try\nproject: shop\ntasks: { a: { run: echo a > a } }\n');
+    const elsewhere = ['--data', join(here.dir, 'log'), '--projects', join(here.dir, 'work')];
+    const { out } = await here.drover(['run', flow, ...elsewhere, '--prefix', 'mine']);
+    const steps = [...out.matchAll(/^ {2}npx drover (.+?) {2}/gm)].map(([, words]) => words!);
+    for (const step of steps.filter((words) => !words.startsWith('up'))) {
+      expect(await here.drover(step.split(' ')), step).toMatchObject({ code: 0 });
+    }
+    expect(steps).toContainEqual(
+      expect.stringMatching(/^graph goal-1 --data log --projects work$/),
+    );
+    expect(steps).toContainEqual('up --data log --projects work --prefix mine');
+  });
+
   it('says what it waits for, and how to answer, where there is no terminal', async () => {
     const here = await place();
     const flow =
