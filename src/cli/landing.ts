@@ -1,14 +1,21 @@
 /** What a person sees of a goal that lands: what would change, which checks were passed, and what came of it. */
+import { existsSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { GoalView } from '../core/goal.js';
 import { isGoalId } from '../core/ids.js';
-import { goalLine, type LandingPreview, previewLanding } from '../engine/workspaces/looking.js';
+import {
+  goalLine,
+  landingAlone,
+  type LandingPreview,
+  previewLanding,
+} from '../engine/workspaces/looking.js';
 import type { GoalLine } from '../workspace/line.js';
-import { existsSync } from 'node:fs';
 import { logFile } from '../log/database.js';
 import { Log } from '../log/log.js';
 import { loadGoal } from '../projections/board.js';
+import { unlandedGoals } from '../projections/goal-queries.js';
 import type { Globals } from './globals.js';
-import { goalsPlaceOf } from './projects.js';
+import { goalsPlaceOf, projectsOf } from './projects.js';
 import { renderStat } from './render/diff.js';
 import { oneLine } from './render/text.js';
 
@@ -75,6 +82,26 @@ export function outcomeOf(
 ): { landed: string | null; trouble: string | null } {
   const goal = goalIn(globals, id);
   return { landed: goal?.landed ?? null, trouble: goal?.landingTrouble ?? null };
+}
+
+/** Milliseconds for which a landing is waited for; where the base branch has moved, checks take as long as they take. */
+const PATIENCE = 10_000;
+/** Milliseconds between two looks at it. */
+const LOOK_EVERY = 50;
+
+/** Resolves when a goal that lands without being asked about has landed or cannot land, or when that takes long. */
+export async function untilLanded(id: string, globals: Globals, stop: AbortSignal): Promise<void> {
+  const underWay = (): string | undefined => {
+    const unlanded = readLog(globals, (log) => unlandedGoals(log.db));
+    return unlanded.find((goal) => goal.id === id && goal.trouble === null)?.project;
+  };
+  const project = underWay();
+  if (project === undefined) return;
+  const alone = await landingAlone(projectsOf(globals), [project]);
+  const end = performance.now() + PATIENCE;
+  while (alone.has(project) && !stop.aborted && performance.now() < end && underWay()) {
+    await delay(LOOK_EVERY, undefined, { signal: stop }).catch(() => undefined);
+  }
 }
 
 function goalIn({ dataDir }: Globals, id: string): GoalView | undefined {

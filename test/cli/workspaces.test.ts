@@ -111,6 +111,12 @@ describe('what `drover run` says of its landing', () => {
     expect(own).toMatchObject({ code: 0 });
     expect(own.out).toMatch(/^Done! 3\/3 tasks complete in .*, landed as [0-9a-f]{9}$/m);
 
+    const up = here.start(['up', '--port', '0']);
+    await up.says(/Bull Board/);
+    const asked = await here.drover(['enqueue', flow, '--project', 'other', '--wait', '--json']);
+    expect(JSON.parse(asked.out)).toMatchObject({ branch: { landed: expect.any(String) } });
+    await here.drover(['down']);
+
     // What is not committed here stands in the way of the files.
     writeFileSync(join(dir, 'one'), 'theirs\n');
     await here.drover(['project', 'add', dir, '--name', 'auto', '--land', 'auto']);

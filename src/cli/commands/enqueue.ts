@@ -10,6 +10,7 @@ import { openDesk } from '../desk.js';
 import { EXIT, type ExitCode, exitOfGoal } from '../exit.js';
 import { FLOW_ARGS, readGoal } from '../flow.js';
 import type { Globals } from '../globals.js';
+import { untilLanded } from '../landing.js';
 import { nextSteps } from '../next-steps.js';
 import { print, printJson, remark } from '../output.js';
 import { runningSupervisor, supervisorWatch } from '../presence.js';
@@ -76,6 +77,7 @@ async function waitFor(id: string, globals: Globals): Promise<ExitCode> {
     const progress = showProgress(goal, globals.json);
     try {
       for await (const event of goal.events()) progress.show(event);
+      await untilLanded(id, globals, stopping.draining);
     } finally {
       progress.end();
     }

@@ -5,6 +5,7 @@ import { defineDroverCommand } from '../command.js';
 import { EXIT, type ExitCode, exitOfGoal } from '../exit.js';
 import { FLOW_ARGS, readGoal } from '../flow.js';
 import type { Globals } from '../globals.js';
+import { untilLanded } from '../landing.js';
 import { nextSteps } from '../next-steps.js';
 import { print, printJson, remark } from '../output.js';
 import { type Progress, showProgress } from '../progress.js';
@@ -58,12 +59,13 @@ async function followToEnd(session: Session, globals: Globals, stopping: Stoppin
   const progress = showProgress(goal, globals.json);
   try {
     await untilEnd(session, progress, stopping);
+    await untilLanded(goal.id, globals, stopping.draining);
   } finally {
     progress.end();
   }
 }
 
-/** What is under way as the goal ends comes to its end with the session: tasks that run, and its landing. */
+/** What was under way comes to its end with the session: tasks that ran, and its landing. */
 function reportAfterwards(goal: string, { dataDir }: Globals): GoalReport {
   const log = Log.read(dataDir);
   try {
