@@ -80,10 +80,10 @@ export function checkToken(token: string | undefined): RequestHandler {
     const asked = request.query['token'];
     if (typeof asked === 'string' && same(asked, token)) {
       response.cookie(COOKIE, token, { httpOnly: true, sameSite: 'strict', path: '/' });
-      response.redirect(303, request.path);
+      response.redirect(303, withoutToken(request.originalUrl));
       return;
     }
-    const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
+    const bearer = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
     if (same(bearer ?? cookieOf(request), token)) {
       next();
       return;
@@ -107,10 +107,22 @@ function originHost(origin: string): string | undefined {
   return URL.canParse(origin) ? new URL(origin).host : undefined;
 }
 
+/** The same address on this server: one that begins with two slashes would name another. */
+function withoutToken(address: string): string {
+  const url = new URL(address.replace(/^[/\\]+/, '/'), 'http://localhost');
+  url.searchParams.delete('token');
+  return url.pathname.replace(/^\/+/, '/') + url.search;
+}
+
+/** Nothing where there is none, or one that nobody here has written. */
 function cookieOf(request: Request): string {
   const cookies = (request.headers.cookie ?? '').split('; ');
   const found = cookies.find((cookie) => cookie.startsWith(`${COOKIE}=`));
-  return decodeURIComponent(found?.slice(COOKIE.length + 1) ?? '');
+  try {
+    return decodeURIComponent(found?.slice(COOKIE.length + 1) ?? '');
+  } catch {
+    return '';
+  }
 }
 
 /** In constant time, whatever the lengths. */

@@ -1,5 +1,5 @@
 /** The HTTP door and Bull Board behind it, with a real browser. */
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { chromium, type Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { browserPath } from '../../scripts/browser.mjs';
@@ -69,6 +69,23 @@ describe('the door', () => {
     const [cookie] = entered.headers.getSetCookie();
     expect(cookie).toMatch(/HttpOnly; SameSite=Strict/);
     expect(await status(`${url}/queues`, 'GET', { cookie: cookie!.split(';')[0]! })).toBe(200);
+    expect(await status(`${url}/queues`, 'GET', { cookie: 'drover_token=%' })).toBe(401);
+  });
+
+  it.each([
+    ['/queues/queue/shell?token=secret&status=completed', '/queues/queue/shell?status=completed'],
+    ['/queues?a=1&token=secret&b=2', '/queues?a=1&b=2'],
+    ['//elsewhere.example/?token=secret', '/elsewhere.example/'],
+    ['/\\elsewhere.example/?token=secret', '/elsewhere.example/'],
+    ['/.//elsewhere.example/?token=secret', '/elsewhere.example/'],
+  ])('leads from %s to %s, on this server', async (asked, location) => {
+    const { url } = await serve(await bed.start(), { token: 'secret' });
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      const { hostname, port } = new URL(url);
+      request({ hostname, port, path: asked }, resolve).on('error', reject).end();
+    });
+    answer.resume();
+    expect([answer.statusCode, answer.headers.location]).toEqual([303, location]);
   });
 
   it('is not opened to other machines without a token, nor on a port that is taken', async () => {
