@@ -12,16 +12,17 @@ import { defineScript } from './script.js';
 export const OUTCOME = 'outcome';
 
 /**
- * KEYS delayed, waiting, prioritized, active, the queue's first part of keys; ARGV outcome, jobs. Takes them out
+ * KEYS delayed, waiting, prioritized, active, the queue's first part of keys; ARGV outcome, time, jobs. Takes them out
  * of whatever set they wait in, and leaves the outcome with them. Whoever holds one of them has lost it.
  */
 const TAKE = `
-for index = 2, #ARGV do
+for index = 3, #ARGV do
   local job = ARGV[index]
   if redis.call('ZREM', KEYS[1], job) == 1 or redis.call('LREM', KEYS[2], 1, job) == 1
     or redis.call('ZREM', KEYS[3], job) == 1 then
     redis.call('LPUSH', KEYS[4], job)
     redis.call('HSET', KEYS[5] .. job, '${OUTCOME}', ARGV[1])
+    redis.call('HSETNX', KEYS[5] .. job, 'processedOn', ARGV[2])
   end
   redis.call('DEL', KEYS[5] .. job .. ':lock')
 end
@@ -29,17 +30,18 @@ end
 
 /**
  * KEYS delayed, waiting, prioritized, active, waiting for children, failed, the queue's first part of keys; ARGV
- * outcome, job. Takes a job out of whatever state it is in, so that it can be finished; what it waits for is
+ * outcome, time, job. Takes a job out of whatever state it is in, so that it can be finished; what it waits for is
  * forgotten. Whoever holds it has lost it.
  */
 const SEIZE = `
-local job = ARGV[2]
+local job = ARGV[3]
 local key = KEYS[7] .. job
 if redis.call('ZREM', KEYS[1], job) == 1 or redis.call('LREM', KEYS[2], 1, job) == 1
   or redis.call('ZREM', KEYS[3], job) == 1 or redis.call('ZREM', KEYS[5], job) == 1
   or redis.call('ZREM', KEYS[6], job) == 1 then
   redis.call('LPUSH', KEYS[4], job)
   redis.call('HSET', key, '${OUTCOME}', ARGV[1])
+  redis.call('HSETNX', key, 'processedOn', ARGV[2])
   redis.call('HDEL', key, 'failedReason', 'finishedOn')
 end
 redis.call('DEL', key .. ':lock', key .. ':dependencies')
@@ -106,7 +108,7 @@ export function finisher(client: Redis): Finish {
     await queue.waitUntilReady();
     const { delayed, wait, prioritized, active, 'waiting-children': children, failed } = queue.keys;
     const sets = [delayed!, wait!, prioritized!, active!, children!, failed!];
-    const seized = seizeScript(...sets, queue.toKey(''), JSON.stringify(outcome), id);
+    const seized = seizeScript(...sets, queue.toKey(''), JSON.stringify(outcome), Date.now(), id);
     const [moved] = await Promise.allSettled([
       move(new Job(queue, id, {}, { attempts: 1 }, id)),
       seized,
@@ -128,7 +130,7 @@ export function finisher(client: Redis): Finish {
       await queue.waitUntilReady();
       const { delayed, wait, prioritized, active } = queue.keys;
       const sets = [delayed!, wait!, prioritized!, active!];
-      const taken = take(...sets, queue.toKey(''), JSON.stringify(reason), ...jobs);
+      const taken = take(...sets, queue.toKey(''), JSON.stringify(reason), Date.now(), ...jobs);
       const failed = moveAll(queue, jobs, (job) =>
         job.moveToFailed(new UnrecoverableError(reason), NO_LOCK),
       );

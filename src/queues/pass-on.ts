@@ -16,13 +16,15 @@ export const NO_LOCK = '0';
 
 /**
  * `completeHeld(base, job, time, outcome)`: completes a job from whatever set it waits in. Whoever holds it has lost it.
- * Returns what is wrong where BullMQ did not complete one that is there.
+ * Returns what is wrong where BullMQ did not complete one that is there. It began in the moment in which it ended: Bull
+ * Board shows how long a job took, and reckons from 1970 where it never began.
  */
 export const COMPLETE_HELD = `${FINISH}
 local function completeHeld(base, job, time, outcome)
   if redis.call('ZREM', base .. 'delayed', job) == 1 or redis.call('LREM', base .. 'wait', 1, job) == 1
     or redis.call('ZREM', base .. 'prioritized', job) == 1 then
     redis.call('RPUSH', base .. 'active', job)
+    redis.call('HSET', base .. job, 'processedOn', time)
   end
   redis.call('DEL', base .. job .. ':lock')
   local options = {token = '${NO_LOCK}', keepJobs = {count = -1}, maxMetricsSize = ''}

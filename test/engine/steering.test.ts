@@ -93,9 +93,10 @@ describe('pausing', () => {
   });
 });
 
+const queueOf = (drover: Drover): Queue =>
+  new Queue('work', { connection: drover.connection.client, prefix: drover.prefix });
+
 describe('a queue that somebody paused by BullMQ itself', () => {
-  const queueOf = (drover: Drover): Queue =>
-    new Queue('work', { connection: drover.connection.client, prefix: drover.prefix });
   const workPaused = (drover: Drover): boolean =>
     listPauses(drover.ledger.log.db).some(
       ({ kind, name }) => kind === 'capability' && name === 'work',
@@ -239,6 +240,18 @@ describe('a task that failed', () => {
     });
     expect(report.tasks[1]!.result).toEqual({ a: null });
     await agree(drover);
+  });
+
+  it('took no time in Bull Board where it is skipped before it began', async () => {
+    const drover = await bed.start();
+    const task = { name: 'a', capability: 'work' };
+    const goal = await drover.enqueue({ title: 'Skip', tasks: [task] });
+    await drover.skip('task-1', 'not needed');
+    await goal.done();
+    const queue = queueOf(drover);
+    const job = await queue.getJob('task-1');
+    expect(job!.processedOn).toBeGreaterThanOrEqual(job!.timestamp);
+    await queue.close();
   });
 
   it('is retried after its last finished step, or from scratch', async () => {
