@@ -251,12 +251,12 @@ const supervisorEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('limit.set'), limit: limitSchema, why: text.optional() }),
 ]);
 
-export const eventSchema = z.discriminatedUnion('type', [
-  agentEventSchema,
-  queueEventSchema,
-  supervisorEventSchema,
-  scheduleEventSchema,
-]);
+export const eventSchema = z.discriminatedUnion(
+  'type',
+  [agentEventSchema, queueEventSchema, supervisorEventSchema, scheduleEventSchema],
+  // In place of all sixty types that there are.
+  { error: 'no such type of event' },
+);
 export type Event = z.infer<typeof eventSchema>;
 
 /** Where an event belongs, and when it happened. */

@@ -49,6 +49,17 @@ export function repeatedOrigins(db: Database): { queue: string; entry: string; t
     .all();
 }
 
+/** Rows of tasks under another id than their own, which readers by goal take for that task once more. */
+export function misnamedTasks(db: Database): { row: string; task: string; goal: string }[] {
+  const task = sql<string>`json_extract(${tasks.spec}, '$.id')`;
+  return db
+    .select({ row: tasks.id, task, goal: tasks.goal })
+    .from(tasks)
+    .where(sql`${tasks.id} <> ${task}`)
+    .limit(LISTED)
+    .all();
+}
+
 /** For each queue, the last of the entries that were read from the Redis which the log is used with. */
 export function lastEntries(db: Database): Map<string, string> {
   // Entries are `milliseconds-number`; as texts they would sort wrongly.

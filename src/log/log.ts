@@ -14,6 +14,7 @@ import {
   type LoggedEvent,
   type NewEvent,
 } from '../core/events.js';
+import { issuesText } from '../core/issues-text.js';
 import type { Json } from '../core/plan.js';
 import { type Database, openDatabase } from './database.js';
 import { commands, cursors, events, goals, meta, tasks } from './schema.js';
@@ -265,6 +266,16 @@ function toLogged(row: typeof events.$inferSelect): LoggedEvent {
     ...(row.by !== null && { by: row.by }),
     ...(row.queue !== null &&
       row.entry !== null && { origin: { queue: row.queue, entry: row.entry } }),
-    event: eventSchema.parse({ type: row.type, ...row.payload }),
+    event: eventOf(row),
   };
+}
+
+function eventOf({ seq, type, payload }: typeof events.$inferSelect): Event {
+  const parsed = eventSchema.safeParse({ type, ...payload });
+  if (parsed.success) return parsed.data;
+  throw new DroverError(
+    'log-unreadable',
+    `Event ${seq} (${type}) is none that Drover knows: ${issuesText(parsed.error)}.`,
+    'Something else has changed the log: go on with an export or a copy of it from before.',
+  );
 }

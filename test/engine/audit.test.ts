@@ -125,6 +125,14 @@ test('rows that are missing or too many are found', async () => {
     `);
   });
   expect(fieldsOf(withoutEvents)).toEqual(['goal.created', 'goal']);
+  const twice = await auditCopy((db) => {
+    db.exec(`
+      CREATE TEMP TABLE copied AS SELECT * FROM tasks WHERE id = 'task-3';
+      UPDATE copied SET id = 'task-99', position = 99;
+      INSERT INTO tasks SELECT * FROM copied;
+    `);
+  });
+  expect(fieldsOf(twice)).toEqual(['row task-3']);
 });
 
 test('a finished task that runs again is found, and so is a second completion', async () => {
@@ -262,6 +270,9 @@ test('an event that cannot be read is told, and the rest is audited', async () =
     append(db, 'stream.gap', { queue: 'none', after: '1-0' }, { goal: 'goal-7' });
   });
   expect(fieldsOf(report)).toEqual(['events', 'goal.created', 'goal.created']);
+  expect(report.disagreements[0]!.explanation).toMatch(
+    /Event \d+ \(nonsense\) is none that Drover knows: type: no such type of event\.$/,
+  );
 });
 
 test('a pause that the log does not have, or that a row lacks, is told', async () => {

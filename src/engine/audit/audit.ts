@@ -12,6 +12,7 @@ import type { GoalView } from '../../core/goal.js';
 import {
   goalIds,
   lastEntries,
+  misnamedTasks,
   repeatedOrigins,
   sequenceGaps,
   snapshot,
@@ -131,7 +132,7 @@ export async function audit(parts: AuditParts): Promise<AuditReport> {
   };
 }
 
-/** The tables as a whole: nothing missing, nothing twice, no cursor behind what is recorded. */
+/** The tables as a whole: nothing missing, nothing twice, no cursor behind what is recorded, each row under its name. */
 function auditTables(log: Log): Disagreement[] {
   const found: Disagreement[] = [];
   const add = (field: string, value: string | number, explanation: string): void => {
@@ -160,6 +161,16 @@ function auditTables(log: Log): Disagreement[] {
         cursor,
         `The cursor of ‘${queue}’ stands before ${entry}, which is recorded already.`,
       );
+    }
+    for (const { row, task, goal } of misnamedTasks(log.db)) {
+      found.push({
+        witnesses: ['projection'],
+        goal,
+        task,
+        field: 'row',
+        values: { projection: row },
+        explanation: `A row of ${task} is stored as ${row}.`,
+      });
     }
   });
   return found;
