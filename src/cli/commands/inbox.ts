@@ -81,7 +81,7 @@ const ANSWERS: Readonly<Record<InboxItem['kind'], string>> = {
   landing: '`drover approve GOAL --dry-run` shows what it brings, `drover approve GOAL` lands it',
   failed: '`drover retry ID`, `drover skip ID` or `drover rerun ID`',
   hindered: 'put away what the reason names; it goes on by itself',
-  supervisor: 'the same, and everything else goes on as well',
+  supervisor: 'put away what the reason names; it goes on by itself, and so does everything else',
   'no-agent': '`drover agent CAPABILITY`',
 };
 
