@@ -15,12 +15,18 @@ export function parseMoment(text: string, now: number): Moment {
   }
   const ago = /^-(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
   if (ago) return { time: now - Number(ago[1]) * UNITS[ago[2]!]! };
-  // Without this, the parser would take nearly any word with a number in it for a date.
-  const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  // Without this, the parser would take nearly any word with a number in it for a date, and 30 February for 2 March.
+  const day = /^\d{4}-\d{2}-\d{2}/.exec(text)?.[0];
+  const time = day !== undefined && isDay(day) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(time)) return { time };
   throw new DroverError(
     'bad-input',
     `‘${text}’ is no moment.`,
     'Write an event’s number (--at 120), a time (--at 2026-03-01T12:00:00) or how long ago (--at=-5m).',
   );
+}
+
+function isDay(text: string): boolean {
+  const time = Date.parse(text);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }
