@@ -1,5 +1,5 @@
 /** `drover replay`, `audit` and `log` as their users run them, on a recorded log. */
-import { execFile } from 'node:child_process';
+import { execFile, type ExecFileException } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
@@ -23,12 +23,12 @@ interface Run {
   readonly stderr: string;
 }
 
-const drover = (args: readonly string[], dataDir = recorded): Promise<Run> =>
+const drover = (args: readonly string[], dataDir = recorded, input = ''): Promise<Run> =>
   new Promise((resolve) => {
     const env = { PATH: process.env['PATH'], DROVER_DATA: dataDir, NO_COLOR: '1' };
-    execFile(process.execPath, [PROGRAM, ...args], { env }, (error, stdout, stderr) => {
+    const told = (error: ExecFileException | null, stdout: string, stderr: string): void =>
       resolve({ code: error === null ? 0 : error.code, stdout, stderr });
-    });
+    execFile(process.execPath, [PROGRAM, ...args], { env }, told).stdin!.end(input);
   });
 
 test('replay tells a task with its claims, steps and stages', async () => {
@@ -55,6 +55,27 @@ test('replay shows a check with its output, and as JSON the same', async () => {
     seq: 2,
     view: { total: 5 },
   });
+});
+
+test('replay tells what blocks a task that cannot begin, and not that it waits', async () => {
+  const dataDir = bed.folder();
+  const supervised = await bed.start({ dataDir });
+  await supervised.agent('work', () => Promise.reject(new Error('never')));
+  const goal = await supervised.enqueue({
+    title: 'Blocked',
+    tasks: [
+      { name: 'fails', capability: 'work', retry: { attempts: 1 } },
+      { name: 'next', capability: 'work', needs: ['fails'] },
+    ],
+  });
+  await goal.done();
+  await supervised.close();
+  expect((await drover(['replay', 'goal-1'], dataDir)).stdout).toMatch(
+    /task-2 {2}next\n {2}BACKLOG, blocked by fails\n/,
+  );
+  expect((await drover(['replay', 'task-2', '--at', '2'], dataDir)).stdout).toMatch(
+    /task-2 {2}next\n {2}BACKLOG, waits for fails\n/,
+  );
 });
 
 test('replay refuses what cannot be told', async () => {
@@ -120,7 +141,21 @@ test('a log is exported, imported once and exported again', async () => {
   const middle = (text: string): string[] => text.split('\n').slice(1, -2);
   expect(middle(stdout)).toEqual(middle(readFileSync(file, 'utf8')));
   expect(middle(stdout).length).toBeGreaterThan(50);
-  expect(
-    await drover(['log', 'import', join(folder, 'none')], join(folder, 'other')),
-  ).toMatchObject({ code: 2 });
+  for (const [name, reason] of [
+    ['none', 'ENOENT'],
+    ['copy', 'it is a folder'],
+  ] as const) {
+    expect(
+      await drover(['log', 'import', join(folder, name)], join(folder, 'other')),
+    ).toMatchObject({ code: 2, stderr: expect.stringContaining(reason) });
+  }
+});
+
+test('a log goes from standard output to standard input where the file is -', async () => {
+  const folder = bed.folder();
+  const { stdout } = await drover(['log', 'export', '-']);
+  expect(await drover(['log', 'import', '-'], folder, stdout)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^\d+ events of 1 goal are in /),
+  });
 });

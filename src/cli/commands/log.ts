@@ -1,6 +1,6 @@
 /** `drover log`: the log as a file, and back. */
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { defineCommand } from 'citty';
 import { counted } from '../../core/counted.js';
@@ -12,6 +12,9 @@ import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
 import { outputGone, print, printJson } from '../output.js';
 
+/** In place of a file: standard output or input. */
+const STANDARD = '-';
+
 const exportCommand = defineDroverCommand({
   name: 'export',
   description: 'Write the log as JSON Lines (the plan of one goal: `drover export`)',
@@ -19,7 +22,7 @@ const exportCommand = defineDroverCommand({
     file: {
       type: 'positional',
       required: false,
-      description: 'File to write; standard output unless given',
+      description: 'File to write; standard output unless given, or where it is -',
     },
   },
   examples: [
@@ -29,7 +32,7 @@ const exportCommand = defineDroverCommand({
   async run({ args: { file }, globals }) {
     const log = Log.read(globals.dataDir);
     try {
-      if (file === undefined) {
+      if (file === undefined || file === STANDARD) {
         await exportLog(log, process.stdout).catch((error: unknown) => {
           if (!outputGone.aborted) throw error;
         });
@@ -53,7 +56,7 @@ const importCommand = defineDroverCommand({
     file: {
       type: 'positional',
       required: true,
-      description: 'File that `drover log export` wrote',
+      description: 'File that `drover log export` wrote; - for standard input',
     },
     move: {
       type: 'boolean',
@@ -66,12 +69,18 @@ const importCommand = defineDroverCommand({
       what: 'Makes a copy, which rebuilds its open goals on a Redis of its own.',
     },
     {
+      run: 'gunzip -c drover.jsonl.gz | drover log import - --data copy',
+      what: 'The same from a compressed export.',
+    },
+    {
       run: 'drover log import drover.jsonl --data /srv/drover --move --redis redis://db:6379',
       what: 'Moves the log; the old one must not be used any more. Copy its folder `results` as well.',
     },
   ],
   async run({ args: { file, move }, globals }) {
-    const { events, goals, logId } = await importLog(globals.dataDir, await open(file), { move });
+    const { events, goals, logId } = await importLog(globals.dataDir, await openExport(file), {
+      move,
+    });
     if (globals.json) printJson({ dataDir: globals.dataDir, events, goals, logId });
     else
       print(
@@ -109,22 +118,25 @@ async function exportTo(file: string, log: Log): Promise<ExportTrailer> {
   }
 }
 
-async function open(file: string): Promise<AsyncIterable<Uint8Array>> {
-  const input = createReadStream(file);
+async function openExport(file: string): Promise<AsyncIterable<Uint8Array>> {
+  if (file === STANDARD) return process.stdin;
   try {
-    await new Promise<void>((resolve, reject) => {
-      input.once('open', () => resolve()).once('error', reject);
-    });
+    const handle = await open(file);
+    if (!(await handle.stat()).isDirectory()) return handle.createReadStream();
+    await handle.close();
   } catch (error) {
-    throw new DroverError(
-      'bad-input',
-      `${file} cannot be read: ${messageOf(error)}.`,
-      'Name a file that `drover log export` wrote.',
-      { cause: error },
-    );
+    throw unreadable(file, messageOf(error), error);
   }
-  return input as AsyncIterable<Uint8Array>;
+  throw unreadable(file, 'it is a folder');
 }
+
+const unreadable = (file: string, reason: string, cause?: unknown): DroverError =>
+  new DroverError(
+    'bad-input',
+    `${file} cannot be read: ${reason}.`,
+    'Name a file that `drover log export` wrote.',
+    { cause },
+  );
 
 const isSystemError = (error: unknown): boolean =>
   error instanceof Error && 'syscall' in error && 'code' in error;

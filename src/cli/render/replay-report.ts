@@ -6,7 +6,7 @@ import { formatDateTime, formatDuration, formatTime } from './duration.js';
 import { whoAsked, wordsOf } from './event-line.js';
 import { paint, type Style } from './paint.js';
 import { type Cell, cell, renderTable } from './table.js';
-import { namesOf, waitWords } from './task-row.js';
+import { backlogWords, namesOf } from './task-row.js';
 import { harmless, oneLine, truncate } from './text.js';
 
 /** Lines of a check's output that are shown, the last ones; the log has all that was kept. */
@@ -35,7 +35,7 @@ export function renderReplay(told: Replay, width?: number): string[] {
   const reports = new Map(view.tasks.map((one) => [one.id, one]));
   const waitsOf = (id: string): string => {
     const report = reports.get(id);
-    return report?.state === 'BACKLOG' ? `, waits ${waitWords(report, nameOf)}` : '';
+    return report?.state === 'BACKLOG' ? `, ${backlogWords(report, nameOf)}` : '';
   };
   return [
     `${paint('bold', shown)}  ${oneLine(view.title)}`,
@@ -66,7 +66,7 @@ function eventRow(entry: HistoryEntry, isOfTask: boolean): Cell[] {
   ];
 }
 
-/** @param waits what it waited for in the end */
+/** @param waits what kept it from beginning in the end */
 function renderTask({ task, name, stages, claims }: TaskHistory, waits: string): string[] {
   const states = stages.map(({ state, duration }) =>
     duration === null ? state : `${state} ${paint('gray', formatDuration(duration))}`,

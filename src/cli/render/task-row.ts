@@ -65,6 +65,12 @@ export function waitWords({ waitsFor, gates }: TaskReport, nameOf: NameOf): stri
   return forWords(parts.join(', '));
 }
 
+/** Why a task in the backlog does not begin: the failed tasks that block it, or what it waits for. */
+export const backlogWords = (task: TaskReport, nameOf: NameOf): string =>
+  task.blockedBy.length > 0
+    ? `blocked by ${task.blockedBy.map(nameOf).join(', ')}`
+    : `waits ${waitWords(task, nameOf)}`;
+
 /** What follows `waits`. */
 export const forWords = (what: string): string =>
   what.startsWith('until ') ? what : `for ${what}`;
@@ -91,12 +97,10 @@ export function taskRow(task: TaskReport, nameOf: NameOf, now: number, depth = 0
 
 function remarkOn(task: TaskReport, look: Look, nameOf: NameOf, now: number): string {
   const attempt = task.attempts > 1 ? `, attempt ${task.attempts}` : '';
-  const list = (ids: readonly string[]): string => ids.map(nameOf).join(', ');
   switch (look) {
     case 'backlog':
-      return `waits ${waitWords(task, nameOf)}`;
     case 'blocked':
-      return `blocked by ${list(task.blockedBy)}`;
+      return backlogWords(task, nameOf);
     case 'pending':
       if (task.waits) return pendingWords(task.waits);
       if (task.heldBy) return `held: ${holdText(task.heldBy)}`;
