@@ -3,8 +3,8 @@
  * and a page in the same browser could make it change them.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import { DroverError } from '../core/errors.js';
+import type { ErrorRequestHandler, NextFunction, Request, RequestHandler, Response } from 'express';
+import { DroverError, messageOf } from '../core/errors.js';
 
 const COOKIE = 'drover_token';
 
@@ -96,6 +96,16 @@ export function checkToken(token: string | undefined): RequestHandler {
     );
   };
 }
+
+/** Behind all pages: what goes wrong is told without its stack, which names this machine's folders. */
+export const tellError: ErrorRequestHandler = (error, _request, response, next) => {
+  if (response.headersSent) {
+    next(error);
+    return;
+  }
+  const { status } = error as { status?: unknown };
+  refuse(response, typeof status === 'number' ? status : 500, `${messageOf(error)}.`);
+};
 
 function refuse(response: Response, status: number, text: string): void {
   response.status(status).type('text').send(`${text}\n`);

@@ -4,7 +4,14 @@ import express from 'express';
 import { DroverError, messageOf } from '../core/errors.js';
 import type { RedisClient } from '../queues/connection.js';
 import { createBoard } from './board.js';
-import { checkExposure, checkOrigin, checkToken, isLoopback, securityHeaders } from './door.js';
+import {
+  checkExposure,
+  checkOrigin,
+  checkToken,
+  isLoopback,
+  securityHeaders,
+  tellError,
+} from './door.js';
 
 export interface HttpOptions {
   readonly client: RedisClient;
@@ -44,6 +51,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   app.use(securityHeaders, checkOrigin(token), checkToken(token));
   app.get('/', (_request, response) => response.redirect(BOARD));
   app.use(BOARD, board.prepare, board.router);
+  app.use(tellError);
   const server = app.listen(port, host);
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);

@@ -88,6 +88,13 @@ describe('the door', () => {
     expect([answer.statusCode, answer.headers.location]).toEqual([303, location]);
   });
 
+  it('tells what is wrong with an address without the stack', async () => {
+    const { url } = await serve(await bed.start());
+    const answer = await fetch(`${url}/queues/queue/%E0%A4%A`);
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toBe("Failed to decode param '%E0%A4%A'.\n");
+  });
+
   it('is not opened to other machines without a token, nor on a port that is taken', async () => {
     const drover = await bed.start();
     await expect(serve(drover, { host: '0.0.0.0' })).rejects.toThrow(/DROVER_TOKEN|other machines/);
