@@ -37,7 +37,9 @@ const BOARD = '/queues';
 
 /** @throws DroverError `bad-input` where it would be open to others, `conflict` where the port is taken. */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const { client, prefix, queues, host = '127.0.0.1', port = DEFAULT_PORT, token } = options;
+  const { client, prefix, queues, port = DEFAULT_PORT, token } = options;
+  // In an address IPv6 stands in brackets; to listen, it must not.
+  const host = (options.host ?? '127.0.0.1').replace(/^\[(.*)\]$/, '$1');
   checkExposure(host, token);
   const board = createBoard({
     client,
@@ -59,13 +61,18 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   });
   const { port: bound } = server.address() as AddressInfo;
   return {
-    url: `http://${isLoopback(host) ? 'localhost' : host}:${bound}`,
+    url: `http://${nameOf(host)}:${bound}`,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await board.close();
     },
   };
+}
+
+function nameOf(host: string): string {
+  if (isLoopback(host)) return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 function explain(error: Error, host: string, port: number): Error {
@@ -75,7 +82,9 @@ function explain(error: Error, host: string, port: number): Error {
     taken
       ? `Port ${port} on ${host} is taken.`
       : `Cannot listen on ${host}:${port}: ${messageOf(error)}.`,
-    'Choose another port with --port.',
+    taken
+      ? 'Choose another port with --port.'
+      : 'Choose another address with --host, or another port.',
     { cause: error },
   );
 }

@@ -1,5 +1,6 @@
 /** The HTTP door and Bull Board behind it, with a real browser. */
 import { type IncomingMessage, request } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import { chromium, type Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { browserPath } from '../../scripts/browser.mjs';
@@ -8,6 +9,9 @@ import type { Drover } from '../../src/index.js';
 import { testBed } from '../support/redis.js';
 
 const bed = testBed();
+const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === '::1'),
+);
 const open: HttpServer[] = [];
 
 async function serve(drover: Drover, options: Partial<HttpOptions> = {}): Promise<HttpServer> {
@@ -86,6 +90,24 @@ describe('the door', () => {
     });
     answer.resume();
     expect([answer.statusCode, answer.headers.location]).toEqual([303, location]);
+  });
+
+  it('listens on IPv6, with brackets or without', { skip: !hasIPv6 }, async () => {
+    const drover = await bed.start();
+    for (const host of ['::1', '[::1]']) {
+      const { port } = new URL((await serve(drover, { host })).url);
+      expect(await status(`http://[::1]:${port}/queues`, 'GET', {})).toBe(200);
+    }
+    const { url } = await serve(drover, { host: '::', token: 'secret' });
+    expect(url).toMatch(/^http:\/\/\[::\]:\d+$/);
+  });
+
+  it('names --host where it cannot listen on an address', async () => {
+    const drover = await bed.start();
+    // Reserved for documentation: no machine has it.
+    await expect(serve(drover, { host: '192.0.2.1', token: 'secret' })).rejects.toMatchObject({
+      remedy: expect.stringContaining('--host'),
+    });
   });
 
   it('tells what is wrong with an address without the stack', async () => {
