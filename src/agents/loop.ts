@@ -7,7 +7,7 @@
  */
 import { z } from 'zod';
 import { durationText } from '../core/duration-text.js';
-import { asError, DroverError } from '../core/errors.js';
+import { adviceOf, asError, DroverError } from '../core/errors.js';
 import { type AgentEvent, WORK_STEP } from '../core/events.js';
 import { type Json, jsonSchema } from '../core/plan.js';
 import { type Claim, Held, Renumbered, Ungated } from '../queues/claim.js';
@@ -156,7 +156,7 @@ export async function runAttempt(
   } catch (error) {
     const put = putBack(signal);
     if (put) return put;
-    return { kind: 'failed', error: asError(error), final: isFinal(claim, asError(error)) };
+    return failure(claim, asError(error));
   } finally {
     clearTimeout(timer);
   }
@@ -235,10 +235,17 @@ async function decline(
   return { kind: 'failed', error, final: true };
 }
 
-async function failed(claim: Claim, context: Context, error: Error): Promise<Outcome> {
-  const final = isFinal(claim, error);
+/** What failed is told by one text, which says what helps as well. */
+function failure(claim: Claim, error: Error): Outcome & { readonly kind: 'failed' } {
+  const told = error instanceof DroverError ? new DroverError(error.code, adviceOf(error)) : error;
+  return { kind: 'failed', error: told, final: isFinal(claim, error) };
+}
+
+async function failed(claim: Claim, context: Context, cause: Error): Promise<Outcome> {
   // A worker takes jobs one after the other under one token, so BullMQ might count this for the claim after it.
-  if (error instanceof DroverError && error.code === 'stale-claim') return { kind: 'lost' };
+  if (cause instanceof DroverError && cause.code === 'stale-claim') return { kind: 'lost' };
+  const outcome = failure(claim, cause);
+  const { error, final } = outcome;
   // BullMQ refuses a claim that was lost meanwhile, whatever becomes of this announcement.
   await context
     .write([
@@ -248,7 +255,7 @@ async function failed(claim: Claim, context: Context, error: Error): Promise<Out
       { log: error.message },
     ])
     .catch(() => undefined);
-  return { kind: 'failed', error, final };
+  return outcome;
 }
 
 /** Errors that a further attempt would only repeat. */

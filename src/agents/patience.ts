@@ -6,7 +6,7 @@
  * Invariant kept here: 8 (the reason is in the log as long as it lasts, and again when it changes).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DroverError } from '../core/errors.js';
+import { adviceOf, DroverError } from '../core/errors.js';
 import type { Json } from '../core/plan.js';
 import type { Files, Integration, Work, Workspace } from './files.js';
 import type { CheckResult } from './check.js';
@@ -64,7 +64,7 @@ export class PatientFiles implements Files {
       } catch (error) {
         if (!(error instanceof DroverError) || error.code !== 'hindered') throw error;
         this.signal.throwIfAborted();
-        const reason = [error.message, error.remedy].filter(Boolean).join(' ');
+        const reason = adviceOf(error);
         if (reason !== told) await this.tell(reason);
         told = reason;
         await this.pause(pause);

@@ -50,6 +50,14 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** The same with what to do about it, where there is one text for both. */
+export function adviceOf(error: unknown): string {
+  const message = messageOf(error);
+  return error instanceof DroverError && error.remedy !== undefined
+    ? `${message} ${error.remedy}`
+    : message;
+}
+
 /** Anything that was thrown, as an error. */
 export function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(messageOf(error));

@@ -30,6 +30,21 @@ const eventsOf = (drover: Drover, task: string) =>
   [...drover.ledger.log.events({ task })].map(({ event }) => event);
 
 describe('tasks with files', () => {
+  it('fails with what helps where there cannot be any', async () => {
+    const { drover, repository } = await engine();
+    mkdirSync(repository, { recursive: true });
+    writeFileSync(join(repository, 'notes.txt'), 'somebody’s');
+    const tasks = [shell('one', 'true')];
+    const goal = await drover.enqueue({ title: 'No repository', project: 'shop', tasks });
+    const helps = expect.stringMatching(
+      /has files but is no git repository\. Run `git init` there/,
+    );
+    expect(await goal.done()).toMatchObject({ state: 'SETTLED', tasks: [{ error: helps }] });
+    expect(eventsOf(drover, 'task-1')).toContainEqual(
+      expect.objectContaining({ type: 'attempt.failed', error: helps }),
+    );
+  });
+
   it('works on branches of their own, and merges what was checked as it is merged', async () => {
     const { drover, data, repository } = await engine();
     const goal = await drover.enqueue({

@@ -4,7 +4,7 @@
  * Invariants kept here: 1 (the log leads: nothing here is needed to go on, so trouble with a disk or a
  * repository is reported and tried again, and never stops the supervisor), 8.
  */
-import { DroverError, messageOf } from '../../core/errors.js';
+import { adviceOf } from '../../core/errors.js';
 import { projectsOf } from '../../projections/project-goals.js';
 import type { Environment } from '../../workspace/git.js';
 import { openAside, openProject } from '../../workspace/project.js';
@@ -83,7 +83,7 @@ export class StateWriter {
       try {
         await slot.writer.compare();
       } catch (error) {
-        this.report(name, reasonOf(error));
+        this.report(name, adviceOf(error));
       }
       slot.isDirty = true;
       await this.run(slot);
@@ -141,7 +141,7 @@ export class StateWriter {
       for (const event of events) this.slots.get(event.project)?.writer.noteEvent(event);
     } catch (error) {
       // The events are in the log by now: their recorder must not be told that they are not.
-      this.report(events[0]!.project, reasonOf(error));
+      this.report(events[0]!.project, adviceOf(error));
     }
     for (const slot of touched) {
       slot.isDirty = true;
@@ -218,7 +218,7 @@ export class StateWriter {
       }
       this.report(slot.name, skipped);
     } catch (error) {
-      this.report(slot.name, reasonOf(error));
+      this.report(slot.name, adviceOf(error));
     }
     slot.isDirty = true;
     slot.notBefore = performance.now() + RETRY;
@@ -232,8 +232,3 @@ export class StateWriter {
     this.options.onTrouble(all.length > 0 ? all.join('\n') : null);
   }
 }
-
-const reasonOf = (error: unknown): string =>
-  error instanceof DroverError && error.remedy !== undefined
-    ? `${error.message} ${error.remedy}`
-    : messageOf(error);

@@ -7,7 +7,7 @@
  * Checks may take long: nobody is kept waiting for them, and a rollback ends them.
  */
 import type { Shell } from '../../agents/shell.js';
-import { asError, DroverError, messageOf } from '../../core/errors.js';
+import { adviceOf, asError, DroverError, messageOf } from '../../core/errors.js';
 import type { Event } from '../../core/events.js';
 import type { GoalView } from '../../core/goal.js';
 import { goalsToLand } from '../../projections/goal-queries.js';
@@ -157,7 +157,7 @@ export class Landings {
         await this.record(goal, { type: 'landing.refused', reason });
         throw error;
       }
-      const reason = [error.message, error.remedy].filter(Boolean).join(' ');
+      const reason = adviceOf(error);
       // It may have been approved since. Where its settings cannot be read for now, it may be one that lands by itself.
       const { approved } = this.parts.recording.board.goal(goal.id)!;
       const mayLand = approved || project?.settings.land !== 'approve';
