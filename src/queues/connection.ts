@@ -28,12 +28,7 @@ export async function connect(source: RedisSource): Promise<Connection> {
     await answered(client);
   } catch (error) {
     client.disconnect();
-    throw new DroverError(
-      'redis-unreachable',
-      `Redis at ${describeRedis(client)} does not answer: ${messageOf(error)}.`,
-      'Start it (`redis-server`, or `docker compose up -d redis`) or set REDIS_URL to one that runs.',
-      { cause: error },
-    );
+    throw unreachable(describeRedis(client), error);
   }
   return {
     client,
@@ -47,6 +42,24 @@ export async function connect(source: RedisSource): Promise<Connection> {
       client.disconnect();
     },
   };
+}
+
+/** A server that asks for another password answers; starting one would not help. */
+function unreachable(where: string, cause: unknown): DroverError {
+  const reason = messageOf(cause).replace(/\.+$/, '');
+  return /^(NOAUTH|WRONGPASS|NOPERM)\b/.test(reason)
+    ? new DroverError(
+        'redis-unreachable',
+        `Redis at ${where} does not let Drover in: ${reason}.`,
+        'Give the user and password that it wants in its address: redis://user:password@host:6379, or redis://:password@host:6379.',
+        { cause },
+      )
+    : new DroverError(
+        'redis-unreachable',
+        `Redis at ${where} does not answer: ${reason}.`,
+        'Start it (`redis-server`, or `docker compose up -d redis`) or set REDIS_URL to one that runs.',
+        { cause },
+      );
 }
 
 /** Milliseconds that Redis may be away before nobody waits for it any more who wants to end. */
