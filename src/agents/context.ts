@@ -221,6 +221,9 @@ export class Context implements TaskContext {
     // The journal holds what this very step returned before, so it has the step's type.
     const { journal } = await this.opened();
     if (journal.has(name)) return journal.get(name) as T;
+    // A process that stood still goes on with its handler before it hears that another has the task, and may have
+    // finished this step: work must not begin then.
+    if (this.held.doubtful) await this.write([]);
     this.signal.throwIfAborted();
     const result = asJson(await work(), `The result of step ‘${name}’ of ${this.id}`) as T;
     checkSize(result, `The result of step ‘${name}’ of ${this.id}`);

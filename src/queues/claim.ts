@@ -80,6 +80,8 @@ export class Claim {
   private opening: Promise<unknown> | undefined;
   /** Limits of which it holds a slot. */
   private counted: readonly Counted[] = [];
+  /** When Redis was last asked and said that it holds the task. */
+  private heldAt = 0;
 
   constructor(
     private readonly job: Job,
@@ -102,6 +104,14 @@ export class Claim {
 
   get jobId(): string {
     return this.job.id!;
+  }
+
+  /**
+   * Whether its lock may be gone without this process, which may have stood still, having heard of it. Locks are
+   * renewed twice in their life, so one that was there a moment ago is there.
+   */
+  get doubtful(): boolean {
+    return Date.now() - this.heldAt > this.holder.lockDuration / 2;
   }
 
   /** Failed attempts before this one. */
@@ -189,6 +199,7 @@ export class Claim {
    * @throws DroverError `stale-claim` where another claim holds the task by now.
    */
   async write(writes: readonly Write[]): Promise<void> {
+    const asked = Date.now();
     const reply = await this.scripts.write(
       `${this.key}:lock`,
       this.key,
@@ -201,6 +212,7 @@ export class Claim {
       ...writeArguments(writes, (event) => this.encode(event)),
     );
     if (!Array.isArray(reply) || reply[0] !== 'written') throw this.refused(reply);
+    this.heldAt = asked;
   }
 
   /** Gives back what it counted against; to be called when nothing of the attempt runs any more. */
@@ -236,10 +248,12 @@ export class Claim {
 
   /** Asks until the supervisor has vouched for Redis; the answer of a claim that may begin. */
   private async whenReady(signal: AbortSignal, ask: () => Promise<unknown>): Promise<unknown> {
+    let asked = Date.now();
     let reply = await ask();
     while (statusOf(reply) === 'unready') {
       signal.throwIfAborted();
       await delay(UNREADY);
+      asked = Date.now();
       reply = await ask();
     }
     const status = statusOf(reply);
@@ -247,6 +261,7 @@ export class Claim {
     if (status === 'held') throw new Held();
     if (status === 'ungated') throw new Ungated();
     if (status !== 'open') throw this.refused(reply);
+    this.heldAt = asked;
     return reply;
   }
 

@@ -13,28 +13,39 @@ interface Case {
   readonly at?: CrashPlan;
   /** Whose second step counts. */
   readonly second: 'the late one’s' | 'the other’s';
+  /** Who begins it. */
+  readonly begin: readonly ('late' | 'other')[];
 }
 
 const CASES: readonly Case[] = [
-  { when: 'in a step', ms: 2_000, second: 'the other’s' },
+  { when: 'in a step', ms: 2_000, second: 'the other’s', begin: ['late', 'other'] },
+  {
+    when: 'between two steps',
+    ms: 50,
+    at: { point: 'after:droverWriteClaim', matching: 'step-0', signal: 'SIGSTOP' },
+    second: 'the other’s',
+    begin: ['other'],
+  },
   {
     when: 'with a step all but written',
     ms: 50,
     at: { point: 'before:droverWriteClaim', matching: 'step-1', signal: 'SIGSTOP' },
     second: 'the other’s',
+    begin: ['late', 'other'],
   },
   {
     when: 'with its result all but handed in',
     ms: 50,
     at: { point: 'before:droverCompleteClaim', signal: 'SIGSTOP' },
     second: 'the late one’s',
+    begin: ['late'],
   },
 ];
 
 describe('an agent stopped with SIGSTOP past its lock, and continued', () => {
   it.each(CASES)(
     '$when: its late writes are refused, and the new claim’s result stands',
-    async ({ ms, at, second }) => {
+    async ({ ms, at, second, begin }) => {
       const scene = await set();
       const supervisor = await scene.supervisor({ timing: QUICK });
       const plan: Plan = [
@@ -42,9 +53,9 @@ describe('an agent stopped with SIGSTOP past its lock, and continued', () => {
       ];
       await supervisor.ask('enqueue', { title: 'Late', tasks: plan });
       const stopped = await scene.agent({ timing: QUICK, ...(at && { crash: at }) });
-      await until(() =>
-        scene.traces().some(({ what, step }) => what === 'begin' && step === 'step-1'),
-      );
+      const begun = (wanted: string) =>
+        scene.traces().filter(({ what, step }) => what === 'begin' && step === wanted);
+      await until(() => begun(at ? 'step-0' : 'step-1').length > 0);
       if (!at) stopped.signal('SIGSTOP');
       const other = await scene.agent({ timing: HEIR });
       await until(() => scene.traces().some(({ pid }) => pid === other.pid));
@@ -60,6 +71,9 @@ describe('an agent stopped with SIGSTOP past its lock, and continued', () => {
       expect(late).toEqual([]);
       const task = goals.get('goal-1')!.tasks.get('task-1')!;
       expect(task).toMatchObject({ claims: 2, failures: 0 });
+      expect(begun('step-1').map(({ pid }) => (pid === stopped.pid ? 'late' : 'other'))).toEqual(
+        begin,
+      );
       const [first, last] = [`${stopped.pid} under 1`, `${other.pid} under 2`];
       expect(task.result).toMatchObject({
         made: [
