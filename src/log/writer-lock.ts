@@ -34,6 +34,10 @@ export function acquireWriterLock(dataDir: string): WriterLock {
     sqlite.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     sqlite.close();
+    // A full disk has no room for the lock either.
+    if (!(error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY')) {
+      throw unwritable(dataDir, error);
+    }
     const holder = readHolder(dataDir);
     throw new DroverError(
       'log-locked',
@@ -88,7 +92,7 @@ const unwritable = (dataDir: string, cause: unknown): DroverError =>
   new DroverError(
     'log-unwritable',
     `Cannot write in the data directory ${dataDir}: ${messageOf(cause)}.`,
-    'Give this user access to it, or name another one with --data.',
+    'Make room on its disk, give this user access to it, or name another one with --data.',
     { cause },
   );
 

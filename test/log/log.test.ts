@@ -10,10 +10,12 @@ import type { NewEvent } from '../../src/core/events.js';
 import { logFile } from '../../src/log/database.js';
 import { Log } from '../../src/log/log.js';
 import { acquireWriterLock, writerLockHolder } from '../../src/log/writer-lock.js';
+import { fillDisk, smallDisks } from '../support/small-disk.js';
 
 const root = mkdtempSync(join(tmpdir(), 'drover-log-'));
 const folder = (): string => mkdtempSync(join(root, 'data-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
+const mountSmall = smallDisks();
 
 const created: NewEvent = {
   time: 1_700_000_000_000,
@@ -154,6 +156,18 @@ describe('the writer’s lock', () => {
     lock.release();
     expect(writerLockHolder(dir)).toBeUndefined();
     acquireWriterLock(dir).release();
+  });
+
+  it('is nobody else’s where the disk is full', ({ skip }) => {
+    const dir = mountSmall(join(folder(), 'small'), 256 * 1024);
+    if (dir === undefined) return skip('this user may not mount a file system');
+    fillDisk(dir);
+    expect(() => acquireWriterLock(dir)).toThrow(
+      expect.objectContaining({
+        code: 'log-unwritable',
+        remedy: expect.stringContaining('Make room') as string,
+      }),
+    );
   });
 
   it('of a process that was killed is free at once', async () => {
