@@ -80,3 +80,31 @@ it('the file system of the log is full', async (context) => {
     () => emptyDisk(small),
   );
 });
+
+it('a start that has events to record, and no room for them, says so', async (context) => {
+  const scene = await set();
+  const small = mountSmall(join(scene.dir, 'small'), 4 * 1024 * 1024);
+  if (small === undefined) {
+    context.skip('mounting a small file system needs root');
+    return;
+  }
+  const settings = { timing: QUICK, dataDir: small };
+  const plan = PLANS.chain(8, { ms: 50 });
+  const supervisor = await scene.supervisor(settings);
+  await supervisor.ask('enqueue', { title: 'Acknowledged', tasks: plan });
+  fillDisk(small);
+  const agent = await scene.agent({ timing: QUICK });
+  await until(() => scene.traces().some(({ what }) => what === 'returning'));
+  await supervisor.kill();
+  const late = await scene.supervisor(settings);
+  const answer = late.lines.find(({ refused }) => refused !== undefined);
+  expect(answer).toMatchObject({ refused: 'log-unwritable' });
+  await late.kill();
+  emptyDisk(small);
+  const next = await scene.supervisor(settings);
+  await next.ask('follow', 'goal-1');
+  await next.line(({ ended }) => ended === 'goal-1');
+  await agent.kill();
+  await next.end();
+  await judge({ ...scene, dataDir: small }, new Map([['goal-1', plan]]));
+});

@@ -53,7 +53,7 @@ export interface RecordingCalls {
   /** Reads this queue's stream as well. */
   watch(queue: string): Promise<void>;
   /** Records what is in the streams by now. */
-  catchUp(): Promise<void>;
+  catchUp(): Promise<Answer<null>>;
   /**
    * Goes on recording until `close`.
    * @param heard the last event that the main thread was told of; it is told of what was recorded since
@@ -183,8 +183,11 @@ class Recording implements RecordingCalls {
     return this.recorder.watch(queue);
   }
 
-  catchUp(): Promise<void> {
-    return this.recorder.catchUp();
+  catchUp(): Promise<Answer<null>> {
+    return answered(async () => {
+      await this.recorder.catchUp();
+      return null;
+    });
   }
 
   start(heard: number): void {

@@ -145,9 +145,12 @@ export class Recording implements Records {
     return [...this.queues];
   }
 
-  /** Records everything that is in the streams by now. */
+  /**
+   * Records everything that is in the streams by now.
+   * @throws DroverError `log-unwritable` where the disk refuses
+   */
   async catchUp(): Promise<void> {
-    await this.ask((calls) => calls.catchUp());
+    unwrap(await this.ask((calls) => calls.catchUp()));
   }
 
   async start(): Promise<void> {
