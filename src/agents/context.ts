@@ -13,6 +13,7 @@ import type { Opened } from '../queues/opened.js';
 import type { Write } from '../queues/writes.js';
 import type { Files, Workspace } from './files.js';
 import { checkSize, loadResult } from './results.js';
+import { UnderWay } from './under-way.js';
 
 export interface AddTasksOptions {
   /**
@@ -76,12 +77,15 @@ export interface TaskContext {
   log(line: string): void;
   /**
    * Runs `work` once in the task's life: after a crash or a failed attempt the journaled result is returned
-   * instead. Names are unique within a task.
+   * instead. Names are unique within a task. An attempt ends when all steps that it began have ended.
    */
   step<T extends Json>(name: string, work: () => Promise<T> | T): Promise<T>;
   /** Shows how far the task is; any JSON, for instance a percentage. */
   progress(value: Json): Promise<void>;
-  /** Adds tasks to the running goal. Resolves with their ids by name, or their results where it waits. */
+  /**
+   * Adds tasks to the running goal. Resolves with their ids by name, or their results where it waits. A handler that runs
+   * again has to add the same tasks in the same order.
+   */
   addTasks(
     tasks: readonly PlannedTaskInput[],
     options?: AddTasksOptions,
@@ -111,6 +115,8 @@ export class Context implements TaskContext {
   private leftOut = 0;
   private flushing: Promise<void> = Promise.resolve();
   private growths = 0;
+  /** Steps and additions of tasks. */
+  readonly underWay = new UnderWay();
 
   constructor(
     private readonly held: Claim,
@@ -209,7 +215,11 @@ export class Context implements TaskContext {
     this.flushing = this.flushing.then(() => this.flushSoon());
   }
 
-  async step<T extends Json>(name: string, work: () => Promise<T> | T): Promise<T> {
+  step<T extends Json>(name: string, work: () => Promise<T> | T): Promise<T> {
+    return this.underWay.add(this.runStep(name, work));
+  }
+
+  private async runStep<T extends Json>(name: string, work: () => Promise<T> | T): Promise<T> {
     if (this.steps.has(name) || name === WORK_STEP) {
       throw new DroverError(
         'bad-input',
@@ -234,24 +244,38 @@ export class Context implements TaskContext {
   }
 
   progress(value: Json): Promise<void> {
-    const written = this.write([{ progress: value }]);
+    const written = this.writeProgress(value);
     // Handlers hardly wait for it, and a refusal that nobody handles would end the process.
     written.catch(() => undefined);
     return written;
   }
 
-  async addTasks(
+  private async writeProgress(value: Json): Promise<void> {
+    await this.write([{ progress: asJson(value, `The progress of ${this.id}`) }]);
+  }
+
+  addTasks(
     tasks: readonly PlannedTaskInput[],
     { wait = false }: AddTasksOptions = {},
   ): Promise<Record<string, Json>> {
+    // Counted at once: calls that run side by side keep the order in which the handler makes them.
     this.growths += 1;
+    return this.underWay.add(this.growBy(tasks, wait, this.growths));
+  }
+
+  private async growBy(
+    tasks: readonly PlannedTaskInput[],
+    wait: boolean,
+    call: number,
+  ): Promise<Record<string, Json>> {
     // The log learns a moment later that another claim has begun; Redis knows at once.
     await this.write([]);
+    if (tasks.length === 0) return {};
     const ids = await this.grow({
       goal: this.goal.id,
       task: this.id,
       claim: this.claim,
-      call: this.growths,
+      call,
       awaited: wait,
       tasks,
     });
@@ -259,7 +283,7 @@ export class Context implements TaskContext {
     if (others.length > 0) {
       throw new DroverError(
         'conflict',
-        `Call ${this.growths} of addTasks in ${this.id} added other tasks when it ran before; ‘${others[0]!.name}’ is not among them.`,
+        `Call ${call} of addTasks in ${this.id} added other tasks when it ran before; ‘${others[0]!.name}’ is not among them.`,
         'Let the handler add the same tasks in the same order each time it runs; put what varies into a step.',
       );
     }

@@ -166,10 +166,28 @@ async function act(context: Context, signal: AbortSignal, agent: Agent): Promise
   signal.throwIfAborted();
   const returned = agent.handle(context);
   // Of a handler that has returned there is nothing to give up.
-  const result = isThenable(returned) ? await unlessGivenUp(returned, signal) : returned;
+  const result =
+    isThenable(returned) || !context.underWay.isEmpty
+      ? await unlessGivenUp(toItsEnd(returned, context), signal)
+      : returned;
   // A handler that ignores its signal has not done the task in time.
   signal.throwIfAborted();
   return asJson(result, `The result of ${context.id}`);
+}
+
+/** What a handler returns, once everything has ended that it began and did not wait for. */
+async function toItsEnd(returned: unknown, { underWay }: Context): Promise<unknown> {
+  let result: unknown;
+  try {
+    result = await returned;
+  } catch (error) {
+    await underWay.ended();
+    throw error;
+  }
+  const [failure] = await underWay.ended();
+  // Where that is only that the task waits for what it added, the loop knows already.
+  if (failure !== undefined) throw asError(failure);
+  return result;
 }
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>

@@ -149,3 +149,34 @@ describe('adding tasks', () => {
     expect(added).toEqual({ 1: 'stale-claim', 2: { part: 'task-2' } });
   });
 });
+
+describe('additions side by side', () => {
+  it('are each a call of their own, and waited for together', async () => {
+    const drover = await bed.start();
+    await drover.agent('part', (task) => `${task.name} done`);
+    await drover.agent('adder', (task) =>
+      Promise.all(
+        ['left', 'right'].map((name) =>
+          task.addTasks([{ name, capability: 'part' }], { wait: true }),
+        ),
+      ),
+    );
+    const goal = await drover.enqueue({
+      title: 'Side by side',
+      tasks: [{ name: 'adder', capability: 'adder', retry: { attempts: 1 } }],
+    });
+    const { text, tasks } = await goal.done();
+    expect(text).toBe('Done! 3/3 tasks complete');
+    expect(tasks[0]!.result).toEqual([{ left: 'left done' }, { right: 'right done' }]);
+  });
+
+  it('of no tasks are nothing to add', async () => {
+    const drover = await bed.start();
+    await drover.agent('adder', (task) => task.addTasks([], { wait: true }));
+    const goal = await drover.enqueue({
+      title: 'None',
+      tasks: [{ name: 'adder', capability: 'adder', retry: { attempts: 1 } }],
+    });
+    expect((await goal.done()).tasks.map(({ result }) => result)).toEqual([{}]);
+  });
+});
