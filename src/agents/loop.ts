@@ -26,7 +26,9 @@ export interface Agent {
   readonly name: string;
   readonly handle: Handler;
   /** Orient and decide: a reason not to take the task, or undefined to take it. */
-  readonly declines?: ((task: TaskContext) => string | undefined) | undefined;
+  readonly declines?:
+    | ((task: TaskContext) => string | undefined | Promise<string | undefined>)
+    | undefined;
   /** Whether a limit may keep this project's tasks from beginning. */
   readonly mayLimit: (project: string) => boolean;
   /** Aborts when the agent has to go. What runs then may end; what only waits goes back. */
@@ -114,7 +116,7 @@ export async function runAttempt(
     try {
       if (agent.declines) {
         await opening.now();
-        const reason = agent.declines(context);
+        const reason = await agent.declines(context);
         if (reason !== undefined) return await decline(context, opening, agent, reason);
         await context.write([{ event: began }]);
       } else if (task.concurrency || claim.gates.length > 0 || agent.mayLimit(claim.data.project)) {

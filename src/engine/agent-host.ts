@@ -13,6 +13,7 @@ import { keepStreams } from '../queues/flows.js';
 import { cancelChannel, trainChannel } from '../queues/keys.js';
 import { followLimits, type KnownLimits } from '../queues/limits.js';
 import { cancelListener, listen } from '../queues/notices.js';
+import { closedError } from './closed.js';
 import type { Workspaces } from './workspaces/workspaces.js';
 import { type AgentWorker, startAgentWorker } from '../queues/worker.js';
 import type { WorkerTiming } from '../queues/timing.js';
@@ -23,7 +24,7 @@ export interface AgentOptions {
   /** Shown in the log and in Bull Board; the user and process id unless given. */
   readonly name?: string;
   /** A reason not to take the task, or undefined to take it; a declined task uses no attempt. */
-  readonly declines?: (task: TaskContext) => string | undefined;
+  readonly declines?: (task: TaskContext) => string | undefined | Promise<string | undefined>;
 }
 
 export interface AgentHostOptions {
@@ -53,7 +54,10 @@ export class AgentHost {
     this.claims = new Claims(options.connection.client, options.prefix);
   }
 
-  /** Offers a capability; resolves once tasks are taken. */
+  /**
+   * Offers a capability; resolves once tasks are taken.
+   * @throws DroverError `bad-input`; `conflict` once it is closed
+   */
   async start(
     capability: string,
     handle: Handler | 'shell',
@@ -66,6 +70,22 @@ export class AgentHost {
         `The capability ‘${capability}’ ${parsed.error.issues[0]!.message}.`,
       );
     }
+    if (handle !== 'shell' && typeof handle !== 'function') {
+      throw new DroverError(
+        'bad-input',
+        `The agent for ‘${capability}’ has no handler.`,
+        "Give a function, or 'shell' for tasks that are commands.",
+      );
+    }
+    const { concurrency = DEFAULT_CONCURRENCY } = options;
+    if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
+      throw new DroverError(
+        'bad-input',
+        `The agent for ‘${capability}’ cannot work on ${concurrency} tasks at a time.`,
+        'Give a whole number from 1 on as its `concurrency`.',
+      );
+    }
+    if (this.leaving.signal.aborted) throw closedError();
     const { connection, prefix, timing, shell, workspaces, results, grow, onError } = this.options;
     const limits = await (this.listening ??= this.listen());
     await keepStreams(connection.client, prefix, [capability]);
@@ -87,7 +107,7 @@ export class AgentHost {
       claims: this.claims,
       capability,
       name: agent.name,
-      concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
+      concurrency,
       timing,
       onError,
       attempt: async (claim, stop) => {

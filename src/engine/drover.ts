@@ -4,7 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { userInfo } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { GrowthRequest } from '../agents/context.js';
 import type { Handler } from '../agents/loop.js';
 import { endOrphans } from '../agents/orphans.js';
@@ -17,7 +17,8 @@ import { makeDataDir } from '../log/data-dir.js';
 import { acquireWriterLock } from '../log/writer-lock.js';
 import { AWAY, followAway, saysAway } from '../queues/away.js';
 import { CommandSender } from '../queues/commands.js';
-import { connect, type Connection, type RedisSource, unlessAway } from '../queues/connection.js';
+import { connect, type Connection, unlessAway } from '../queues/connection.js';
+import type { RedisSource } from '../queues/redis-source.js';
 import { checkRedis } from '../queues/redis-check.js';
 import { redisSocketOf } from '../queues/redis-process.js';
 import { startRedisServer } from '../queues/redis-server.js';
@@ -27,6 +28,7 @@ import { AgentHost, type AgentOptions } from './agent-host.js';
 import { type Ask, type Control, controlBy } from './control.js';
 import type { DecisionOn } from './decisions/decide.js';
 import { noGoal } from './decisions/rule.js';
+import { closedError } from './closed.js';
 import { GoalHandle } from './goal-handle.js';
 import { Recording, type Records } from './recording/recording.js';
 import type { Enqueued, GoalRequest } from './decisions/enqueue.js';
@@ -37,13 +39,13 @@ import { Workspaces } from './workspaces/workspaces.js';
 
 export interface DroverOptions {
   /**
-   * URL, ioredis options or an instance (it is copied and never closed). Default: `REDIS_URL`, else a Redis of
+   * URL, ioredis options or an instance (it is copied and never closed; no cluster, no `keyPrefix`). Default: `REDIS_URL`, else a Redis of
    * Drover's own below the data directory.
    */
   readonly redis?: RedisSource;
   /** First part of all keys in Redis; default `drover`. */
   readonly prefix?: string;
-  /** Where the log lies; default `DROVER_DATA`, else `.drover`. */
+  /** Folder of the log; default `DROVER_DATA`, else `.drover`. */
   readonly dataDir?: string;
   /**
    * Folder of the projects; default `DROVER_PROJECTS`, else `projects`. Null: no STATE.yaml and no task pages,
@@ -102,7 +104,7 @@ export interface DroverClient extends Common {
 
 /**
  * Starts a supervisor on the data directory, with a Redis of its own where none is given.
- * @throws DroverError `log-locked`, `log-newer`, `log-unwritable`, `redis-unreachable`, `redis-unsuitable`
+ * @throws DroverError `log-locked`, `log-newer`, `log-unwritable`, `redis-unreachable`, `redis-unsuitable`, `bad-input`
  */
 export async function createDrover(options: DroverOptions = {}): Promise<Drover> {
   const settings = resolveSettings(options);
@@ -203,7 +205,7 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
 
 /**
  * Joins a running Drover: by Redis alone, from any machine that reaches it.
- * @throws DroverError `redis-unreachable`, `redis-unsuitable`
+ * @throws DroverError `redis-unreachable`, `redis-unsuitable`, `bad-input`
  */
 export async function connectDrover(options: DroverOptions = {}): Promise<DroverClient> {
   const settings = resolveSettings(options);
@@ -215,9 +217,14 @@ export async function connectDrover(options: DroverOptions = {}): Promise<Drover
     back: () => settings.onTrouble(null),
   });
   const sender = new CommandSender(connection.client, settings.prefix, userInfo().username);
+  let isClosed = false;
+  const send: typeof sender.send = async (...request) => {
+    if (isClosed) throw closedError();
+    return await sender.send(...request);
+  };
   // What the supervisor answers was decided by the rule of this name.
   const ask: Ask = async (name, input) =>
-    (await sender.send(name, input)) as unknown as DecisionOn<typeof name>;
+    (await send(name, input)) as unknown as DecisionOn<typeof name>;
   const { projectsDir, dataDir, environment } = settings;
   const projects = new Projects({ projectsDir, dataDir, environment });
   const host = startHost(settings, connection, projects, (request) =>
@@ -232,9 +239,10 @@ export async function connectDrover(options: DroverOptions = {}): Promise<Drover
       await host.start(capability, handler, agentOptions);
     },
     async enqueue(goal, sending = {}) {
-      return (await sender.send('enqueue', goal, sending)) as unknown as Enqueued;
+      return (await send('enqueue', goal, sending)) as unknown as Enqueued;
     },
     async close({ force = false } = {}) {
+      isClosed = true;
       await host.close(force);
       await unlessAway(connection.client, sender.close());
       unfollow();
@@ -247,11 +255,13 @@ function resolveSettings(options: DroverOptions): Settings {
   const config = readConfig();
   const report = (text: string): void => void process.stderr.write(`drover: ${text}\n`);
   const { onError = (error: Error) => report(messageOf(error)) } = options;
+  const { projectsDir = config.projectsDir } = options;
   return {
     redis: options.redis ?? config.redisUrl,
     prefix: options.prefix ?? config.prefix,
-    dataDir: options.dataDir ?? config.dataDir,
-    projectsDir: options.projectsDir === undefined ? config.projectsDir : options.projectsDir,
+    // Commands and git run in folders of their own, where a relative path would mean another place.
+    dataDir: resolve(options.dataDir ?? config.dataDir),
+    projectsDir: projectsDir === null ? null : resolve(projectsDir),
     environment: config.environment,
     timing: { ...DEFAULT_TIMING, ...options.timing },
     retention: { ...DEFAULT_RETENTION, ...options.retention },

@@ -8,15 +8,28 @@ import { type Estimate, estimate } from '../projections/estimate.js';
 import { readLimits } from '../projections/limits.js';
 import { listPauses } from '../projections/pauses.js';
 import { type GoalReport, reportOf } from '../projections/report.js';
+import { closedError } from './closed.js';
 import type { Records } from './recording/recording.js';
 
 export class GoalHandle {
+  /** Out of sight of whoever prints a handle: what is behind it knows the address of Redis, with its password. */
+  readonly #ledger: Records;
+  /** Aborts when Drover is closed. */
+  readonly #closed: AbortSignal;
+
   constructor(
     readonly id: string,
-    private readonly ledger: Records,
-    /** Aborts when Drover is closed. */
-    private readonly closed: AbortSignal,
-  ) {}
+    ledger: Records,
+    closed: AbortSignal,
+  ) {
+    this.#ledger = ledger;
+    this.#closed = closed;
+  }
+
+  private get ledger(): Records {
+    if (this.#ledger.isClosed) throw closedError();
+    return this.#ledger;
+  }
 
   /** The goal as it stands. */
   report(): GoalReport {
@@ -105,10 +118,10 @@ export class GoalHandle {
       });
       cancel = () => {
         stop();
-        this.closed.removeEventListener('abort', onClose);
+        this.#closed.removeEventListener('abort', onClose);
       };
-      if (this.closed.aborted) onClose();
-      else this.closed.addEventListener('abort', onClose, { once: true });
+      if (this.#closed.aborted) onClose();
+      else this.#closed.addEventListener('abort', onClose, { once: true });
     });
     // Nobody may be waiting when Drover closes.
     promise.catch(() => undefined);

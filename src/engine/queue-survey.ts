@@ -1,6 +1,7 @@
 /** How queues stand at the moment, asked of Redis by whoever wants to know. */
 import type { QueueNow } from '../projections/waits.js';
-import { connect, type RedisSource } from '../queues/connection.js';
+import { connect } from '../queues/connection.js';
+import type { RedisSource } from '../queues/redis-source.js';
 import { Queues } from '../queues/queues.js';
 
 /**

@@ -9,7 +9,8 @@
 import { FairOrder } from '../compile/fair-order.js';
 import { Log } from '../log/log.js';
 import { readLimits } from '../projections/limits.js';
-import { connect, type Connection, type RedisSource, unlessAway } from '../queues/connection.js';
+import { connect, type Connection, unlessAway } from '../queues/connection.js';
+import type { RedisSource } from '../queues/redis-source.js';
 import { Gates } from '../queues/gates.js';
 import { Jobs } from '../queues/jobs.js';
 import { ownerKey } from '../queues/keys.js';

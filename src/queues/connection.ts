@@ -1,9 +1,9 @@
-/** Connections to Redis: from a URL, from options, or like an instance of the caller's. */
-import { Redis, type RedisOptions } from 'ioredis';
+/** Connections to Redis: that they answer, and how they end. */
+import type { Redis } from 'ioredis';
 import { DroverError, messageOf } from '../core/errors.js';
 import { batchWrites } from './batched-writes.js';
+import { openRedis, type RedisSource } from './redis-source.js';
 
-export type RedisSource = string | RedisOptions | Redis;
 export type RedisClient = Redis;
 
 export interface Connection {
@@ -18,10 +18,10 @@ const FIRST_ANSWER = 5_000;
 
 /**
  * Connects and waits for a first answer.
- * @throws DroverError `redis-unreachable` within about 5 s, saying how to start one.
+ * @throws DroverError `redis-unreachable` within about 5 s, saying how to start one; `bad-input`
  */
 export async function connect(source: RedisSource): Promise<Connection> {
-  const client = open(source);
+  const client = openRedis(source);
   client.on('error', ignore);
   batchWrites(client);
   try {
@@ -90,34 +90,6 @@ export async function unlessAway(client: Redis, work: Promise<unknown>): Promise
 export function describeRedis(client: Redis): string {
   const { host, port, path } = client.options;
   return path ?? `${host ?? 'localhost'}:${port ?? 6379}`;
-}
-
-/**
- * A caller's own instance is copied, not used: it stays theirs to close, and its retry limits and reply
- * mapping stay out of the engine.
- */
-function open(source: RedisSource): Redis {
-  const common = {
-    // BullMQ's workers must wait for Redis to come back rather than give up after some tries.
-    maxRetriesPerRequest: null,
-    retryStrategy: (tries: number) => Math.min(tries * 50, 1_000),
-    // Version 3 answers XREAD in another shape.
-    protocol: 2,
-    replyMapping: 'legacy',
-  } as const;
-  if (source instanceof Redis) return source.duplicate(common);
-  return typeof source === 'string'
-    ? new Redis(source, common)
-    : new Redis({ ...source, ...common });
-}
-
-/** A source that can be sent to a thread: functions among the options cannot, and have defaults. */
-export function portableSource(source: RedisSource): string | RedisOptions {
-  if (typeof source === 'string') return source;
-  const options = source instanceof Redis ? source.options : source;
-  return Object.fromEntries(
-    Object.entries(options).filter(([, value]) => typeof value !== 'function'),
-  );
 }
 
 async function answered(client: Redis): Promise<void> {

@@ -4,7 +4,8 @@
  */
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { connect, type RedisSource } from './connection.js';
+import { connect } from './connection.js';
+import type { RedisSource } from './redis-source.js';
 import { troublesKey } from './keys.js';
 
 const troubleSchema = z.object({

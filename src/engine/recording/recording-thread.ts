@@ -15,13 +15,8 @@ import { ownerOf } from '../../core/ids.js';
 import type { Json } from '../../core/plan.js';
 import { type GoalState, isFinal } from '../../core/task-state.js';
 import { Log } from '../../log/log.js';
-import {
-  connect,
-  type Connection,
-  type portableSource,
-  type RedisClient,
-  unlessAway,
-} from '../../queues/connection.js';
+import { connect, type Connection, type RedisClient, unlessAway } from '../../queues/connection.js';
+import type { portableSource } from '../../queues/redis-source.js';
 import { checkCron, nextDue } from '../../queues/cron.js';
 import { Streams } from '../../queues/streams.js';
 import { Recorder } from '../../recorder/recorder.js';

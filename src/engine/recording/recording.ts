@@ -11,12 +11,13 @@ import { DroverError, messageOf } from '../../core/errors.js';
 import type { NewEvent } from '../../core/events.js';
 import { Log } from '../../log/log.js';
 import { GoalReader } from '../../projections/goal-reader.js';
-import { portableSource, type RedisSource } from '../../queues/connection.js';
+import { portableSource, type RedisSource } from '../../queues/redis-source.js';
 import type { Environment } from '../../workspace/git.js';
 import type { Recorded, Request } from '../decisions/decide.js';
 import type { Decision } from '../decisions/rule.js';
 import { LiveThread } from './live-thread.js';
 import type { ChangedGoal, RecordingListener } from './recording-thread.js';
+import { closedError } from '../closed.js';
 
 export interface RecordingOptions {
   readonly dataDir: string;
@@ -38,6 +39,8 @@ export type CommitListener = (changes: ReadonlyMap<string, ChangedGoal>) => void
 export interface Records {
   readonly log: Log;
   readonly board: GoalReader;
+  /** True once nothing can be read any more. */
+  readonly isClosed: boolean;
   /** Calls `listener` after each commit; returns how to stop that. */
   onCommit(listener: CommitListener): () => void;
 }
@@ -58,6 +61,7 @@ export class Recording implements Records {
   /** Projects whose files nobody may write now. */
   private readonly held = new Set<string>();
   private readonly closing = new AbortController();
+  isClosed = false;
   private isStarted = false;
   /** Sequence number of the last event that listeners have heard of. */
   private heard: number;
@@ -180,6 +184,7 @@ export class Recording implements Records {
     this.closing.abort();
     await this.replacing;
     await this.thread?.close();
+    this.isClosed = true;
     this.log.close();
   }
 
@@ -210,11 +215,7 @@ export class Recording implements Records {
   /** The thread, or the next one where it has just ended. */
   private async running(): Promise<LiveThread> {
     if (this.closing.signal.aborted) {
-      throw new DroverError(
-        'conflict',
-        'This Drover is closed.',
-        'Ask before `close()`, or start another with `createDrover()`.',
-      );
+      throw closedError();
     }
     if (!this.thread)
       await Promise.race([this.replacing, delay(PATIENCE, undefined, { ref: false })]);

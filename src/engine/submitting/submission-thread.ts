@@ -4,7 +4,8 @@ import { compile } from '../../compile/compile.js';
 import { isFinal } from '../../core/task-state.js';
 import { Log } from '../../log/log.js';
 import { GoalReader } from '../../projections/goal-reader.js';
-import { connect, type portableSource } from '../../queues/connection.js';
+import { connect } from '../../queues/connection.js';
+import type { portableSource } from '../../queues/redis-source.js';
 import { Flows } from '../../queues/flows.js';
 
 export interface SubmissionData {

@@ -10,7 +10,8 @@
 import { Worker } from 'node:worker_threads';
 import { compile } from '../../compile/compile.js';
 import type { GoalView } from '../../core/goal.js';
-import { portableSource, type RedisClient, type RedisSource } from '../../queues/connection.js';
+import type { RedisClient } from '../../queues/connection.js';
+import { portableSource, type RedisSource } from '../../queues/redis-source.js';
 import { Flows, type JobTree } from '../../queues/flows.js';
 import type { SubmissionData } from './submission-thread.js';
 

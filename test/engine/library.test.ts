@@ -1,0 +1,125 @@
+/** What programs hand to Drover that it cannot use, and what they ask of it too late. */
+import { inspect } from 'node:util';
+import { Cluster, Redis } from 'ioredis';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { connectDrover, createDrover } from '../../src/index.js';
+import { testBed } from '../support/redis.js';
+
+const bed = testBed();
+const plan = { title: 'Any', tasks: [{ name: 'a', capability: 'work' }] };
+const cwd = process.cwd();
+afterEach(() => process.chdir(cwd));
+
+function own(options: object): Redis {
+  const client = new Redis({ ...bed.redis().connection, ...options });
+  onTestFinished(() => client.disconnect());
+  return client;
+}
+
+describe("a caller's Redis", () => {
+  it('is copied, whatever its own limits are, and stays open', async () => {
+    const client = own({ enableOfflineQueue: false, commandTimeout: 200, maxRetriesPerRequest: 1 });
+    await new Promise((resolve) => client.once('ready', resolve));
+    const drover = await bed.start({ redis: client });
+    await drover.agent('work', () => 1);
+    expect((await (await drover.enqueue(plan)).done()).state).toBe('DONE');
+    await drover.close();
+    expect(await client.ping()).toBe('PONG');
+    expect(bed.errors).toEqual([]);
+  });
+
+  it('may be an instance of another copy of ioredis', async () => {
+    const { options } = own({ lazyConnect: true });
+    const foreign = { options, status: 'ready', duplicate: () => undefined };
+    const drover = await bed.start({ redis: foreign as unknown as Redis });
+    await drover.agent('work', () => 1);
+    expect((await (await drover.enqueue(plan)).done()).state).toBe('DONE');
+  });
+
+  it.each([
+    ['a keyPrefix', () => own({ lazyConnect: true, keyPrefix: 'mine:' }), /keyPrefix ‘mine:’/],
+    ['a cluster', () => new Cluster([], { lazyConnect: true }), /is a Redis Cluster/],
+    ['a port', () => 6379, /neither named nor described: number/],
+    ['another kind of URL', () => 'http://:secret@127.0.0.1', /address of another kind/],
+    ['no URL', () => 'redis://:secret:x', /no valid URL/],
+    ['a host alone', () => 'localhost', /address of another kind/],
+  ])('is refused before anything is written: %s', async (_, source, message) => {
+    const error: unknown = await createDrover({
+      redis: source() as Redis,
+      dataDir: bed.folder(),
+      projectsDir: null,
+    }).catch((refusal: unknown) => refusal);
+    expect(error).toMatchObject({ code: 'bad-input', message: expect.stringMatching(message) });
+    expect(inspect(error)).not.toContain('secret');
+  });
+});
+
+it('takes folders that are relative to where the program runs', async () => {
+  process.chdir(bed.folder());
+  const drover = await bed.start({ dataDir: 'data', projectsDir: 'projects' });
+  await drover.agent('work', 'shell');
+  const goal = await drover.enqueue({
+    title: 'Relative',
+    tasks: [{ name: 'a', capability: 'work', run: 'echo 1 | tee file', retry: { attempts: 1 } }],
+  });
+  expect(await goal.done()).toMatchObject({ state: 'DONE', tasks: [{ result: 1, error: null }] });
+});
+
+describe('an agent', () => {
+  it.each([
+    ['no handler', [undefined], /has no handler/],
+    ['a word that is not ‘shell’', ['shel'], /has no handler/],
+    ['no place for tasks', [() => 1, { concurrency: 0 }], /cannot work on 0 tasks/],
+    ['half a task', [() => 1, { concurrency: 1.5 }], /cannot work on 1\.5 tasks/],
+    ['no number', [() => 1, { concurrency: NaN }], /cannot work on NaN tasks/],
+  ])('is refused with %s', async (_, rest, message) => {
+    const drover = await bed.start();
+    const started = drover.agent('work', ...(rest as [() => number]));
+    await expect(started).rejects.toMatchObject({
+      code: 'bad-input',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('may think about whether to decline', async () => {
+    const drover = await bed.start();
+    const reasons = ['busy'];
+    await drover.agent('work', () => 1, { declines: async () => reasons.pop() });
+    const goal = await drover.enqueue(plan);
+    expect((await goal.done()).tasks).toMatchObject([{ state: 'DONE', declines: 1, attempts: 1 }]);
+  });
+});
+
+describe('after closing', () => {
+  const closed = { code: 'conflict', message: 'This Drover is closed.' };
+
+  it('handles and agents say so', async () => {
+    const drover = await bed.start();
+    const goal = await drover.enqueue(plan);
+    await drover.close();
+    expect(() => goal.report()).toThrow(expect.objectContaining(closed));
+    await expect(goal.done()).rejects.toMatchObject(closed);
+    await expect(goal.events().next()).rejects.toMatchObject(closed);
+    await expect(drover.agent('work', () => 1)).rejects.toMatchObject(closed);
+  });
+
+  it('so does one that had joined', async () => {
+    const drover = await bed.start();
+    const client = await connectDrover({
+      redis: bed.redis().connection,
+      prefix: drover.prefix,
+      dataDir: bed.folder(),
+    });
+    await client.close();
+    await expect(client.enqueue(plan)).rejects.toMatchObject(closed);
+    await expect(client.cancel('goal-1')).rejects.toMatchObject(closed);
+    await expect(client.agent('work', () => 1)).rejects.toMatchObject(closed);
+  });
+});
+
+it('shows nothing of its connection where a handle is printed', async () => {
+  const drover = await bed.start();
+  const goal = await drover.enqueue(plan);
+  expect(inspect(goal, { depth: 10 })).not.toContain('redis');
+  expect(inspect(goal)).toContain('goal-1');
+});
