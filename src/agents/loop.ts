@@ -186,9 +186,9 @@ async function toItsEnd(returned: unknown, { underWay }: Context): Promise<unkno
     await underWay.ended();
     throw error;
   }
-  const [failure] = await underWay.ended();
+  const [unhandled] = await underWay.ended();
   // Where that is only that the task waits for what it added, the loop knows already.
-  if (failure !== undefined) throw asError(failure);
+  if (unhandled !== undefined) throw asError(unhandled);
   return result;
 }
 
