@@ -122,7 +122,7 @@ describe('a schedule', () => {
       [{ cron: '' }, 'is empty'],
       [{ cron: '0 2 30 2 *' }, 'cannot be read'],
       [{ cron: 'H 2 * * *' }, 'an H'],
-      [{ cron: '@often' }, '1 fields'],
+      [{ cron: '@often' }, '1 field instead'],
       [{ tz: 'Mars/Olympus' }, 'no time zone ‘Mars/Olympus’'],
       [{ goal: { title: 'x', tasks: [] } }, 'no tasks'],
       [{ name: '../up' }, 'must be a letter'],
