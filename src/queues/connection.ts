@@ -1,4 +1,5 @@
 /** Connections to Redis: that they answer, and how they end. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { DroverError, messageOf } from '../core/errors.js';
 import { batchWrites } from './batched-writes.js';
@@ -44,10 +45,41 @@ export async function connect(source: RedisSource): Promise<Connection> {
   };
 }
 
-/** A server that asks for another password answers; starting one would not help. */
+/** Milliseconds between two tries to reach a Redis that is not there yet. */
+const AGAIN = 500;
+
+/**
+ * Waits until Redis answers, however long that takes.
+ * @param onAway is told once why it does not, where it does not at first
+ * @throws DroverError `redis-unreachable` where it answers and does not let Drover in; `bad-input`
+ */
+export async function untilAnswered(
+  source: RedisSource,
+  onAway: (why: DroverError) => void,
+): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const { close } = await connect(source);
+      return await close();
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      if (tries === 1) onAway(error);
+    }
+    await sleep(AGAIN);
+  }
+}
+
+const isAway = (error: unknown): error is DroverError =>
+  error instanceof DroverError &&
+  error.code === 'redis-unreachable' &&
+  !REFUSAL.test(messageOf(error.cause));
+
+/** What a server says that asks for another user or password; starting one would not help. */
+const REFUSAL = /^(NOAUTH|WRONGPASS|NOPERM)\b/;
+
 function unreachable(where: string, cause: unknown): DroverError {
   const reason = messageOf(cause).replace(/\.+$/, '');
-  return /^(NOAUTH|WRONGPASS|NOPERM)\b/.test(reason)
+  return REFUSAL.test(reason)
     ? new DroverError(
         'redis-unreachable',
         `Redis at ${where} does not let Drover in: ${reason}.`,

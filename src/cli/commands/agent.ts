@@ -6,6 +6,7 @@ import { wholeNumber } from '../arguments.js';
 import { defineDroverCommand } from '../command.js';
 import { join } from '../desk.js';
 import { runningSupervisor } from '../presence.js';
+import { waitForRedis } from '../redis-wait.js';
 import { serve } from '../serving.js';
 import { closeInTwoSteps, stopInTwoSteps } from '../signals.js';
 
@@ -37,6 +38,7 @@ export const agentCommand = defineDroverCommand({
     const concurrency = wholeNumber('concurrency', args.concurrency, [1, 1_000]);
     const capabilities = [...new Set(words)];
     for (const capability of capabilities) checkCapability(capability);
+    await waitForRedis(globals.redis);
     const stopping = stopInTwoSteps();
     const client = await join(globals, runningSupervisor(globals.dataDir));
     let serving = false;

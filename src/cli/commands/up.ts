@@ -1,4 +1,5 @@
 /** `drover up`: a supervisor that stays, with agents and Bull Board. */
+import { counted } from '../../core/counted.js';
 import { checkExposure } from '../../http/door.js';
 import { startHttp } from '../../http/server.js';
 import { createDrover } from '../../engine/drover.js';
@@ -9,6 +10,7 @@ import { detach } from '../detach.js';
 import { EXIT } from '../exit.js';
 import { print, printJson } from '../output.js';
 import { removePresence, writePresence } from '../presence.js';
+import { waitForRedis } from '../redis-wait.js';
 import { parseCapabilities, serve, USUAL_CAPABILITIES } from '../serving.js';
 import { closeInTwoSteps, stopInTwoSteps } from '../signals.js';
 
@@ -63,6 +65,7 @@ export const upCommand = defineDroverCommand({
     const concurrency = wholeNumber('concurrency', args.concurrency, [1, 1_000]);
     const port = wholeNumber('port', args.port, [0, 65_535])!;
     checkExposure(host, token);
+    await waitForRedis(redis);
     if (args.detach) {
       const { pid, presence, logFile } = await detach(dataDir);
       if (json) printJson({ ...presence, log: logFile });
@@ -120,7 +123,7 @@ export const upCommand = defineDroverCommand({
           text: [
             `Supervisor with agents for ${capabilities.join(', ')} on ${dataDir} (process ${process.pid})`,
             `Bull Board: ${http.url}/queues`,
-            ...(waiting > 0 ? [`Goes on with ${waiting} open goals.`] : []),
+            ...(waiting > 0 ? [`Goes on with ${counted(waiting, 'open goal')}.`] : []),
           ],
           json: { ...presence, data: dataDir },
         },
