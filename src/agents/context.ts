@@ -329,18 +329,22 @@ export class Context implements TaskContext {
   }
 }
 
-/** What JSON makes of a value; undefined becomes null. */
+/**
+ * What JSON makes of a value; undefined becomes null.
+ * @throws DroverError `bad-input` for what contains itself, is nested too deeply, or has big integers
+ */
 export function asJson(value: unknown, what: string): Json {
   if (value === undefined) return null;
-  const checked = jsonSchema.safeParse(value);
-  if (checked.success) return checked.data;
   try {
-    return JSON.parse(JSON.stringify(value) ?? 'null') as Json;
+    // The schema overflows the stack with what is nested too deeply, and lets through what contains itself.
+    const checked = jsonSchema.safeParse(value);
+    const text = JSON.stringify(value) ?? 'null';
+    return checked.success ? checked.data : (JSON.parse(text) as Json);
   } catch (error) {
     throw new DroverError(
       'bad-input',
       `${what} is not JSON.`,
-      'Return strings, numbers, booleans, null, lists and plain objects.',
+      'Take strings, numbers, booleans, null, lists and plain objects, none of them within itself or thousands deep.',
       { cause: error },
     );
   }
