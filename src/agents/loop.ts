@@ -7,7 +7,7 @@
  */
 import { z } from 'zod';
 import { durationText } from '../core/duration-text.js';
-import { adviceOf, asError, DroverError } from '../core/errors.js';
+import { asError, DroverError } from '../core/errors.js';
 import { type AgentEvent, WORK_STEP } from '../core/events.js';
 import { type Json, jsonSchema } from '../core/plan.js';
 import { type Claim, Held, Renumbered, Ungated } from '../queues/claim.js';
@@ -17,6 +17,7 @@ import { deliver } from './deliver.js';
 import { ChangedOutside, type ClaimContext, type Files } from './files.js';
 import { Opening } from './opening.js';
 import { PatientFiles } from './patience.js';
+import { reasonOf } from './reason.js';
 import { isInline, storeResult } from './results.js';
 
 export type Handler = (task: TaskContext) => unknown;
@@ -255,10 +256,17 @@ async function decline(
   return { kind: 'failed', error, final: true };
 }
 
-/** What failed is told by one text, which says what helps as well. */
+/** What failed is told by one text, which says what helps or what it came from as well. */
 function failure(claim: Claim, error: Error): Outcome & { readonly kind: 'failed' } {
-  const told = error instanceof DroverError ? new DroverError(error.code, adviceOf(error)) : error;
-  return { kind: 'failed', error: told, final: isFinal(claim, error) };
+  const reason = reasonOf(error);
+  return { kind: 'failed', error: retold(error, reason), final: isFinal(claim, error, reason) };
+}
+
+/** The same error, as Bull Board is to show it. */
+function retold(error: Error, reason: string): Error {
+  if (reason === error.message) return error;
+  const { name, stack } = error;
+  return Object.assign(new Error(reason), { name, ...(stack !== undefined && { stack }) });
 }
 
 async function failed(claim: Claim, context: Context, cause: Error): Promise<Outcome> {
@@ -279,13 +287,11 @@ async function failed(claim: Claim, context: Context, cause: Error): Promise<Out
 }
 
 /** Errors that a further attempt would only repeat. */
-function isFinal(claim: Claim, error: Error): boolean {
+function isFinal(claim: Claim, error: Error, reason: string): boolean {
   if (error instanceof DroverError && ['cancelled', 'bad-input', 'too-large'].includes(error.code))
     return true;
   if (error.name === 'UnrecoverableError') return true;
-  return claim.data.task.retry.unless.some(
-    (text) => error.name === text || error.message.includes(text),
-  );
+  return claim.data.task.retry.unless.some((text) => error.name === text || reason.includes(text));
 }
 
 const timeoutError = ({ data: { task } }: Claim): DroverError =>

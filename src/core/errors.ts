@@ -47,7 +47,15 @@ export function messageOf(error: unknown): string {
   // Where a host has several addresses, Node tries each and says nothing of them all.
   if (error instanceof AggregateError && error.message === '')
     return error.errors.map(messageOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof Error) return error.message;
+  return typeof error === 'object' && error !== null ? textOf(error) : String(error);
+}
+
+/** Of an object that is no error. Its fields are named only: their values may be secret. */
+function textOf(thrown: object): string {
+  if ('message' in thrown && typeof thrown.message === 'string') return thrown.message;
+  const fields = Object.keys(thrown).slice(0, 10).join(', ');
+  return `An object without a message was thrown${fields === '' ? '.' : `; it has ${fields}.`}`;
 }
 
 /** The same with what to do about it, where there is one text for both. */
