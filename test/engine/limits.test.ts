@@ -328,11 +328,13 @@ describe('a rate', () => {
     expect(begun.filter((name) => name.startsWith('key'))).toHaveLength(1);
     const limiter = `${drover.prefix}:developer:limiter`;
     await expect.poll(() => drover.connection.client.get(limiter)).toBe('3');
-    release();
-    // The next of the key is handed back to its queue, and has to wait for the rate as all others.
     const held = (): number =>
       [...drover.ledger.board.goal(goal.id)!.tasks.values()].filter((task) => task.held).length;
-    await expect.poll(held).toBe(6);
+    await expect.poll(held).toBe(7);
+    release();
+    // The next of the key is handed back to its queue, and has to wait for the rate as all others. A sweep may hand
+    // back more of them meanwhile.
+    await expect.poll(held).toBeLessThan(7);
     expect(begun).toHaveLength(3);
     await drover.limit({ scope: 'capability', name: 'developer', concurrency: null, rate: null });
     expect((await goal.done()).text).toBe('Done! 11/11 tasks complete');
