@@ -215,7 +215,8 @@ describe('without a supervisor', () => {
     expect(err).toContain('drover run');
     expect((await here.drover(['goals'])).err).toContain('There is no log');
     // Neither where there is no folder, nor where there is a log without a supervisor's Redis.
-    expect((await here.drover(['agent', 'tester'])).err).toContain('`drover up`');
+    const refused = { code: 5, err: expect.stringContaining('`drover up`') };
+    expect(await here.drover(['agent', 'tester'])).toMatchObject(refused);
     await here.drover(['enqueue', await here.flow(GOOD)]);
     const agent = await here.drover(['agent', 'tester']);
     expect(agent).toMatchObject({ code: 5, err: expect.stringContaining('No supervisor runs') });
