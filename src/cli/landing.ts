@@ -11,11 +11,11 @@ import {
 } from '../engine/workspaces/looking.js';
 import type { GoalLine } from '../workspace/line.js';
 import { logFile } from '../log/database.js';
-import { Log } from '../log/log.js';
 import { loadGoal } from '../projections/board.js';
 import { unlandedGoals } from '../projections/goal-queries.js';
 import type { Globals } from './globals.js';
 import { goalsPlaceOf, projectsOf } from './projects.js';
+import { readLog } from './reading.js';
 import { renderStat } from './render/diff.js';
 import { oneLine } from './render/text.js';
 
@@ -110,13 +110,4 @@ function goalIn({ dataDir }: Globals, id: string): GoalView | undefined {
   return readLog({ dataDir }, (log) =>
     log.db.transaction(() => loadGoal(log.db, id), { behavior: 'deferred' }),
   );
-}
-
-function readLog<T>({ dataDir }: Pick<Globals, 'dataDir'>, read: (log: Log) => T): T {
-  const log = Log.read(dataDir);
-  try {
-    return read(log);
-  } finally {
-    log.close();
-  }
 }

@@ -5,10 +5,11 @@ import type { GoalView } from '../core/goal.js';
 import { isGoalId, isTaskId } from '../core/ids.js';
 import { DroverError } from '../core/errors.js';
 import { noGoal, noTask } from '../engine/decisions/rule.js';
-import type { Log } from '../log/log.js';
+import { Log } from '../log/log.js';
 import { loadGoal } from '../projections/board.js';
 import { goalOfTask } from '../projections/goal-list.js';
 import { type GoalReport, reportOf } from '../projections/report.js';
+import type { Globals } from './globals.js';
 
 /** Milliseconds between two looks at the log, which other processes write. */
 const LOOK_EVERY = 150;
@@ -19,6 +20,16 @@ export interface WatchedGoal {
   readonly report: () => GoalReport;
   /** Past events and new ones, until the goal is no longer open. */
   readonly events: () => AsyncIterable<LoggedEvent>;
+}
+
+/** Opens the log's file for one look. */
+export function readLog<T>({ dataDir }: Pick<Globals, 'dataDir'>, read: (log: Log) => T): T {
+  const log = Log.read(dataDir);
+  try {
+    return read(log);
+  } finally {
+    log.close();
+  }
 }
 
 /** @throws DroverError `not-found` */

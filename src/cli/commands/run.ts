@@ -1,5 +1,4 @@
 /** `drover run`: a flow from its file to its end, with everything it needs. */
-import { Log } from '../../log/log.js';
 import type { GoalReport } from '../../projections/report.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT, type ExitCode, exitOfGoal } from '../exit.js';
@@ -9,7 +8,7 @@ import { untilLanded } from '../landing.js';
 import { nextSteps } from '../next-steps.js';
 import { print, printJson, remark } from '../output.js';
 import { type Progress, showProgress } from '../progress.js';
-import { readReport } from '../reading.js';
+import { readLog, readReport } from '../reading.js';
 import { renderReport } from '../render/goal-report.js';
 import { openSession, type Session } from '../session.js';
 import { closeInTwoSteps, DRAINING, type Stopping, stopInTwoSteps } from '../signals.js';
@@ -41,7 +40,9 @@ export const runFlowCommand = defineDroverCommand({
       if (stopping.draining.aborted) remark(DRAINING);
       const drained = await closeInTwoSteps(session, stopping);
       open = undefined;
-      return conclude(reportAfterwards(session.goal.id, globals), globals, stopping, drained);
+      // What was under way came to its end with the session: tasks that ran, and its landing.
+      const report = readLog(globals, (log) => readReport(log, session.goal.id));
+      return conclude(report, globals, stopping, drained);
     } finally {
       // Something failed on the way: nothing that was started may stay.
       if (open) await closeInTwoSteps(open, stopping);
@@ -62,16 +63,6 @@ async function followToEnd(session: Session, globals: Globals, stopping: Stoppin
     await untilLanded(goal.id, globals, stopping.draining);
   } finally {
     progress.end();
-  }
-}
-
-/** What was under way comes to its end with the session: tasks that ran, and its landing. */
-function reportAfterwards(goal: string, { dataDir }: Globals): GoalReport {
-  const log = Log.read(dataDir);
-  try {
-    return readReport(log, goal);
-  } finally {
-    log.close();
   }
 }
 
