@@ -109,12 +109,8 @@ async function examineLog({ dataDir }: Globals): Promise<Finding> {
   const { logFile } = await import('../log/database.js');
   if (!existsSync(logFile(dataDir))) return ok('none yet');
   const { Log } = await import('../log/log.js');
-  const log = Log.read(dataDir);
-  try {
-    return ok(counted(log.lastSeq(), 'event'));
-  } finally {
-    log.close();
-  }
+  using log = Log.read(dataDir);
+  return ok(counted(log.lastSeq(), 'event'));
 }
 
 async function examineWriter({ dataDir }: Globals): Promise<Finding> {

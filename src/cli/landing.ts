@@ -11,6 +11,7 @@ import {
 } from '../engine/workspaces/looking.js';
 import type { GoalLine } from '../workspace/line.js';
 import { logFile } from '../log/database.js';
+import { Log } from '../log/log.js';
 import { loadGoal } from '../projections/board.js';
 import { unlandedGoals } from '../projections/goal-queries.js';
 import type { Globals } from './globals.js';
@@ -91,10 +92,9 @@ const LOOK_EVERY = 50;
 
 /** Resolves when a goal that lands without being asked about has landed or cannot land, or when that takes long. */
 export async function untilLanded(id: string, globals: Globals, stop: AbortSignal): Promise<void> {
-  const underWay = (): string | undefined => {
-    const unlanded = readLog(globals, (log) => unlandedGoals(log.db));
-    return unlanded.find((goal) => goal.id === id && goal.trouble === null)?.project;
-  };
+  using log = Log.read(globals.dataDir);
+  const underWay = (): string | undefined =>
+    unlandedGoals(log.db).find((goal) => goal.id === id && goal.trouble === null)?.project;
   const project = underWay();
   if (project === undefined) return;
   const alone = await landingAlone(projectsOf(globals), [project]);

@@ -24,12 +24,8 @@ export interface WatchedGoal {
 
 /** Opens the log's file for one look. */
 export function readLog<T>({ dataDir }: Pick<Globals, 'dataDir'>, read: (log: Log) => T): T {
-  const log = Log.read(dataDir);
-  try {
-    return read(log);
-  } finally {
-    log.close();
-  }
+  using log = Log.read(dataDir);
+  return read(log);
 }
 
 /** @throws DroverError `not-found` */

@@ -22,13 +22,13 @@ const COMMAND_GRACE = 5_000;
 export const DRAINING =
   'Takes nothing new and lets what runs end; once more (Ctrl-C) stops at once.';
 
-export interface Stopping {
+export interface Stopping extends Disposable {
   /** Aborts at the first signal. */
   readonly draining: AbortSignal;
   /** Aborts at the second one. */
   readonly forced: AbortSignal;
   /** From now on signals end the process at once again. */
-  readonly dispose: () => void;
+  readonly [Symbol.dispose]: () => void;
 }
 
 let endAtOnce: ((signal: StopSignal) => void) | undefined;
@@ -58,7 +58,7 @@ export function stopInTwoSteps(): Stopping {
   return {
     draining: draining.signal,
     forced: forced.signal,
-    dispose() {
+    [Symbol.dispose]() {
       for (const signal of SIGNALS) {
         if (endAtOnce) process.on(signal, endAtOnce);
         process.off(signal, onSignal);

@@ -22,30 +22,22 @@ export async function unknownName(
 ): Promise<string | undefined> {
   // The supervisor that was asked may have its log elsewhere.
   if (!existsSync(logFile(globals.dataDir))) return undefined;
-  const log = Log.read(globals.dataDir);
-  try {
-    if (kind === 'project') {
-      const known = [...(await projectNames(globals.projectsDir)), ...projectsWithGoals(log.db)];
-      if (known.includes(name)) return undefined;
-      return withLikely(
-        `No project is called ‘${name}’ so far, and no goal is in it.`,
-        name,
-        known,
-      );
-    }
-    const needed = neededCapabilities(log.db);
-    if (needed.has(name)) return undefined;
-    const supervisor = runningSupervisor(globals.dataDir);
-    const agents = await agentsOffering(new Set([name]), supervisor, globals);
-    if ((agents?.get(name) ?? 0) > 0) return undefined;
-    const known = [...needed, ...USUAL_CAPABILITIES];
-    // Where no Redis can be asked, the usual agents may well be away only for now.
-    if (!agents && USUAL_CAPABILITIES.includes(name)) return undefined;
-    const nobody = agents ? ', and nobody offers it' : '';
-    return withLikely(`No open task needs the capability ‘${name}’${nobody}.`, name, known);
-  } finally {
-    log.close();
+  using log = Log.read(globals.dataDir);
+  if (kind === 'project') {
+    const known = [...(await projectNames(globals.projectsDir)), ...projectsWithGoals(log.db)];
+    if (known.includes(name)) return undefined;
+    return withLikely(`No project is called ‘${name}’ so far, and no goal is in it.`, name, known);
   }
+  const needed = neededCapabilities(log.db);
+  if (needed.has(name)) return undefined;
+  const supervisor = runningSupervisor(globals.dataDir);
+  const agents = await agentsOffering(new Set([name]), supervisor, globals);
+  if ((agents?.get(name) ?? 0) > 0) return undefined;
+  const known = [...needed, ...USUAL_CAPABILITIES];
+  // Where no Redis can be asked, the usual agents may well be away only for now.
+  if (!agents && USUAL_CAPABILITIES.includes(name)) return undefined;
+  const nobody = agents ? ', and nobody offers it' : '';
+  return withLikely(`No open task needs the capability ‘${name}’${nobody}.`, name, known);
 }
 
 function withLikely(text: string, name: string, known: readonly string[]): string {

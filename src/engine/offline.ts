@@ -79,12 +79,8 @@ async function readLine(
     import('./workspaces/projects.js'),
   ]);
   const projects = new Projects({ projectsDir, dataDir, environment: readConfig().environment });
-  const log = Log.read(dataDir);
-  try {
-    return await readLineFor({ log, projects, goal: (id) => loadGoal(log.db, id) }, input);
-  } finally {
-    log.close();
-  }
+  using log = Log.read(dataDir);
+  return await readLineFor({ log, projects, goal: (id) => loadGoal(log.db, id) }, input);
 }
 
 /** Requests that are not about schedules do not look at it. */

@@ -135,10 +135,6 @@ function agentsOn(
 }
 
 function logIdOf(dataDir: string): string | undefined {
-  const log = Log.read(dataDir);
-  try {
-    return log.knownId();
-  } finally {
-    log.close();
-  }
+  using log = Log.read(dataDir);
+  return log.knownId();
 }

@@ -35,14 +35,7 @@ export async function buildLog<T>(dataDir: string, fill: (log: Log) => Promise<T
   }
   const folder = mkdtempSync(join(dataDir, UNFINISHED));
   try {
-    const log = Log.open(folder);
-    let result: T;
-    try {
-      result = await fill(log);
-    } finally {
-      // The last connection to close writes the journal back into the file.
-      log.close();
-    }
+    const result = await filled(folder, fill);
     sync(logFile(folder));
     renameSync(logFile(folder), logFile(dataDir));
     sync(dataDir);
@@ -59,4 +52,10 @@ function sync(path: string): void {
   } finally {
     closeSync(file);
   }
+}
+
+async function filled<T>(folder: string, fill: (log: Log) => Promise<T>): Promise<T> {
+  // Closed before it is moved: the last connection to close writes the journal back into the file.
+  using log = Log.open(folder);
+  return await fill(log);
 }

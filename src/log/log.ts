@@ -96,6 +96,11 @@ export class Log {
     return new Log(db, close);
   }
 
+  /** So that `using` closes it at the end of a block. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
   /** Names this log, so that two logs never take turns on one Redis prefix. Made at the first call. */
   id(): string {
     const known = this.knownId();

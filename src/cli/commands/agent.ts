@@ -39,7 +39,7 @@ export const agentCommand = defineDroverCommand({
     const capabilities = [...new Set(words)];
     for (const capability of capabilities) checkCapability(capability);
     await waitForRedis(globals.redis);
-    const stopping = stopInTwoSteps();
+    using stopping = stopInTwoSteps();
     const client = await join(globals, runningSupervisor(globals.dataDir));
     let serving = false;
     try {
@@ -62,7 +62,6 @@ export const agentCommand = defineDroverCommand({
       );
     } finally {
       if (!serving) await closeInTwoSteps(client, stopping);
-      stopping.dispose();
     }
   },
 });

@@ -55,31 +55,27 @@ export const auditCommand = defineDroverCommand({
   ],
   async run({ args, globals }) {
     const patience = wholeNumber('wait', args.wait, [0, 3_600_000]);
-    const log = Log.read(globals.dataDir);
+    using log = Log.read(globals.dataDir);
+    const supervisor = runningSupervisor(globals.dataDir);
+    const connection = await reach(supervisor, globals);
     try {
-      const supervisor = runningSupervisor(globals.dataDir);
-      const connection = await reach(supervisor, globals);
-      try {
-        const prefix = supervisor?.presence?.prefix ?? globals.prefix;
-        const report = await audit({
-          log,
-          redis: connection && { client: connection.client, prefix },
-          readState: (project) => readState(globals, project),
-          projects: new Projects({
-            projectsDir: globals.projectsDir,
-            dataDir: globals.dataDir,
-            environment: readConfig().environment,
-          }),
-          running: supervisor !== undefined,
-          patience,
-        });
-        show(report, globals);
-        return exitOf(report);
-      } finally {
-        await connection?.close();
-      }
+      const prefix = supervisor?.presence?.prefix ?? globals.prefix;
+      const report = await audit({
+        log,
+        redis: connection && { client: connection.client, prefix },
+        readState: (project) => readState(globals, project),
+        projects: new Projects({
+          projectsDir: globals.projectsDir,
+          dataDir: globals.dataDir,
+          environment: readConfig().environment,
+        }),
+        running: supervisor !== undefined,
+        patience,
+      });
+      show(report, globals);
+      return exitOf(report);
     } finally {
-      log.close();
+      await connection?.close();
     }
   },
 });

@@ -26,25 +26,21 @@ export const diffCommand = defineDroverCommand({
     { run: 'drover diff goal-7 --stat', what: 'Shows which files a goal changed.' },
   ],
   async run({ args: { id, stat }, globals }) {
-    const log = Log.read(globals.dataDir);
-    try {
-      const { goal, task } = resolveId(log, id);
-      const view = readGoalView(log, goal);
-      const place = goalsPlaceOf(globals, log);
-      const about = task === undefined ? undefined : await taskDiff(place, view, task);
-      const diff = about ?? (await goalDiff(place, view));
-      if (globals.json) {
-        const { text, ...rest } = diff;
-        printJson({ id, ...rest, ...(!stat && { text }) });
-        return EXIT.done;
-      }
-      if (about) remark(`${id}, claim ${about.claim}, ${OF[about.of]}:`);
-      if (diff.files.length === 0) remark(`${id} has changed no files.`);
-      else if (stat) for (const line of renderStat(diff.files)) print(line);
-      else print(renderDiff(diff));
+    using log = Log.read(globals.dataDir);
+    const { goal, task } = resolveId(log, id);
+    const view = readGoalView(log, goal);
+    const place = goalsPlaceOf(globals, log);
+    const about = task === undefined ? undefined : await taskDiff(place, view, task);
+    const diff = about ?? (await goalDiff(place, view));
+    if (globals.json) {
+      const { text, ...rest } = diff;
+      printJson({ id, ...rest, ...(!stat && { text }) });
       return EXIT.done;
-    } finally {
-      log.close();
     }
+    if (about) remark(`${id}, claim ${about.claim}, ${OF[about.of]}:`);
+    if (diff.files.length === 0) remark(`${id} has changed no files.`);
+    else if (stat) for (const line of renderStat(diff.files)) print(line);
+    else print(renderDiff(diff));
+    return EXIT.done;
   },
 });

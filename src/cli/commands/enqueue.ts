@@ -70,22 +70,17 @@ function requireWatchable({ dataDir }: Globals): void {
 }
 
 async function waitFor(id: string, globals: Globals): Promise<ExitCode> {
-  const stopping = stopInTwoSteps();
-  const log = Log.read(globals.dataDir);
+  using stopping = stopInTwoSteps();
+  using log = Log.read(globals.dataDir);
+  const goal = watchGoal(log, id, stopping.draining, supervisorWatch(globals.dataDir));
+  const progress = showProgress(goal, globals.json);
   try {
-    const goal = watchGoal(log, id, stopping.draining, supervisorWatch(globals.dataDir));
-    const progress = showProgress(goal, globals.json);
-    try {
-      for await (const event of goal.events()) progress.show(event);
-      await untilLanded(id, globals, stopping.draining);
-    } finally {
-      progress.end();
-    }
-    return conclude(goal.report(), globals);
+    for await (const event of goal.events()) progress.show(event);
+    await untilLanded(id, globals, stopping.draining);
   } finally {
-    log.close();
-    stopping.dispose();
+    progress.end();
   }
+  return conclude(goal.report(), globals);
 }
 
 function conclude(report: GoalReport, globals: Globals): ExitCode {

@@ -53,12 +53,8 @@ export const exportCommand = defineDroverCommand({
 });
 
 function ofGoal(id: string, { dataDir }: Globals): Flow {
-  const log = Log.read(dataDir);
-  try {
-    return flowOfGoal(readGoalView(log, resolveId(log, id).goal));
-  } finally {
-    log.close();
-  }
+  using log = Log.read(dataDir);
+  return flowOfGoal(readGoalView(log, resolveId(log, id).goal));
 }
 
 async function ofFile(path: string, params: readonly string[]): Promise<Flow> {

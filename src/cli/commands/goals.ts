@@ -32,38 +32,34 @@ export const goalsCommand = defineDroverCommand({
     const states = args.state === undefined ? undefined : parseStates(args.state);
     const limit = wholeNumber('limit', args.limit, [1, 1_000_000])!;
     const { project } = args;
-    const log = Log.read(globals.dataDir);
-    try {
-      const filter = {
-        limit,
-        ...(states && { states }),
-        ...(project !== undefined && { project }),
-      };
-      const goals = listGoals(log.db, filter);
-      if (globals.json) {
-        printJson({ goals });
-        return EXIT.done;
-      }
-      if (goals.length === 0) {
-        print('No goals.');
-        return EXIT.done;
-      }
-      const now = Date.now();
-      const rows = goals.map(({ id, project: of, title, state, text, createdAt, finishedAt }) => [
-        cell(id, 'bold'),
-        cell(of),
-        cell(oneLine(title)),
-        cell(text, STYLES[state]),
-        cell(formatDateTime(createdAt), 'gray'),
-        cell(formatDuration((finishedAt ?? now) - createdAt), 'gray'),
-      ]);
-      const heading = ['GOAL', 'PROJECT', 'TITLE', 'STATE', 'CREATED', 'TOOK'];
-      const width = process.stdout.isTTY ? process.stdout.columns : undefined;
-      for (const line of renderTable(rows, { heading, width })) print(line);
+    using log = Log.read(globals.dataDir);
+    const filter = {
+      limit,
+      ...(states && { states }),
+      ...(project !== undefined && { project }),
+    };
+    const goals = listGoals(log.db, filter);
+    if (globals.json) {
+      printJson({ goals });
       return EXIT.done;
-    } finally {
-      log.close();
     }
+    if (goals.length === 0) {
+      print('No goals.');
+      return EXIT.done;
+    }
+    const now = Date.now();
+    const rows = goals.map(({ id, project: of, title, state, text, createdAt, finishedAt }) => [
+      cell(id, 'bold'),
+      cell(of),
+      cell(oneLine(title)),
+      cell(text, STYLES[state]),
+      cell(formatDateTime(createdAt), 'gray'),
+      cell(formatDuration((finishedAt ?? now) - createdAt), 'gray'),
+    ]);
+    const heading = ['GOAL', 'PROJECT', 'TITLE', 'STATE', 'CREATED', 'TOOK'];
+    const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+    for (const line of renderTable(rows, { heading, width })) print(line);
+    return EXIT.done;
   },
 });
 

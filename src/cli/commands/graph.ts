@@ -19,20 +19,16 @@ export const graphCommand = defineDroverCommand({
     { run: 'drover graph goal-7 --json', what: 'The same for programs.' },
   ],
   async run({ args, globals }) {
-    const log = Log.read(globals.dataDir);
-    try {
-      const view = readGoalView(log, resolveId(log, args.goal).goal);
-      const line = await goalLine(goalsPlaceOf(globals, log), view);
-      if (globals.json) {
-        const { state, landed, landingTrouble, pushed } = view;
-        printJson({ ...line, project: view.project, state, landed, landingTrouble, pushed });
-        return EXIT.done;
-      }
-      const width = process.stdout.isTTY ? process.stdout.columns : undefined;
-      for (const text of renderGoalLine(view, line, width)) print(text);
+    using log = Log.read(globals.dataDir);
+    const view = readGoalView(log, resolveId(log, args.goal).goal);
+    const line = await goalLine(goalsPlaceOf(globals, log), view);
+    if (globals.json) {
+      const { state, landed, landingTrouble, pushed } = view;
+      printJson({ ...line, project: view.project, state, landed, landingTrouble, pushed });
       return EXIT.done;
-    } finally {
-      log.close();
     }
+    const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+    for (const text of renderGoalLine(view, line, width)) print(text);
+    return EXIT.done;
   },
 });

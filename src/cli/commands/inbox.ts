@@ -32,47 +32,43 @@ export const inboxCommand = defineDroverCommand({
     { run: 'drover inbox --json', what: 'The same for programs.' },
   ],
   async run({ globals }) {
-    const log = Log.read(globals.dataDir);
-    try {
-      const goals = new GoalReader(log.db).inState('OPEN', 'SETTLED');
-      const pending = goals.flatMap((goal) =>
-        [...goal.tasks.values()]
-          .filter(({ state }) => state === 'PENDING')
-          .map((task) => ({ goal, task })),
-      );
-      const wanted = new Set(pending.map(({ task }) => task.spec.capability));
-      const supervisor = runningSupervisor(globals.dataDir);
-      const agents = await agentsOffering(wanted, supervisor, globals);
-      const nobody = agents && [...wanted].filter((capability) => agents.get(capability) === 0);
-      const toStart = toBeStarted(wanted, nobody ?? null, supervisor !== undefined);
-      const lacking = pending
-        .filter(({ task }) => toStart.includes(task.spec.capability))
-        .map(({ goal, task }): InboxItem => ({
-          kind: 'no-agent',
-          id: task.spec.id,
-          goal: goal.id,
-          project: goal.project,
-          title: task.spec.title ?? task.spec.name,
-          reason: nobody
-            ? `nobody offers ${task.spec.capability}`
-            : `\`drover up\` does not offer ${task.spec.capability} by itself`,
-          since: task.queuedAt,
-          deadline: null,
-        }));
-      const finished = unlandedGoals(log.db);
-      const alone = await landingAlone(
-        projectsOf(globals),
-        finished.map(({ project }) => project),
-      );
-      const landings = landingsOf(finished, (project) => alone.has(project));
-      const standing = standstills(await troublesNow(supervisor, globals));
-      const items = byAge([...inboxOf(goals), ...landings, ...lacking, ...standing]);
-      if (globals.json) printJson({ items });
-      else show(items);
-      return EXIT.done;
-    } finally {
-      log.close();
-    }
+    using log = Log.read(globals.dataDir);
+    const goals = new GoalReader(log.db).inState('OPEN', 'SETTLED');
+    const pending = goals.flatMap((goal) =>
+      [...goal.tasks.values()]
+        .filter(({ state }) => state === 'PENDING')
+        .map((task) => ({ goal, task })),
+    );
+    const wanted = new Set(pending.map(({ task }) => task.spec.capability));
+    const supervisor = runningSupervisor(globals.dataDir);
+    const agents = await agentsOffering(wanted, supervisor, globals);
+    const nobody = agents && [...wanted].filter((capability) => agents.get(capability) === 0);
+    const toStart = toBeStarted(wanted, nobody ?? null, supervisor !== undefined);
+    const lacking = pending
+      .filter(({ task }) => toStart.includes(task.spec.capability))
+      .map(({ goal, task }): InboxItem => ({
+        kind: 'no-agent',
+        id: task.spec.id,
+        goal: goal.id,
+        project: goal.project,
+        title: task.spec.title ?? task.spec.name,
+        reason: nobody
+          ? `nobody offers ${task.spec.capability}`
+          : `\`drover up\` does not offer ${task.spec.capability} by itself`,
+        since: task.queuedAt,
+        deadline: null,
+      }));
+    const finished = unlandedGoals(log.db);
+    const alone = await landingAlone(
+      projectsOf(globals),
+      finished.map(({ project }) => project),
+    );
+    const landings = landingsOf(finished, (project) => alone.has(project));
+    const standing = standstills(await troublesNow(supervisor, globals));
+    const items = byAge([...inboxOf(goals), ...landings, ...lacking, ...standing]);
+    if (globals.json) printJson({ items });
+    else show(items);
+    return EXIT.done;
   },
 });
 

@@ -68,14 +68,10 @@ export const limitCommand = defineDroverCommand({
 
 /** The limits that hold: those that were taken away are left out. */
 function limitsIn(dataDir: string): Limit[] {
-  const log = Log.read(dataDir);
-  try {
-    return readLimits(log).filter(
-      (limit) => limit.concurrency !== null || (limit.scope === 'capability' && limit.rate),
-    );
-  } finally {
-    log.close();
-  }
+  using log = Log.read(dataDir);
+  return readLimits(log).filter(
+    (limit) => limit.concurrency !== null || (limit.scope === 'capability' && limit.rate),
+  );
 }
 
 interface Wanted {

@@ -30,21 +30,17 @@ const exportCommand = defineDroverCommand({
     { run: 'drover log export | gzip > drover.jsonl.gz', what: 'Compresses it on the way.' },
   ],
   async run({ args: { file }, globals }) {
-    const log = Log.read(globals.dataDir);
-    try {
-      if (file === undefined || file === STANDARD) {
-        await exportLog(log, process.stdout).catch((error: unknown) => {
-          if (!outputGone.aborted) throw error;
-        });
-        return EXIT.done;
-      }
-      const { events, commands, sha256 } = await exportTo(file, log);
-      if (globals.json) printJson({ file, events, commands, sha256 });
-      else print(`${counted(events, 'event is', 'events are')} in ${file}.`);
+    using log = Log.read(globals.dataDir);
+    if (file === undefined || file === STANDARD) {
+      await exportLog(log, process.stdout).catch((error: unknown) => {
+        if (!outputGone.aborted) throw error;
+      });
       return EXIT.done;
-    } finally {
-      log.close();
     }
+    const { events, commands, sha256 } = await exportTo(file, log);
+    if (globals.json) printJson({ file, events, commands, sha256 });
+    else print(`${counted(events, 'event is', 'events are')} in ${file}.`);
+    return EXIT.done;
   },
 });
 

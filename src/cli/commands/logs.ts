@@ -38,22 +38,18 @@ export const logsCommand = defineDroverCommand({
   ],
   async run({ args, globals }) {
     const tail = wholeNumber('tail', args.tail, [0, 1_000_000]);
-    const log = Log.read(globals.dataDir);
-    try {
-      const subject: Subject = args.id === undefined ? {} : resolveId(log, args.id);
-      const moves = new Moves(log);
-      const show = (event: LoggedEvent): void => {
-        if (globals.json) printJsonLine(event);
-        else print(logLine(event, moves.of(event)));
-      };
-      const latest = tail ?? (args.id === undefined ? LATEST : undefined);
-      const seen = await showPast(log, subject, latest, show);
-      if (!args.follow) return EXIT.done;
-      for await (const event of followLog(log, subject, seen, outputGone)) show(event);
-      return EXIT.done;
-    } finally {
-      log.close();
-    }
+    using log = Log.read(globals.dataDir);
+    const subject: Subject = args.id === undefined ? {} : resolveId(log, args.id);
+    const moves = new Moves(log);
+    const show = (event: LoggedEvent): void => {
+      if (globals.json) printJsonLine(event);
+      else print(logLine(event, moves.of(event)));
+    };
+    const latest = tail ?? (args.id === undefined ? LATEST : undefined);
+    const seen = await showPast(log, subject, latest, show);
+    if (!args.follow) return EXIT.done;
+    for await (const event of followLog(log, subject, seen, outputGone)) show(event);
+    return EXIT.done;
   },
 });
 

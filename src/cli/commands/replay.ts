@@ -35,17 +35,13 @@ export const replayCommand = defineDroverCommand({
   ],
   async run({ args, globals }) {
     const at = args.at === undefined ? undefined : parseMoment(args.at, Date.now());
-    const log = Log.read(globals.dataDir);
-    try {
-      const told = replay(log, { ...resolveId(log, args.id), at });
-      if (globals.json) printJson(told);
-      else {
-        const width = process.stdout.isTTY ? process.stdout.columns : undefined;
-        for (const line of renderReplay(told, width)) print(line);
-      }
-      return EXIT.done;
-    } finally {
-      log.close();
+    using log = Log.read(globals.dataDir);
+    const told = replay(log, { ...resolveId(log, args.id), at });
+    if (globals.json) printJson(told);
+    else {
+      const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+      for (const line of renderReplay(told, width)) print(line);
     }
+    return EXIT.done;
   },
 });

@@ -30,7 +30,7 @@ export const runFlowCommand = defineDroverCommand({
   ],
   async run({ args, globals, all }) {
     const request = await readGoal(args, all('param'));
-    const stopping = stopInTwoSteps();
+    using stopping = stopInTwoSteps();
     let open: Pick<Session, 'close'> | undefined;
     try {
       const session = await openSession(request, globals, stopping.draining, (closable) => {
@@ -46,7 +46,6 @@ export const runFlowCommand = defineDroverCommand({
     } finally {
       // Something failed on the way: nothing that was started may stay.
       if (open) await closeInTwoSteps(open, stopping);
-      stopping.dispose();
     }
   },
 });

@@ -52,18 +52,14 @@ export const statusCommand = defineDroverCommand({
     { run: 'drover status goal-7 --json', what: 'The same for programs.' },
   ],
   async run({ args, globals }) {
-    const log = Log.read(globals.dataDir);
-    try {
-      const supervisor = runningSupervisor(globals.dataDir);
-      if (args.goal === undefined) await showOverview(log, supervisor, globals);
-      else {
-        const { goal } = resolveId(log, args.goal);
-        await showGoal(log, readGoalView(log, goal), supervisor, globals);
-      }
-      return EXIT.done;
-    } finally {
-      log.close();
+    using log = Log.read(globals.dataDir);
+    const supervisor = runningSupervisor(globals.dataDir);
+    if (args.goal === undefined) await showOverview(log, supervisor, globals);
+    else {
+      const { goal } = resolveId(log, args.goal);
+      await showGoal(log, readGoalView(log, goal), supervisor, globals);
     }
+    return EXIT.done;
   },
 });
 

@@ -75,7 +75,7 @@ export const upCommand = defineDroverCommand({
       }
       return EXIT.done;
     }
-    const stopping = stopInTwoSteps();
+    using stopping = stopInTwoSteps();
     const drover = await createDrover({
       dataDir,
       projectsDir,
@@ -132,7 +132,6 @@ export const upCommand = defineDroverCommand({
       );
     } finally {
       if (!serving) await closeInTwoSteps({ close }, stopping);
-      stopping.dispose();
     }
   },
 });

@@ -22,7 +22,7 @@ const { goal, missing, priorities, withRoot, dataDir, prefix, redis } =
   workerData as SubmissionData;
 
 const connection = await connect(redis);
-const log = Log.read(dataDir);
+using log = Log.read(dataDir);
 const flows = new Flows(connection.client, prefix);
 try {
   // The goal may have gone on since it was found to lack jobs: what is newer is as good, or better.
@@ -34,5 +34,4 @@ try {
   await (isWhole ? flows.submitInParts(trees) : flows.submit(trees));
 } finally {
   await connection.close();
-  log.close();
 }

@@ -14,12 +14,8 @@ export const removeCommand = defineDroverCommand({
   args: { name: { type: 'positional', description: 'Name of the project' } },
   examples: [{ run: 'drover project remove shop', what: 'Forgets where it is, and nothing else.' }],
   async run({ args: { name }, globals }) {
-    const log = existsSync(logFile(globals.dataDir)) ? Log.read(globals.dataDir) : undefined;
-    try {
-      await removeProject(projectsOf(globals), name, log?.db);
-    } finally {
-      log?.close();
-    }
+    using log = existsSync(logFile(globals.dataDir)) ? Log.read(globals.dataDir) : undefined;
+    await removeProject(projectsOf(globals), name, log?.db);
     if (globals.json) printJson({ removed: name });
     else print(`${name} is no project any more; its repository stays as it is.`);
     return EXIT.done;

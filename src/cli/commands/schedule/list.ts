@@ -17,36 +17,32 @@ export const listCommand = defineDroverCommand({
     { run: 'drover schedule list --json', what: 'The same for programs.' },
   ],
   async run({ globals }) {
-    const log = Log.read(globals.dataDir);
-    try {
-      const known = listSchedules(log.db);
-      const { nextDue } =
-        known.length === 0 ? { nextDue: () => undefined } : await import('../../../queues/cron.js');
-      const now = Date.now();
-      const schedules = known.map(({ request, ...schedule }) => ({
-        ...schedule,
-        title: typeof request['title'] === 'string' ? request['title'] : '',
-        source: request['source'] ?? null,
-        next: schedule.paused ? null : (nextDue(schedule, now) ?? null),
-      }));
-      if (globals.json) {
-        printJson({ schedules });
-        return EXIT.done;
-      }
-      if (schedules.length === 0) print('No schedules: `drover schedule add CRON FLOW.yaml`.');
-      const rows = schedules.map(({ name, cron, tz, next, lastGoal, remark, title }) => [
-        cell(name, 'bold'),
-        cell(`"${cron}" ${tz}`),
-        next === null ? cell('paused', 'yellow') : cell(formatDateTime(next)),
-        cell(lastGoal ?? '-', 'gray'),
-        remark === null ? cell(oneLine(title), 'gray') : cell(oneLine(remark), 'yellow'),
-      ]);
-      const width = process.stdout.isTTY ? process.stdout.columns : undefined;
-      const heading = ['schedule', 'times', 'next', 'last', ''];
-      if (rows.length > 0) for (const line of renderTable(rows, { width, heading })) print(line);
+    using log = Log.read(globals.dataDir);
+    const known = listSchedules(log.db);
+    const { nextDue } =
+      known.length === 0 ? { nextDue: () => undefined } : await import('../../../queues/cron.js');
+    const now = Date.now();
+    const schedules = known.map(({ request, ...schedule }) => ({
+      ...schedule,
+      title: typeof request['title'] === 'string' ? request['title'] : '',
+      source: request['source'] ?? null,
+      next: schedule.paused ? null : (nextDue(schedule, now) ?? null),
+    }));
+    if (globals.json) {
+      printJson({ schedules });
       return EXIT.done;
-    } finally {
-      log.close();
     }
+    if (schedules.length === 0) print('No schedules: `drover schedule add CRON FLOW.yaml`.');
+    const rows = schedules.map(({ name, cron, tz, next, lastGoal, remark, title }) => [
+      cell(name, 'bold'),
+      cell(`"${cron}" ${tz}`),
+      next === null ? cell('paused', 'yellow') : cell(formatDateTime(next)),
+      cell(lastGoal ?? '-', 'gray'),
+      remark === null ? cell(oneLine(title), 'gray') : cell(oneLine(remark), 'yellow'),
+    ]);
+    const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+    const heading = ['schedule', 'times', 'next', 'last', ''];
+    if (rows.length > 0) for (const line of renderTable(rows, { width, heading })) print(line);
+    return EXIT.done;
   },
 });
