@@ -28,10 +28,15 @@ describe('a Redis that is not there at the start', () => {
     const env = { REDIS_URL: socket };
     const up = here.start(['up', '--port', '0', '--agents', 'nothing'], env);
     await up.says(AWAY);
+    const behind = await place();
+    const detached = behind.start(['up', '--detach', '--port', '0', '--prefix', 'other'], env);
+    await detached.says(AWAY);
     const agent = here.start(['agent', 'shell'], env);
     await agent.says(AWAY);
     startRedis(here.dir, socket);
     await Promise.all([up.says(/Bull Board/), agent.says(/Offers shell/)]);
+    expect(await detached.ended).toMatchObject({ code: 0 });
+    expect(await behind.drover(['down'])).toMatchObject({ code: 0 });
 
     const flow = await here.flow('name: Ends\ntasks:\n  only: { run: "true" }\n');
     expect(await here.drover(['enqueue', flow, '--wait'], env)).toMatchObject({ code: 0 });

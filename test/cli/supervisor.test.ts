@@ -1,6 +1,8 @@
 /** `drover up` and `down`, and what is said to a supervisor that runs. */
+import { once } from 'node:events';
 import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { acquireWriterLock } from '../../src/log/writer-lock.js';
@@ -87,9 +89,13 @@ describe('drover up --detach', () => {
 
   it('tells why it could not start', async () => {
     const here = await place();
-    const { code, err } = await here.drover(['up', '--detach', '--redis', 'redis://127.0.0.1:1']);
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const { code, err } = await here.drover(['up', '--detach', '--port', `${port}`]);
+    taken.close();
     expect(code).toBe(5);
-    expect(err).toMatch(/did not start: (?!drover:)[^]*ECONNREFUSED[^]*up\.log/);
+    expect(err).toMatch(/did not start: (?!drover:)[^]*is taken[^]*up\.log/);
   });
 
   it('stops at once with `down --now`, and lets what runs end without', async () => {
