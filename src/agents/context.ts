@@ -7,7 +7,8 @@
 import { counted } from '../core/counted.js';
 import { DroverError } from '../core/errors.js';
 import { WORK_STEP } from '../core/events.js';
-import { type Json, jsonSchema, type PlannedTaskInput } from '../core/plan.js';
+import { writeJson } from '../core/json.js';
+import type { Json, PlannedTaskInput } from '../core/plan.js';
 import type { Claim } from '../queues/claim.js';
 import type { Opened } from '../queues/opened.js';
 import type { Write } from '../queues/writes.js';
@@ -77,7 +78,7 @@ export interface TaskContext {
   log(line: string): void;
   /**
    * Runs `work` once in the task's life: after a crash or a failed attempt the journaled result is returned
-   * instead. Names are unique within a task. An attempt ends when all steps that it began have ended.
+   * instead. What it returns has to be JSON, as a task's result. Names are unique within a task. An attempt ends when all steps that it began have ended.
    */
   step<T extends Json>(name: string, work: () => Promise<T> | T): Promise<T>;
   /** Shows how far the task is; any JSON, for instance a percentage. */
@@ -235,8 +236,10 @@ export class Context implements TaskContext {
     // finished this step: work must not begin then.
     if (this.held.doubtful) await this.write([]);
     this.signal.throwIfAborted();
-    const result = asJson(await work(), `The result of step ‘${name}’ of ${this.id}`) as T;
-    checkSize(result, `The result of step ‘${name}’ of ${this.id}`);
+    const what = `The result of step ‘${name}’ of ${this.id}`;
+    const written = writeJson(await work(), what);
+    checkSize(written, what);
+    const result = written.value as T;
     // Before the journal says that it is done.
     if (this.files.opened) await this.files.commit(`${this.id}: ${name}`);
     await this.write([{ step: name, result }]);
@@ -251,7 +254,7 @@ export class Context implements TaskContext {
   }
 
   private async writeProgress(value: Json): Promise<void> {
-    await this.write([{ progress: asJson(value, `The progress of ${this.id}`) }]);
+    await this.write([{ progress: writeJson(value, `The progress of ${this.id}`).value }]);
   }
 
   addTasks(
@@ -326,26 +329,5 @@ export class Context implements TaskContext {
     this.leftOut = 0;
     // A refused line needs no handling of its own: `write` has aborted the attempt.
     await this.write(batch).catch(() => undefined);
-  }
-}
-
-/**
- * What JSON makes of a value; undefined becomes null.
- * @throws DroverError `bad-input` for what contains itself, is nested too deeply, or has big integers
- */
-export function asJson(value: unknown, what: string): Json {
-  if (value === undefined) return null;
-  try {
-    // The schema overflows the stack with what is nested too deeply, and lets through what contains itself.
-    const checked = jsonSchema.safeParse(value);
-    const text = JSON.stringify(value) ?? 'null';
-    return checked.success ? checked.data : (JSON.parse(text) as Json);
-  } catch (error) {
-    throw new DroverError(
-      'bad-input',
-      `${what} is not JSON.`,
-      'Take strings, numbers, booleans, null, lists and plain objects, none of them within itself or thousands deep.',
-      { cause: error },
-    );
   }
 }

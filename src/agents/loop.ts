@@ -9,10 +9,11 @@ import { z } from 'zod';
 import { durationText } from '../core/duration-text.js';
 import { asError, DroverError } from '../core/errors.js';
 import { type AgentEvent, WORK_STEP } from '../core/events.js';
-import { type Json, jsonSchema } from '../core/plan.js';
+import { writeJson, written } from '../core/json.js';
+import { jsonSchema } from '../core/plan.js';
 import { type Claim, Held, Renumbered, Ungated } from '../queues/claim.js';
 import type { Outcome } from '../queues/worker.js';
-import { asJson, Context, Declined, type Grow, type TaskContext } from './context.js';
+import { Context, Declined, type Grow, type TaskContext } from './context.js';
 import { deliver } from './deliver.js';
 import { ChangedOutside, type ClaimContext, type Files } from './files.js';
 import { Opening } from './opening.js';
@@ -126,7 +127,10 @@ export async function runAttempt(
       }
       const finished = await finishedBefore(claim, opening);
       opening.soon();
-      const result = finished ? finished.result : await act(context, signal, agent);
+      const what = `The result of ${task.id}`;
+      const result = finished
+        ? written(finished.result, what)
+        : writeJson(await act(context, signal, agent), what);
       // Also where the handler caught what `addTasks` throws to end it.
       if (context.suspended) {
         await files.close();
@@ -135,8 +139,8 @@ export async function runAttempt(
       }
       // Nobody has asked yet whether it may begin: one script lets it begin and completes it, or does neither.
       if (!task.check && isInline(result) && opening.forgo()) {
-        const answer = await orAbort(claim.openAndComplete(events, result, signal));
-        return { kind: 'completed', result, answer };
+        const answer = await orAbort(claim.openAndComplete(events, result.text, signal));
+        return { kind: 'completed', result: result.value, answer };
       }
       // A handler may be faster than the answer whether it may begin at all.
       await opening.now();
@@ -165,7 +169,7 @@ export async function runAttempt(
   }
 }
 
-async function act(context: Context, signal: AbortSignal, agent: Agent): Promise<Json> {
+async function act(context: Context, signal: AbortSignal, agent: Agent): Promise<unknown> {
   signal.throwIfAborted();
   const returned = agent.handle(context);
   // Of a handler that has returned there is nothing to give up.
@@ -175,7 +179,7 @@ async function act(context: Context, signal: AbortSignal, agent: Agent): Promise
       : returned;
   // A handler that ignores its signal has not done the task in time.
   signal.throwIfAborted();
-  return asJson(result, `The result of ${context.id}`);
+  return result;
 }
 
 /** What a handler returns, once everything has ended that it began and did not wait for. */

@@ -8,18 +8,18 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DroverError } from '../core/errors.js';
 import { INLINE_LIMIT, referenceSchema } from '../core/large-result.js';
+import type { Written } from '../core/json.js';
 import type { Json } from '../core/plan.js';
 
 /** Bytes of JSON that a result may have at all: 64 MiB. */
 const FILE_LIMIT = 64 * 1024 * 1024;
 
 /** Whether a result is passed along as it is. */
-export const isInline = (result: Json): boolean =>
-  Buffer.byteLength(JSON.stringify(result)) <= INLINE_LIMIT;
+export const isInline = ({ text }: Written): boolean => Buffer.byteLength(text) <= INLINE_LIMIT;
 
 /** @throws DroverError `too-large` for what has to fit into the journal. */
-export function checkSize(value: Json, what: string): void {
-  const bytes = Buffer.byteLength(JSON.stringify(value));
+export function checkSize({ text }: Written, what: string): void {
+  const bytes = Buffer.byteLength(text);
   if (bytes <= INLINE_LIMIT) return;
   throw new DroverError(
     'too-large',
@@ -33,13 +33,12 @@ export function checkSize(value: Json, what: string): void {
  * @throws DroverError `too-large` above 64 MiB, or above 64 KiB where there is no directory.
  */
 export async function storeResult(
-  result: Json,
+  { value, text }: Written,
   directory: string | undefined,
   task: string,
 ): Promise<Json> {
-  const text = JSON.stringify(result);
   const bytes = Buffer.byteLength(text);
-  if (bytes <= INLINE_LIMIT) return result;
+  if (bytes <= INLINE_LIMIT) return value;
   const limit = directory === undefined ? INLINE_LIMIT : FILE_LIMIT;
   if (bytes > limit || directory === undefined) {
     throw new DroverError(

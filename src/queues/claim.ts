@@ -138,12 +138,13 @@ export class Claim {
   /**
    * Opens the claim and completes its job, in one script: for a handler that has returned before anybody asked whether
    * it may begin. Where it may not, nothing is completed.
+   * @param result its JSON text
    * @returns BullMQ's answer, with the worker's next job
    * @throws like `open`
    */
   async openAndComplete(
     events: readonly AgentEvent[],
-    result: Json,
+    result: string,
     signal: AbortSignal,
   ): Promise<unknown> {
     const reply = await this.whenReady(signal, () =>
@@ -168,7 +169,7 @@ export class Claim {
     const { attemptsStarted } = this.job;
     const claim = [this.prefix, this.token, attemptsStarted, this.jobId];
     return this.unlessRefused(
-      await this.scripts.complete(this.key, ...claim, ...this.ending(result)),
+      await this.scripts.complete(this.key, ...claim, ...this.ending(JSON.stringify(result))),
     );
   }
 
@@ -283,10 +284,10 @@ export class Claim {
   }
 
   /** What the scripts are told that complete its job. */
-  private ending(result: Json): ScriptArgument[] {
+  private ending(result: string): ScriptArgument[] {
     const { name, lockDuration, takesMore } = this.holder;
     const parent = engineParent(this.prefix, this.job.parentKey);
-    return [Date.now(), JSON.stringify(result), takesMore() ? 1 : 0, name, lockDuration, parent];
+    return [Date.now(), result, takesMore() ? 1 : 0, name, lockDuration, parent];
   }
 
   private encode(event: AgentEvent): string {

@@ -83,7 +83,10 @@ function agentEvent(data: string | undefined): { event: Event; claim: number } |
   return event.success ? { event: event.data, claim } : undefined;
 }
 
-/** Levels of lists and objects that are taken as JSON; schemas and SQLite's text are walked recursively. */
+/**
+ * Levels of lists and objects that are taken as JSON; schemas and SQLite's text are walked recursively. More than in
+ * core/json.ts, because events are wrapped around what agents hand in.
+ */
 const MAX_DEPTH = 500;
 
 /** What a worker has written, which need be no agent of Drover's: of any size. */

@@ -210,7 +210,7 @@ describe('a claim that is opened by its completion', () => {
   it('completes its job behind what it announces, and gets the next one', async () => {
     await claimed(async (claim, prefix, queue) => {
       await queue.add('b', {}, { jobId: 'task-2' });
-      const answer = await claim.openAndComplete([began], { done: 1 }, UNENDING);
+      const answer = await claim.openAndComplete([began], JSON.stringify({ done: 1 }), UNENDING);
       const [next, id] = raw2NextJobData(answer as unknown[]);
       expect([next.name, id]).toEqual(['b', 'task-2']);
       expect((await queue.getJob('task-1'))!.returnvalue).toEqual({ done: 1 });
@@ -230,7 +230,7 @@ describe('a claim that is opened by its completion', () => {
         'active',
       ]);
       // It has handed in its result, and writes nothing any more.
-      await expect(claim.openAndComplete([began], 2, UNENDING)).rejects.toMatchObject({
+      await expect(claim.openAndComplete([began], '2', UNENDING)).rejects.toMatchObject({
         code: 'stale-claim',
       });
       await expect(claim.write([{ log: 'late' }])).rejects.toMatchObject({ code: 'stale-claim' });
@@ -286,7 +286,7 @@ describe('a claim that is opened by its completion', () => {
       const { client, close } = await connect(bed.redis().connection);
       await happens(client, prefix);
       await close();
-      await expect(claim.openAndComplete([began], 1, UNENDING)).rejects.toMatchObject(error);
+      await expect(claim.openAndComplete([began], '1', UNENDING)).rejects.toMatchObject(error);
       const { data: _data, ...task } = (await queue.getJob('task-1'))!.asJSON();
       expect(task).toMatchObject({ returnvalue: 'null', attemptsMade: 0 });
       expect(await queue.getJobState('task-1')).toBe(state);
@@ -300,11 +300,11 @@ describe('a claim that is opened by its completion', () => {
       const { client, close } = await connect(bed.redis().connection);
       await client.set(vouchKey(prefix), 'f'.repeat(40));
       const stop = new AbortController();
-      const given = claim.openAndComplete([began], 1, stop.signal);
+      const given = claim.openAndComplete([began], '1', stop.signal);
       stop.abort(new Error('enough'));
       await expect(given).rejects.toThrow('enough');
       expect(await queue.getJobState('task-1')).toBe('active');
-      const completed = claim.openAndComplete([began], 1, UNENDING);
+      const completed = claim.openAndComplete([began], '1', UNENDING);
       await vouchFor(client, prefix);
       await completed;
       expect(await queue.getJobState('task-1')).toBe('completed');
@@ -316,7 +316,7 @@ describe('a claim that is opened by its completion', () => {
     await claimed(async (claim, prefix) => {
       const { client, close } = await connect(bed.redis().connection);
       await client.hset(limitsKey(prefix), 'project:p', 1);
-      await claim.openAndComplete([began], 1, UNENDING);
+      await claim.openAndComplete([began], '1', UNENDING);
       expect(await client.hlen(`${prefix}:slots:project:p`)).toBe(1);
       await claim.release();
       expect(await client.hlen(`${prefix}:slots:project:p`)).toBe(0);

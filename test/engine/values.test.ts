@@ -1,0 +1,58 @@
+/** Values that agents hand in and that are no JSON. */
+import { describe, expect, it } from 'vitest';
+import type { TaskContext } from '../../src/index.js';
+import { testBed } from '../support/redis.js';
+
+const bed = testBed();
+const retry = { attempts: 3, backoff: { type: 'fixed', delay: 0 } } as const;
+
+/** What becomes of a task with such a handler, and how often it was called. */
+async function outcomeOf(handler: (task: TaskContext) => unknown) {
+  let calls = 0;
+  const drover = await bed.start();
+  await drover.agent('work', (task) => {
+    calls += 1;
+    return handler(task);
+  });
+  const goal = await drover.enqueue({
+    title: 'Any',
+    tasks: [{ name: 'a', capability: 'work', retry }],
+  });
+  const { tasks } = await goal.done();
+  return { ...tasks[0], calls };
+}
+
+describe('what is no JSON', () => {
+  it.each<[string, (task: TaskContext) => unknown, string]>([
+    [
+      'as a result',
+      () => ({ files: new Map([['a', 1]]) }),
+      'The result of task-1 is not JSON: ‘files’ is of the class Map, whose content JSON leaves out. Make an object of it',
+    ],
+    [
+      "as a step's result",
+      (task) => task.step('mean', () => ({ of: [0 / 0] })),
+      'The result of step ‘mean’ of task-1 is not JSON: ‘of.0’ is NaN. Write null or a text in its place.',
+    ],
+    [
+      'as progress',
+      (task) => task.progress(1n as never),
+      'The progress of task-1 is not JSON: it is a big integer.',
+    ],
+  ])('%s fails the task at once', async (_, handler, error) => {
+    expect(await outcomeOf(handler)).toMatchObject({
+      state: 'FAILED',
+      error: expect.stringContaining(error),
+      calls: 1,
+    });
+  });
+
+  it('is nothing that is undefined: results, items and fields', async () => {
+    const nothing = undefined;
+    expect(await outcomeOf(() => nothing)).toMatchObject({ state: 'DONE', result: null });
+    expect(await outcomeOf(() => ({ a: nothing, b: [nothing] }))).toMatchObject({
+      state: 'DONE',
+      result: { b: [null] },
+    });
+  });
+});
