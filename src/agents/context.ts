@@ -8,7 +8,7 @@ import { counted } from '../core/counted.js';
 import { DroverError } from '../core/errors.js';
 import { WORK_STEP } from '../core/events.js';
 import { writeJson } from '../core/json.js';
-import type { Json, PlannedTaskInput } from '../core/plan.js';
+import { type Json, labelSchema, type PlannedTaskInput } from '../core/plan.js';
 import type { Claim } from '../queues/claim.js';
 import type { Opened } from '../queues/opened.js';
 import type { Write } from '../queues/writes.js';
@@ -78,7 +78,8 @@ export interface TaskContext {
   log(line: string): void;
   /**
    * Runs `work` once in the task's life: after a crash or a failed attempt the journaled result is returned
-   * instead. What it returns has to be JSON, as a task's result. Names are unique within a task. An attempt ends when all steps that it began have ended.
+   * instead. What it returns has to be JSON, as a task's result. Names are unique within a task, of 1 to 200 characters
+   * and without control characters. An attempt ends when all steps that it began have ended.
    */
   step<T extends Json>(name: string, work: () => Promise<T> | T): Promise<T>;
   /** Shows how far the task is; any JSON, for instance a percentage. */
@@ -221,6 +222,13 @@ export class Context implements TaskContext {
   }
 
   private async runStep<T extends Json>(name: string, work: () => Promise<T> | T): Promise<T> {
+    if (!labelSchema.safeParse(name).success) {
+      throw new DroverError(
+        'bad-input',
+        `A step of ${this.id} cannot be named ${shown(name)}.`,
+        'Give it a name of 1 to 200 characters, none of them a control character.',
+      );
+    }
     if (this.steps.has(name) || name === WORK_STEP) {
       throw new DroverError(
         'bad-input',
@@ -331,3 +339,7 @@ export class Context implements TaskContext {
     await this.write(batch).catch(() => undefined);
   }
 }
+
+/** A name that was refused, as text on one line. */
+const shown = (name: unknown): string =>
+  typeof name === 'string' ? JSON.stringify(name.slice(0, 80)) : `with a ${typeof name}`;

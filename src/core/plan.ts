@@ -52,11 +52,19 @@ export const retryChangesSchema = z.strictObject({
 });
 
 /** A command that proves a task's work (invariant 7). */
-export const checkSchema = z.strictObject({
-  run: z.string().min(1),
-  /** Milliseconds; 5 minutes unless given. */
-  timeout: milliseconds.min(1).default(300_000),
-});
+export const checkSchema = z.strictObject(
+  {
+    run: z.string().min(1),
+    /** Milliseconds; 5 minutes unless given. */
+    timeout: milliseconds.min(1).default(300_000),
+  },
+  {
+    error: ({ code }) =>
+      code === 'invalid_type'
+        ? "must be an object with its command: { run: 'npm test' }"
+        : undefined,
+  },
+);
 
 /** What happens where nobody answers in time. */
 const approvalDefaultSchema = z.enum(['deny', 'approve']);
@@ -108,15 +116,18 @@ export const workSchema = z.strictObject({
 export const MAX_GOAL_TITLE = 500;
 export const goalTitleSchema = z.string().trim().min(1).max(MAX_GOAL_TITLE);
 
+/** What authors call their tasks, and agents their steps. */
+export const labelSchema = z
+  .string()
+  .min(1)
+  .max(200)
+  // eslint-disable-next-line no-control-regex -- control characters would garble terminals and STATE.yaml
+  .regex(/^[^\u0000-\u001f\u007f]*$/, { error: 'must not contain control characters' });
+
 /** A task as planned: named by its author, not yet numbered. */
 export const plannedTaskSchema = workSchema.extend({
   /** Unique in its plan. */
-  name: z
-    .string()
-    .min(1)
-    .max(200)
-    // eslint-disable-next-line no-control-regex -- control characters would garble terminals and STATE.yaml
-    .regex(/^[^\u0000-\u001f\u007f]*$/, { error: 'must not contain control characters' }),
+  name: labelSchema,
   title: z.string().max(1_000).optional(),
   capability: capabilitySchema,
   /** Names of tasks in the same plan. */

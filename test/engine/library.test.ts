@@ -65,6 +65,16 @@ it('takes folders that are relative to where the program runs', async () => {
   expect(await goal.done()).toMatchObject({ state: 'DONE', tasks: [{ result: 1, error: null }] });
 });
 
+it('says what to write where a check is a text', async () => {
+  const drover = await bed.start();
+  const tasks = [{ name: 'a', capability: 'work', check: 'npm test' as never }];
+  await expect(drover.enqueue({ title: 'Checked', tasks })).rejects.toMatchObject({
+    code: 'bad-input',
+    message:
+      "The request cannot be read: tasks.0.check: must be an object with its command: { run: 'npm test' }.",
+  });
+});
+
 describe('an agent', () => {
   it.each([
     ['no handler', [undefined], /has no handler/],

@@ -56,3 +56,26 @@ describe('what is no JSON', () => {
     });
   });
 });
+
+describe('a step', () => {
+  it.each<[string, unknown, string]>([
+    ['no name', '', '""'],
+    ['a long name', 'x'.repeat(201), `"${'x'.repeat(80)}"`],
+    ['control characters in its name', 'a\u001b[2J\n', String.raw`"a\u001b[2J\n"`],
+    ['a number in place of a name', 1, 'with a number'],
+  ])('with %s is refused', async (_, name, shown) => {
+    let ran = false;
+    const outcome = await outcomeOf((task) =>
+      task.step(name as string, () => {
+        ran = true;
+        return null;
+      }),
+    );
+    expect(outcome).toMatchObject({
+      state: 'FAILED',
+      error: `A step of task-1 cannot be named ${shown}. Give it a name of 1 to 200 characters, none of them a control character.`,
+      calls: 1,
+    });
+    expect(ran).toBe(false);
+  });
+});
