@@ -6,6 +6,9 @@ import type { PlannedTask } from './plan.js';
 /** Tasks in one plan, added ones included. */
 export const MAX_TASKS = 20_000;
 
+/** Bytes of JSON that a plan, or whatever else is handed in at once, may have: 64 MiB. */
+export const MAX_PLAN_BYTES = 64 * 1024 * 1024;
+
 /**
  * @param known names of tasks that the plan's needs may point to besides its own
  * @throws DroverError `bad-plan` naming every problem.

@@ -83,7 +83,10 @@ interface Common extends Control {
 
 /** A supervisor with its log, and agents of the same process. */
 export interface Drover extends Common {
-  /** Records a goal with its plan and submits it. */
+  /**
+   * Records a goal with its plan, 64 MiB of JSON at most, and submits it.
+   * @throws DroverError `bad-input`, `bad-plan`, `too-large`
+   */
   enqueue(goal: GoalRequest): Promise<GoalHandle & Pick<Enqueued, 'created' | 'waitingFor'>>;
   /** @throws DroverError `not-found` */
   goal(id: string): GoalHandle;
@@ -97,7 +100,10 @@ export interface Drover extends Common {
 
 /** Agents, or a program that gives commands, beside a supervisor in another process. */
 export interface DroverClient extends Common {
-  /** Hands a goal to the supervisor and waits for its answer. */
+  /**
+   * Hands a goal with its plan, 64 MiB of JSON at most, to the supervisor and waits for its answer.
+   * @throws DroverError `bad-input`, `bad-plan`, `too-large`; `no-supervisor` where nobody answers in time
+   */
   enqueue(goal: GoalRequest, options?: { readonly timeout?: number }): Promise<Enqueued>;
   readonly connection: Connection;
 }

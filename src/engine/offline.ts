@@ -9,6 +9,7 @@ import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { readConfig } from '../config.js';
 import { DroverError } from '../core/errors.js';
+import { requestJson } from '../core/request.js';
 import { logFile } from '../log/database.js';
 import { Log } from '../log/log.js';
 import { acquireWriterLock } from '../log/writer-lock.js';
@@ -66,7 +67,8 @@ const record = <N extends RequestName>(
   calendar: Calendar,
   line?: GoalLine,
 ): DecisionOn<N> =>
-  decide(ledger, { name, input, by: userInfo().username, line }, calendar).decision;
+  decide(ledger, { name, input: requestJson(input), by: userInfo().username, line }, calendar)
+    .decision;
 
 /** Without the lock, which nobody is kept from for as long as git takes: the decision sees what changed meanwhile. */
 async function readLine(

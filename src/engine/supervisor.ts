@@ -12,6 +12,7 @@ import { asError, DroverError } from '../core/errors.js';
 import type { NewEvent } from '../core/events.js';
 import { ENGINE_QUEUES } from '../core/ids.js';
 import { type Json, jsonSchema } from '../core/plan.js';
+import { requestJson } from '../core/request.js';
 import { startCommandWorker } from '../queues/commands.js';
 import { type Connection, unlessAway } from '../queues/connection.js';
 import type { RedisSource } from '../queues/redis-source.js';
@@ -264,9 +265,10 @@ export class Supervisor {
     id: string | undefined,
   ): Promise<Recorded<DecisionOn<N>>> {
     const { recording, projects } = this.options;
+    const request = requestJson(input);
     const parts = { projects, log: recording.log, goal: (of: string) => recording.board.goal(of) };
-    const line = name === 'rollback' ? await readLineFor(parts, input) : undefined;
-    return recording.decide({ name, input, by, id, line });
+    const line = name === 'rollback' ? await readLineFor(parts, request) : undefined;
+    return recording.decide({ name, input: request, by, id, line });
   }
 
   /** @param force leaves what runs to the next start. */

@@ -2,6 +2,7 @@
  * The tasks of a flow file before they are expanded. A task with mistakes still yields its needs and matrix,
  * so that the rest of the file is checked against it in the same reading.
  */
+import { MAX_PLAN_BYTES, MAX_TASKS } from '../core/plan-check.js';
 import { likelyKey, subject } from './issues.js';
 import { countCombinations, type Matrix } from './matrix.js';
 import { type ProblemList, quote } from './problems.js';
@@ -19,11 +20,6 @@ import type { LocatedValue } from './yaml-value.js';
 
 type Path = readonly PropertyKey[];
 type Raw = Readonly<Record<string, unknown>>;
-
-/** Tasks after the matrices are written out. */
-const MAX_TASKS = 20_000;
-/** Characters in all tasks after references are replaced. */
-const MAX_TEXT = 64 * 1024 * 1024;
 
 export interface WrittenNeed {
   readonly text: string;
@@ -72,9 +68,10 @@ export function readTasks(
     const variants = countCombinations(source.matrix);
     count += variants;
     text += variants * checked.text;
-    if (count > MAX_TASKS || text > MAX_TEXT) {
+    // Before anything is written out: a character is a byte of the plan at least.
+    if (count > MAX_TASKS || text > MAX_PLAN_BYTES) {
       const [limit, what] =
-        count > MAX_TASKS ? [MAX_TASKS, 'tasks'] : [MAX_TEXT, 'characters of tasks'];
+        count > MAX_TASKS ? [MAX_TASKS, 'tasks'] : [MAX_PLAN_BYTES, 'characters of tasks'];
       problems.add(
         file.offsetOf(path, true),
         `with task ${quote(id)} the plan has more than ${limit.toLocaleString('en')} ${what}`,

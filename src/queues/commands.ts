@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { type Answer, unwrap } from '../core/answer.js';
 import { DroverError, ERROR_CODES, messageOf } from '../core/errors.js';
 import { type Json, jsonSchema } from '../core/plan.js';
+import { requestJson } from '../core/request.js';
 import type { WorkerTiming } from './timing.js';
 
 /** Seconds that answered commands stay in Redis, where Bull Board shows them. */
@@ -57,16 +58,17 @@ export class CommandSender {
 
   /**
    * Hands the command over and waits for its answer.
-   * @param input anything that is JSON
-   * @throws DroverError as the supervisor threw it; `no-supervisor` where nobody answers in time
+   * @param input anything that is JSON, 64 MiB at most
+   * @throws DroverError `bad-input` or `too-large` for what is not; as the supervisor threw it; `no-supervisor` where nobody answers in time
    */
   async send(name: string, input: object, options: SendOptions = {}): Promise<Json> {
     const { id = randomUUID(), timeout = 10_000 } = options;
+    const request = requestJson(input);
     this.events ??= this.listen();
     await this.events.waitUntilReady();
     const job = await this.queue.add(
       name,
-      { by: this.by, input },
+      { by: this.by, input: request },
       {
         jobId: id,
         attempts: 10,

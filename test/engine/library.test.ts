@@ -65,6 +65,55 @@ it('takes folders that are relative to where the program runs', async () => {
   expect(await goal.done()).toMatchObject({ state: 'DONE', tasks: [{ result: 1, error: null }] });
 });
 
+describe('a plan that is no JSON, or too large,', () => {
+  const circle: Record<string, unknown> = {};
+  circle['self'] = circle;
+  const refused = [
+    [{ circle }, 'bad-input', 'Task ‘a’ is not JSON: ‘with.circle.self’ is an object'],
+    [{ count: 1n }, 'bad-input', 'Task ‘a’ is not JSON: ‘with.count’ is a big integer.'],
+    [{ mean: NaN }, 'bad-input', 'Task ‘a’ is not JSON: ‘with.mean’ is NaN.'],
+    [{ done: () => 1 }, 'bad-input', 'Task ‘a’ is not JSON: ‘with.done’ is a function.'],
+    [
+      { text: 'x'.repeat(1e8) },
+      'too-large',
+      'more than 64 MiB of JSON; the largest part is ‘with’ of',
+    ],
+  ] as const;
+  const tasksWith = (input: unknown) => [{ name: 'a', capability: 'work', with: input as never }];
+
+  it('is refused where it is handed in, and nothing is left of it', async () => {
+    const drover = await bed.start();
+    const joined = await connectDrover({
+      redis: drover.connection.client,
+      prefix: drover.prefix,
+      dataDir: bed.folder('client'),
+    });
+    onTestFinished(() => joined.close());
+    for (const [input, code, message] of refused) {
+      const tasks = tasksWith(input);
+      const error = { code, message: expect.stringContaining(message) };
+      await expect(drover.enqueue({ title: 'T', tasks })).rejects.toMatchObject(error);
+      await expect(joined.enqueue({ title: 'T', tasks })).rejects.toMatchObject(error);
+      await expect(joined.addTasks('goal-1', tasks)).rejects.toMatchObject(error);
+    }
+    expect(await joined.connection.client.zcard(`${drover.prefix}:commands:completed`)).toBe(0);
+    expect(drover.ledger.board.goal('goal-1')).toBeUndefined();
+  });
+
+  it('is refused of a handler that adds tasks, which fails at once', async () => {
+    const drover = await bed.start();
+    let calls = 0;
+    await drover.agent('work', (task) => {
+      calls += 1;
+      return task.addTasks(tasksWith({ count: 1n }));
+    });
+    const { tasks } = await (await drover.enqueue(plan)).done();
+    const error = expect.stringContaining('Task ‘a’ is not JSON: ‘with.count’ is a big integer.');
+    expect(tasks).toMatchObject([{ state: 'FAILED', error }]);
+    expect(calls).toBe(1);
+  });
+});
+
 it('says what to write where a check is a text', async () => {
   const drover = await bed.start();
   const tasks = [{ name: 'a', capability: 'work', check: 'npm test' as never }];
