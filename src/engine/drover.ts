@@ -15,14 +15,14 @@ import { messageOf } from '../core/errors.js';
 import type { Json } from '../core/plan.js';
 import { makeDataDir } from '../log/data-dir.js';
 import { acquireWriterLock } from '../log/writer-lock.js';
-import { AWAY, followAway, saysAway } from '../queues/away.js';
+import { followAway, saysAway } from '../queues/away.js';
 import { CommandSender } from '../queues/commands.js';
 import { connect, type Connection, unlessAway } from '../queues/connection.js';
 import type { RedisSource } from '../queues/redis-source.js';
 import { checkRedis } from '../queues/redis-check.js';
 import { redisSocketOf } from '../queues/redis-process.js';
 import { startRedisServer } from '../queues/redis-server.js';
-import { noteTrouble } from '../queues/troubles.js';
+import { noteTrouble, type Trouble } from '../queues/troubles.js';
 import { DEFAULT_TIMING, type WorkerTiming } from '../queues/timing.js';
 import { AgentHost, type AgentOptions } from './agent-host.js';
 import { type Ask, type Control, controlBy } from './control.js';
@@ -54,8 +54,11 @@ export interface DroverOptions {
   readonly projectsDir?: string | null;
   readonly timing?: Partial<WorkerTiming>;
   readonly retention?: Partial<RetentionPolicy>;
-  /** Something stands still for this reason; null when it goes on. Default: a line on standard error. */
-  readonly onTrouble?: (reason: string | null) => void;
+  /**
+   * Something stands still for this reason; null when it goes on. `about` says what: everything that needs Redis, recording, or
+   * the projects' files. Default: a line on standard error.
+   */
+  readonly onTrouble?: (reason: string | null, about: 'redis' | Trouble['about']) => void;
   /** Errors that nobody awaits; not those of a Redis that is away. Default: a line on standard error. */
   readonly onError?: (error: Error) => void;
 }
@@ -69,7 +72,7 @@ interface Settings {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly timing: WorkerTiming;
   readonly retention: RetentionPolicy;
-  readonly onTrouble: (reason: string | null) => void;
+  readonly onTrouble: Required<DroverOptions>['onTrouble'];
   readonly onError: (error: Error) => void;
 }
 
@@ -146,7 +149,7 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
       redis: source,
       environment: { PATH: environment['PATH'], HOME: environment['HOME'] },
       onTrouble: (about, reason) => {
-        onTrouble(reason);
+        onTrouble(reason, about);
         noteTrouble(connection.client, prefix, about, reason).catch(onError);
       },
       onError,
@@ -163,7 +166,7 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
       shell: { environment, dataDir },
       retention,
       timing,
-      onTrouble,
+      onTrouble: (reason) => onTrouble(reason, 'redis'),
       onError,
     });
     let force = false;
@@ -219,8 +222,8 @@ export async function connectDrover(options: DroverOptions = {}): Promise<Drover
   const connection = await connect(settings.redis ?? { path: redisSocketOf(settings.dataDir) });
   await checkRedis(connection.client);
   const unfollow = followAway(connection.client, {
-    gone: () => settings.onTrouble(AWAY),
-    back: () => settings.onTrouble(null),
+    gone: (reason) => settings.onTrouble(reason, 'redis'),
+    back: () => settings.onTrouble(null, 'redis'),
   });
   const sender = new CommandSender(connection.client, settings.prefix, userInfo().username);
   let isClosed = false;
@@ -257,6 +260,13 @@ export async function connectDrover(options: DroverOptions = {}): Promise<Drover
   };
 }
 
+/** What is said by default when something goes on that stood still. */
+const GOES_ON = {
+  redis: 'Redis answers again; everything goes on',
+  log: 'the log can be written again; recording goes on',
+  files: 'the files of projects are written again',
+} as const;
+
 function resolveSettings(options: DroverOptions): Settings {
   const config = readConfig();
   const report = (text: string): void => void process.stderr.write(`drover: ${text}\n`);
@@ -271,7 +281,7 @@ function resolveSettings(options: DroverOptions): Settings {
     environment: config.environment,
     timing: { ...DEFAULT_TIMING, ...options.timing },
     retention: { ...DEFAULT_RETENTION, ...options.retention },
-    onTrouble: options.onTrouble ?? ((reason) => report(reason ?? 'it goes on')),
+    onTrouble: options.onTrouble ?? ((reason, about) => report(reason ?? GOES_ON[about])),
     onError: (error) => {
       if (!saysAway(error)) onError(error);
     },

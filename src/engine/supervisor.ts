@@ -64,7 +64,7 @@ export interface SupervisorOptions {
   readonly retention: RetentionPolicy;
   /** How soon the work of a supervisor that was killed is taken up again. */
   readonly timing: WorkerTiming;
-  /** Something stands still for this reason; null when it goes on. */
+  /** Redis is away or does not answer, for this reason; null when it does again. */
   readonly onTrouble: (reason: string | null) => void;
   readonly onError: (error: Error) => void;
 }

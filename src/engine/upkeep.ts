@@ -3,8 +3,8 @@
  * Redis is rebuilt when it was away or emptied, and that finished goals leave it.
  */
 import { asError, DroverError } from '../core/errors.js';
-import { AWAY, followAway } from '../queues/away.js';
-import type { Connection } from '../queues/connection.js';
+import { followAway } from '../queues/away.js';
+import { type Connection, unlessAway } from '../queues/connection.js';
 import { keepStreams } from '../queues/flows.js';
 import { ownerKey } from '../queues/keys.js';
 import { Vouch } from '../queues/vouch.js';
@@ -18,6 +18,7 @@ export interface UpkeepOptions {
   /** Redis may have lost something. */
   readonly recover: () => Promise<void>;
   readonly sweep: () => Promise<void>;
+  /** Redis is away or does not answer, for this reason; null when it does again. */
   readonly onTrouble: (reason: string | null) => void;
   readonly onError: (error: Error) => void;
 }
@@ -68,7 +69,7 @@ export class Upkeep {
   start(): void {
     const { connection, onTrouble } = this.options;
     this.unfollow = followAway(connection.client, {
-      gone: () => onTrouble(AWAY),
+      gone: onTrouble,
       back: () => {
         onTrouble(null);
         this.run(() => this.compare());
@@ -82,8 +83,7 @@ export class Upkeep {
     this.stopped = true;
     clearTimeout(this.timer);
     this.unfollow();
-    // Where Redis is away, what runs would wait for it.
-    if (client.status === 'ready') await this.running;
+    await unlessAway(client, this.running);
   }
 
   private schedule(): void {

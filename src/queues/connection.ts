@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import { DroverError, messageOf } from '../core/errors.js';
 import { batchWrites } from './batched-writes.js';
 import { openRedis, type RedisSource } from './redis-source.js';
+import { Silence, SILENT } from './silence.js';
 
 export type RedisClient = Redis;
 
@@ -96,19 +97,26 @@ function unreachable(where: string, cause: unknown): DroverError {
 
 /** Milliseconds that Redis may be away before nobody waits for it any more who wants to end. */
 const PATIENCE = 2_000;
+/** Milliseconds between two looks at it. */
+const LOOK = 100;
+/** Those for which somebody has waited in vain: on the same way to the end nobody waits as long once more. */
+const givenUp = new WeakSet<Redis>();
 
 /**
- * Waits for `work` on the way to the end, unless Redis stays away: commands would wait for it for ever. What is
+ * Waits for `work` on the way to the end, unless Redis stays away or silent: commands would wait for it for ever. What is
  * left undone then is taken up at the next start.
  */
 export async function unlessAway(client: Redis, work: Promise<unknown>): Promise<void> {
   let since = Number.POSITIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
+  const silence = new Silence(client);
   const away = new Promise<void>((resolve) => {
     timer = setInterval(() => {
       since = client.status === 'ready' ? Number.POSITIVE_INFINITY : Math.min(since, Date.now());
-      if (Date.now() - since >= PATIENCE) resolve();
-    }, PATIENCE / 20);
+      const inVain = Date.now() - since >= PATIENCE || silence.look() * LOOK >= SILENT;
+      if (inVain) givenUp.add(client);
+      if (givenUp.has(client)) resolve();
+    }, LOOK);
   });
   try {
     await Promise.race([work, away]);

@@ -1,0 +1,51 @@
+/** A Redis that keeps its connections and does not answer is told by whoever works with it, and so is that it does again. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { HOLDING, places, redisPid } from './support.js';
+
+const place = places();
+const SILENT = /drover: Redis at .*redis\.sock has not answered for 5 s; everything goes on/;
+const AGAIN = /drover: Redis answers again; everything goes on/;
+
+it('is told by supervisors, agents and runs, which go on by themselves', async () => {
+  const here = await place();
+  const up = here.start(['up', '--port', '0', '--agents', 'nothing']);
+  await up.says(/Bull Board/);
+  const agent = here.start(['agent', 'shell']);
+  await agent.says(/Offers shell/);
+  const run = here.start(['run', await here.flow(HOLDING)]);
+  await here.pid('shell.pid');
+  const all = [up, agent, run];
+  const redis = redisPid(here)!;
+  process.kill(redis, 'SIGSTOP');
+  await Promise.all(all.map(({ says }) => says(SILENT)));
+  await here.flow('', 'projects/default/go');
+  process.kill(redis, 'SIGCONT');
+  await Promise.all(all.map(({ says }) => says(AGAIN)));
+  expect(await run.ended).toMatchObject({ code: 0 });
+  for (const { child, ended } of [agent, up]) {
+    child.kill('SIGTERM');
+    const { code, err } = await ended;
+    expect(code).toBe(0);
+    expect(err.match(new RegExp(SILENT, 'g'))).toHaveLength(1);
+    expect(err.match(new RegExp(AGAIN, 'g'))).toHaveLength(1);
+  }
+});
+
+it('is not what a process takes it for that stood still itself', async () => {
+  const here = await place();
+  const up = here.start(['up', '--port', '0', '--agents', 'nothing']);
+  await up.says(/Bull Board/);
+  const agent = here.start(['agent', 'shell']);
+  await agent.says(/Offers shell/);
+  agent.child.kill('SIGSTOP');
+  // Longer than Redis may be silent.
+  await delay(8_000);
+  agent.child.kill('SIGCONT');
+  const flow = await here.flow('name: Ends\ntasks:\n  only: { run: "sleep 2" }\n');
+  expect(await here.drover(['enqueue', flow, '--wait'])).toMatchObject({ code: 0 });
+  for (const { child, ended } of [agent, up]) {
+    child.kill('SIGTERM');
+    expect(await ended).toMatchObject({ code: 0, err: expect.not.stringContaining('answer') });
+  }
+});
