@@ -1,11 +1,13 @@
 /** Answers that cross a thread or a queue: a value, or an error that a person can read. */
-import { DroverError, type ErrorCode } from './errors.js';
+import { z } from 'zod';
+import { DroverError, ERROR_CODES } from './errors.js';
 
-export interface Refusal {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly remedy?: string;
-}
+export const refusalSchema = z.object({
+  code: z.enum(ERROR_CODES),
+  message: z.string(),
+  remedy: z.string().exactOptional(),
+});
+export type Refusal = Readonly<z.infer<typeof refusalSchema>>;
 export type Answer<T> = { readonly ok: T } | { readonly refused: Refusal };
 
 /** Runs `work`; a DroverError becomes part of the answer, anything else is thrown. */

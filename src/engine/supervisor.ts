@@ -7,8 +7,8 @@
  */
 import type { Shell } from '../agents/shell.js';
 import { FairOrder } from '../compile/fair-order.js';
-import { type Answer, answered } from '../core/answer.js';
-import { asError, DroverError } from '../core/errors.js';
+import { type Answer, answered, unwrap } from '../core/answer.js';
+import { asError } from '../core/errors.js';
 import type { NewEvent } from '../core/events.js';
 import { ENGINE_QUEUES } from '../core/ids.js';
 import { type Json, jsonSchema } from '../core/plan.js';
@@ -225,7 +225,8 @@ export class Supervisor {
     });
     // A full disk passes: the command waits in its queue until it can be recorded.
     if ('refused' in answer && answer.refused.code === 'log-unwritable') {
-      throw new DroverError('log-unwritable', answer.refused.message, answer.refused.remedy);
+      this.options.recording.cannotWrite(answer.refused.message);
+      return unwrap(answer);
     }
     return answer;
   }

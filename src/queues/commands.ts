@@ -3,11 +3,12 @@
  * down, carried out once, answered. A command's id makes a repeated one the same one.
  */
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { DelayedError, type Job, Queue, QueueEvents, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { type Answer, unwrap } from '../core/answer.js';
-import { DroverError, ERROR_CODES, messageOf } from '../core/errors.js';
+import { type Answer, refusal, refusalSchema, unwrap } from '../core/answer.js';
+import { DroverError, messageOf } from '../core/errors.js';
 import { type Json, jsonSchema } from '../core/plan.js';
 import { requestJson } from '../core/request.js';
 import type { WorkerTiming } from './timing.js';
@@ -26,13 +27,7 @@ const requestSchema = z.object({ by: z.string(), input: jsonSchema });
 /** The answer travels as a result, so that a refused command is not retried. */
 const answerSchema: z.ZodType<Answer<Json>> = z.union([
   z.object({ ok: jsonSchema }),
-  z.object({
-    refused: z.object({
-      code: z.enum(ERROR_CODES),
-      message: z.string(),
-      remedy: z.string().exactOptional(),
-    }),
-  }),
+  z.object({ refused: refusalSchema }),
 ]);
 
 export interface SendOptions {
@@ -59,7 +54,8 @@ export class CommandSender {
   /**
    * Hands the command over and waits for its answer.
    * @param input anything that is JSON, 64 MiB at most
-   * @throws DroverError `bad-input` or `too-large` for what is not; as the supervisor threw it; `no-supervisor` where nobody answers in time
+   * @throws DroverError `bad-input` or `too-large` for what is not; as the supervisor threw it; where nobody answers in time
+   * `log-unwritable`, if the supervisor cannot record it, else `no-supervisor`
    */
   async send(name: string, input: object, options: SendOptions = {}): Promise<Json> {
     const { id = randomUUID(), timeout = 10_000 } = options;
@@ -101,16 +97,31 @@ export class CommandSender {
       } catch (error) {
         if (!/timed out/.test(messageOf(error))) throw error;
         if (left > LOOK) continue;
-        throw new DroverError(
-          'no-supervisor',
-          `Nobody has answered the command ‘${name}’ within ${timeout / 1_000} s; it stays in its queue.`,
-          'A supervisor that is busy carries it out later: look with `drover status`. Where none runs, start it with `drover up`.',
-          { cause: error },
-        );
+        throw (await this.hindrance(job.id!, name)) ?? unanswered(name, timeout, error);
       }
     }
   }
+
+  /** Why the supervisor has put the command aside, where it has. */
+  private async hindrance(id: string, name: string): Promise<DroverError | undefined> {
+    const job = await this.queue.getJob(id);
+    const { data } = refusalSchema.safeParse(job?.progress);
+    if (!data) return undefined;
+    return new DroverError(
+      data.code,
+      `${data.message} The command ‘${name}’ stays in its queue and is carried out when that is over.`,
+      data.remedy,
+    );
+  }
 }
+
+const unanswered = (name: string, timeout: number, cause: unknown): DroverError =>
+  new DroverError(
+    'no-supervisor',
+    `Nobody has answered the command ‘${name}’ within ${timeout / 1_000} s; it stays in its queue.`,
+    'A supervisor that is busy carries it out later: look with `drover status`. Where none runs, start it with `drover up`.',
+    { cause },
+  );
 
 /** Runs the supervisor's side: `carryOut` is called for one command at a time. */
 export function startCommandWorker(
@@ -128,7 +139,9 @@ export function startCommandWorker(
         return await carryOut(job.id!, job.name, input, by);
       } catch (error) {
         if (!(error instanceof DroverError) || error.code !== 'log-unwritable') throw error;
-        // A full disk passes, after however long: the command keeps its attempts for other trouble.
+        // A full disk passes, after however long: the command keeps its attempts for other trouble. Who waits for it learns why.
+        const { refused } = refusal(error);
+        if (!isDeepStrictEqual(job.progress, refused)) await job.updateProgress(refused);
         await job.moveToDelayed(Date.now() + AGAIN, token);
         throw new DelayedError();
       }

@@ -1,12 +1,19 @@
 /** A full disk: nothing acknowledged is lost, the reason is shown, and it goes on when there is room. */
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
+import { connectDrover, type DroverClient } from '../../src/index.js';
+import { places } from '../cli/support.js';
 import { emptyDisk, fillDisk, smallDisks } from '../support/small-disk.js';
 import { judge, PLANS } from './oracle.js';
-import { type Child, QUICK, type Scene, stage, until } from './support.js';
+import { type Child, PREFIX, QUICK, type Scene, stage, until } from './support.js';
 
 const set = stage();
+const commandLine = places();
 const mountSmall = smallDisks();
+const clients: DroverClient[] = [];
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.close();
+});
 async function throughAFullDisk(
   scene: Scene,
   supervisor: Child,
@@ -107,4 +114,42 @@ it('a start that has events to record, and no room for them, says so', async (co
   await agent.kill();
   await next.end();
   await judge({ ...scene, dataDir: small }, new Map([['goal-1', plan]]));
+});
+
+it('whoever asks from elsewhere is told why nothing is carried out, and it is once there is room', async () => {
+  const scene = await set();
+  const supervisor = await scene.supervisor({ timing: QUICK });
+  await supervisor.ask('enqueue', { title: 'Acknowledged', tasks: PLANS.chain(1) });
+  await supervisor.ask('limitPages', 1);
+  const redis = { path: scene.redis.socket };
+  const client = await connectDrover({ redis, prefix: PREFIX, dataDir: join(scene.dir, 'client') });
+  clients.push(client);
+  const goal = { title: 'x'.repeat(400), tasks: [...PLANS.chain(40)] };
+  const refused = await client.enqueue(goal, { timeout: 3_000 }).catch((error: unknown) => error);
+  expect(refused).toMatchObject({
+    code: 'log-unwritable',
+    message: expect.stringMatching(
+      /cannot be written: .*SQLITE_FULL.* The command ‘enqueue’ stays in its queue/,
+    ),
+    remedy: expect.stringContaining('Make room'),
+  });
+  // Nothing else happens by which the supervisor could have noticed.
+  const { trouble } = await supervisor.line((line) => line.trouble != null);
+  expect(trouble).toContain('SQLITE_FULL');
+
+  const here = await commandLine();
+  const options = ['--data', scene.dataDir, '--redis', scene.redis.socket, '--prefix', PREFIX];
+  const tasks = PLANS.chain(40).map(({ name }) => `  ${name}: { run: "true ${'y'.repeat(400)}" }`);
+  const flow = await here.flow(`name: Large\ntasks:\n${tasks.join('\n')}\n`);
+  const { code, err } = await here.drover(['enqueue', flow, ...options]);
+  expect(code).toBe(5);
+  expect(err).toMatch(/SQLITE_FULL.*stays in its queue.*\n.*Make room/);
+  expect((await here.drover(['status', ...options])).out).toContain('SQLITE_FULL');
+
+  await supervisor.ask('limitPages', 1_000_000_000);
+  await supervisor.line((line) => line.trouble === null);
+  await until(async () => {
+    const { out } = await here.drover(['goals', '--json', ...options]);
+    return JSON.parse(out).goals.length === 3;
+  });
 });

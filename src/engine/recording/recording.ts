@@ -188,7 +188,13 @@ export class Recording implements Records {
     this.log.close();
   }
 
+  /** Tells that the log cannot be written, for whoever tries again until it can: recording itself finds out only by what comes in. */
+  cannotWrite(reason: string): void {
+    this.trouble('log', reason);
+  }
+
   private notify(changes: ReadonlyMap<string, ChangedGoal>, seq: number): void {
+    this.trouble('log', null);
     this.heard = seq;
     for (const listener of this.listeners) listener(changes);
   }
