@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import { DroverError } from '../core/errors.js';
-import type { DroverClient } from '../engine/drover.js';
+import type { DroverClient, DroverOptions } from '../engine/drover.js';
 import { type Control, controlBy } from '../engine/control.js';
 import { askOffline, enqueueOffline } from '../engine/offline.js';
 import type { Enqueued, GoalRequest } from '../engine/decisions/enqueue.js';
@@ -77,6 +77,7 @@ export async function openDesk(globals: Globals): Promise<Desk> {
 export async function join(
   globals: Globals,
   supervisor: RunningSupervisor | undefined,
+  { timing }: Pick<DroverOptions, 'timing'> = {},
 ): Promise<DroverClient> {
   const { dataDir, projectsDir, redis, prefix } = globals;
   if (supervisor) requireReachable(supervisor, redis);
@@ -94,6 +95,7 @@ export async function join(
     projectsDir,
     prefix: supervisor?.presence?.prefix ?? prefix,
     ...(redis !== undefined && { redis }),
+    ...(timing && { timing }),
   });
 }
 

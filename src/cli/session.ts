@@ -2,7 +2,7 @@
  * What `drover run` works with: a supervisor and agents of its own, or, where one runs on the data directory
  * already, that one, with agents in this process for capabilities that nobody else offers.
  */
-import { createDrover, type DroverClient } from '../engine/drover.js';
+import { createDrover, type DroverClient, type DroverOptions } from '../engine/drover.js';
 import type { GoalRequest } from '../engine/decisions/enqueue.js';
 import { Log } from '../log/log.js';
 import { describeRedis } from '../queues/connection.js';
@@ -27,6 +27,8 @@ export interface Session {
   readonly close: (options?: { readonly force?: boolean }) => Promise<void>;
 }
 
+type SessionGlobals = Globals & Pick<DroverOptions, 'timing'>;
+
 /** What is open, so that it can be closed also where the session could not be completed. */
 export type Opened = (closable: Pick<Session, 'close'>) => void;
 
@@ -36,7 +38,7 @@ export type Opened = (closable: Pick<Session, 'close'>) => void;
  */
 export async function openSession(
   request: GoalRequest,
-  globals: Globals,
+  globals: SessionGlobals,
   stop: AbortSignal,
   onOpen: Opened,
 ): Promise<Session> {
@@ -48,15 +50,16 @@ export async function openSession(
 
 async function ownSession(
   request: GoalRequest,
-  globals: Globals,
+  globals: SessionGlobals,
   onOpen: Opened,
 ): Promise<Session> {
-  const { dataDir, projectsDir, redis, prefix } = globals;
+  const { dataDir, projectsDir, redis, prefix, timing } = globals;
   const drover = await createDrover({
     dataDir,
     projectsDir,
     prefix,
     ...(redis !== undefined && { redis }),
+    ...(timing && { timing }),
   });
   const close = async (options?: { readonly force?: boolean }): Promise<void> => {
     removePresence(dataDir);
@@ -86,12 +89,12 @@ async function ownSession(
 
 async function joinSession(
   request: GoalRequest,
-  globals: Globals,
+  globals: SessionGlobals,
   supervisor: RunningSupervisor,
   stop: AbortSignal,
   onOpen: Opened,
 ): Promise<Session> {
-  const client = await join(globals, supervisor);
+  const client = await join(globals, supervisor, globals);
   const log = Log.read(globals.dataDir);
   const close = async (options?: { readonly force?: boolean }): Promise<void> => {
     await client.close(options);

@@ -23,7 +23,7 @@ import { checkRedis } from '../queues/redis-check.js';
 import { redisSocketOf } from '../queues/redis-process.js';
 import { startRedisServer } from '../queues/redis-server.js';
 import { noteTrouble, type Trouble } from '../queues/troubles.js';
-import { DEFAULT_TIMING, type WorkerTiming } from '../queues/timing.js';
+import { timingOf, type WorkerTiming } from '../queues/timing.js';
 import { AgentHost, type AgentOptions } from './agent-host.js';
 import { type Ask, type Control, controlBy } from './control.js';
 import type { DecisionOn } from './decisions/decide.js';
@@ -52,6 +52,7 @@ export interface DroverOptions {
    * and commands have no folder to run in.
    */
   readonly projectsDir?: string | null;
+  /** How soon the work of a process that was killed is taken up; within 10 s unless given. */
   readonly timing?: Partial<WorkerTiming>;
   readonly retention?: Partial<RetentionPolicy>;
   /**
@@ -279,7 +280,7 @@ function resolveSettings(options: DroverOptions): Settings {
     dataDir: resolve(options.dataDir ?? config.dataDir),
     projectsDir: projectsDir === null ? null : resolve(projectsDir),
     environment: config.environment,
-    timing: { ...DEFAULT_TIMING, ...options.timing },
+    timing: timingOf(options.timing),
     retention: { ...DEFAULT_RETENTION, ...options.retention },
     onTrouble: options.onTrouble ?? ((reason, about) => report(reason ?? GOES_ON[about])),
     onError: (error) => {

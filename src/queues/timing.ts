@@ -1,12 +1,40 @@
 /** How soon the work of a killed worker is taken up again. */
+import { DroverError } from '../core/errors.js';
+
+/** They need not be the same in all processes: nothing is lost, and the slowest one says how soon. */
 export interface WorkerTiming {
   /**
    * Milliseconds a claim outlives its last sign of life; default 5,000. A killed worker's tasks are taken up
-   * again at most `lockDuration + 2 × stalledInterval` later.
+   * again at most `lockDuration + 2 × stalledInterval` later: its own lock, and the longest interval of its queue, because
+   * BullMQ lets nobody look before the time is over that whoever looked last has said.
    */
   readonly lockDuration: number;
   /** Milliseconds between looks for dead claims; default 2,500. */
   readonly stalledInterval: number;
 }
 
-export const DEFAULT_TIMING: WorkerTiming = { lockDuration: 5_000, stalledInterval: 2_500 };
+/** @param recovery milliseconds within which work is taken up */
+export const timingWithin = (recovery: number): WorkerTiming => ({
+  lockDuration: Math.round(recovery / 2),
+  stalledInterval: Math.round(recovery / 4),
+});
+
+const DEFAULT_TIMING = timingWithin(10_000);
+
+/** What a timer can hold. */
+const LONGEST = 2_147_483_647;
+
+/** @throws DroverError `bad-input` */
+export function timingOf(given: Partial<WorkerTiming> = {}): WorkerTiming {
+  const timing = { ...DEFAULT_TIMING, ...given };
+  for (const name of ['lockDuration', 'stalledInterval'] as const) {
+    const time = timing[name];
+    if (Number.isSafeInteger(time) && time > 0 && time <= LONGEST) continue;
+    throw new DroverError(
+      'bad-input',
+      `The timing’s ${name} cannot be ${String(time)}.`,
+      `Give milliseconds, as a whole number from 1 to ${LONGEST}, or leave it out.`,
+    );
+  }
+  return timing;
+}

@@ -182,3 +182,15 @@ it('shows nothing of its connection where a handle is printed', async () => {
   expect(inspect(goal, { depth: 10 })).not.toContain('redis');
   expect(inspect(goal)).toContain('goal-1');
 });
+
+describe('a timing', () => {
+  it.each([0, 0.5, Number.NaN, 2 ** 31])('that cannot be is refused: %s', async (lockDuration) => {
+    const options = { timing: { lockDuration }, dataDir: bed.folder(), projectsDir: null };
+    for (const begin of [createDrover, connectDrover]) {
+      await expect(begin({ ...options, redis: bed.redis().connection })).rejects.toMatchObject({
+        code: 'bad-input',
+        message: expect.stringContaining(`lockDuration cannot be ${lockDuration}`),
+      });
+    }
+  });
+});

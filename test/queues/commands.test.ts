@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { DroverError } from '../../src/core/errors.js';
 import { CommandSender, startCommandWorker } from '../../src/queues/commands.js';
 import { connect } from '../../src/queues/connection.js';
-import { DEFAULT_TIMING } from '../../src/queues/timing.js';
+import { timingOf } from '../../src/queues/timing.js';
 import { testBed } from '../support/redis.js';
 
 const bed = testBed();
@@ -21,7 +21,7 @@ describe('a command', () => {
         if (tries === 1) throw new DroverError('log-unwritable', 'The disk is full.');
         return { ok: tries };
       },
-      DEFAULT_TIMING,
+      timingOf(),
       () => undefined,
     );
     const sender = new CommandSender(client, 'commands', 'somebody');

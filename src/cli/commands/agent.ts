@@ -6,6 +6,7 @@ import { wholeNumber } from '../arguments.js';
 import { defineDroverCommand } from '../command.js';
 import { join } from '../desk.js';
 import { runningSupervisor } from '../presence.js';
+import { readRecovery, RECOVERY } from '../recovery.js';
 import { waitForRedis } from '../redis-wait.js';
 import { serve } from '../serving.js';
 import { closeInTwoSteps, stopInTwoSteps } from '../signals.js';
@@ -21,6 +22,7 @@ export const agentCommand = defineDroverCommand({
       valueHint: 'N',
       description: 'Tasks of each capability at a time; 4 unless given',
     },
+    recovery: RECOVERY,
     name: {
       type: 'string',
       valueHint: 'NAME',
@@ -36,11 +38,12 @@ export const agentCommand = defineDroverCommand({
   ],
   async run({ args, globals, words }) {
     const concurrency = wholeNumber('concurrency', args.concurrency, [1, 1_000]);
+    const recovery = readRecovery(args.recovery);
     const capabilities = [...new Set(words)];
     for (const capability of capabilities) checkCapability(capability);
     await waitForRedis(globals.redis);
     using stopping = stopInTwoSteps();
-    const client = await join(globals, runningSupervisor(globals.dataDir));
+    const client = await join(globals, runningSupervisor(globals.dataDir), recovery);
     let serving = false;
     try {
       for (const capability of capabilities) {

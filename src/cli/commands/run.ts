@@ -9,6 +9,7 @@ import { nextSteps } from '../next-steps.js';
 import { print, printJson, remark } from '../output.js';
 import { type Progress, showProgress } from '../progress.js';
 import { readLog, readReport } from '../reading.js';
+import { readRecovery, RECOVERY } from '../recovery.js';
 import { renderReport } from '../render/goal-report.js';
 import { openSession, type Session } from '../session.js';
 import { closeInTwoSteps, DRAINING, type Stopping, stopInTwoSteps } from '../signals.js';
@@ -16,7 +17,7 @@ import { closeInTwoSteps, DRAINING, type Stopping, stopInTwoSteps } from '../sig
 export const runFlowCommand = defineDroverCommand({
   name: 'run',
   description: 'Run a flow to its end, with everything it needs in this process',
-  args: FLOW_ARGS,
+  args: { ...FLOW_ARGS, recovery: RECOVERY },
   examples: [
     { run: 'drover run flows/hello.yaml', what: 'Runs the flow and shows its graph meanwhile.' },
     {
@@ -29,13 +30,19 @@ export const runFlowCommand = defineDroverCommand({
     },
   ],
   async run({ args, globals, all }) {
+    const recovery = readRecovery(args.recovery);
     const request = await readGoal(args, all('param'));
     using stopping = stopInTwoSteps();
     let open: Pick<Session, 'close'> | undefined;
     try {
-      const session = await openSession(request, globals, stopping.draining, (closable) => {
-        open = closable;
-      });
+      const session = await openSession(
+        request,
+        { ...globals, ...recovery },
+        stopping.draining,
+        (closable) => {
+          open = closable;
+        },
+      );
       await followToEnd(session, globals, stopping);
       if (stopping.draining.aborted) remark(DRAINING);
       const drained = await closeInTwoSteps(session, stopping);

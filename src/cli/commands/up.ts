@@ -10,6 +10,7 @@ import { detach } from '../detach.js';
 import { EXIT } from '../exit.js';
 import { print, printJson } from '../output.js';
 import { removePresence, writePresence } from '../presence.js';
+import { readRecovery, RECOVERY } from '../recovery.js';
 import { waitForRedis } from '../redis-wait.js';
 import { parseCapabilities, serve, USUAL_CAPABILITIES } from '../serving.js';
 import { closeInTwoSteps, stopInTwoSteps } from '../signals.js';
@@ -29,6 +30,7 @@ export const upCommand = defineDroverCommand({
       valueHint: 'N',
       description: 'Tasks of each capability at a time; 4 unless given',
     },
+    recovery: RECOVERY,
     host: {
       type: 'string',
       valueHint: 'HOST',
@@ -63,6 +65,7 @@ export const upCommand = defineDroverCommand({
     const { host } = args;
     const capabilities = parseCapabilities('agents', args.agents);
     const concurrency = wholeNumber('concurrency', args.concurrency, [1, 1_000]);
+    const recovery = readRecovery(args.recovery);
     const port = wholeNumber('port', args.port, [0, 65_535])!;
     checkExposure(host, token);
     await waitForRedis(redis);
@@ -81,6 +84,7 @@ export const upCommand = defineDroverCommand({
       projectsDir,
       prefix,
       ...(redis !== undefined && { redis }),
+      ...recovery,
     });
     const undo: (() => Promise<void> | void)[] = [];
     const close = async (options?: { readonly force?: boolean }): Promise<void> => {
