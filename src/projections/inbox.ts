@@ -59,16 +59,26 @@ export function landingsOf(
     }));
 }
 
+interface Standstill {
+  readonly about: 'log' | 'files';
+  readonly reason: string;
+  readonly since: number;
+}
+
+/** What stands still, and what does not. */
+const STANDING: Readonly<Record<Standstill['about'], string>> = {
+  log: 'Nothing is recorded; agents go on with what they have',
+  files: 'Files of a project are not all written or committed; goals go on',
+};
+
 /** What stands still at the supervisor, for reasons that only a person can end. */
-export const standstills = (
-  troubles: readonly { readonly about: string; readonly reason: string; readonly since: number }[],
-): InboxItem[] =>
+export const standstills = (troubles: readonly Standstill[]): InboxItem[] =>
   troubles.map(({ about, reason, since }) => ({
     kind: 'supervisor',
     id: about,
     goal: '',
     project: '',
-    title: 'The supervisor stands still',
+    title: STANDING[about],
     reason: oneLine(reason, WHOLE),
     since,
     deadline: null,

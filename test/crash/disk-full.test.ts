@@ -145,6 +145,9 @@ it('whoever asks from elsewhere is told why nothing is carried out, and it is on
   expect(code).toBe(5);
   expect(err).toMatch(/SQLITE_FULL.*stays in its queue.*\n.*Make room/);
   expect((await here.drover(['status', ...options])).out).toContain('SQLITE_FULL');
+  expect((await here.drover(['inbox', ...options])).out).toMatch(
+    /Nothing is recorded; agents go on with what they have: .*SQLITE_FULL/,
+  );
 
   await supervisor.ask('limitPages', 1_000_000_000);
   await supervisor.line((line) => line.trouble === null);

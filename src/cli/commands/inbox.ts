@@ -77,7 +77,7 @@ const ANSWERS: Readonly<Record<InboxItem['kind'], string>> = {
   landing: '`drover approve GOAL --dry-run` shows what it brings, `drover approve GOAL` lands it',
   failed: '`drover retry ID`, `drover skip ID` or `drover rerun ID`',
   hindered: 'put away what the reason names; it goes on by itself',
-  supervisor: 'put away what the reason names; it goes on by itself, and so does everything else',
+  supervisor: 'put away what the reason names; it goes on by itself',
   'no-agent': '`drover agent CAPABILITY`',
 };
 
