@@ -38,8 +38,12 @@ it('is not what a process takes it for that stood still itself', async () => {
   await up.says(/Bull Board/);
   const agent = here.start(['agent', 'shell']);
   await agent.says(/Offers shell/);
+  const redis = redisPid(here)!;
+  process.kill(redis, 'SIGSTOP');
+  // It has asked by then, and stands still with its question open, for longer than Redis may be silent.
+  await delay(1_500);
   agent.child.kill('SIGSTOP');
-  // Longer than Redis may be silent.
+  process.kill(redis, 'SIGCONT');
   await delay(8_000);
   agent.child.kill('SIGCONT');
   const flow = await here.flow('name: Ends\ntasks:\n  only: { run: "sleep 2" }\n');
