@@ -96,10 +96,12 @@ export interface Drover extends Common {
   goal(id: string): GoalHandle;
   /** Names of all queues, the engine's first. */
   queues(): string[];
-  /** What is recorded, to read. */
-  readonly ledger: Records;
-  readonly connection: Connection;
+  /** First part of all its keys in Redis, for BullMQ's own queues and workers beside it. */
   readonly prefix: string;
+  /** @internal What is recorded, to read. */
+  readonly ledger: Records;
+  /** @internal */
+  readonly connection: Connection;
 }
 
 /** Agents, or a program that gives commands, beside a supervisor in another process. */
@@ -109,6 +111,7 @@ export interface DroverClient extends Common {
    * @throws DroverError `bad-input`, `bad-plan`, `too-large`; `no-supervisor` where nobody answers in time
    */
   enqueue(goal: GoalRequest, options?: { readonly timeout?: number }): Promise<Enqueued>;
+  /** @internal */
   readonly connection: Connection;
 }
 

@@ -17,6 +17,7 @@ export class GoalHandle {
   /** Aborts when Drover is closed. */
   readonly #closed: AbortSignal;
 
+  /** @internal */
   constructor(
     readonly id: string,
     ledger: Records,

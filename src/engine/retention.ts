@@ -25,6 +25,7 @@ export interface RetentionPolicy {
   readonly tasks: number;
 }
 
+/** @internal */
 export interface RetentionParts {
   readonly client: RedisClient;
   readonly prefix: string;
@@ -47,6 +48,7 @@ const SWEEP = 400;
 /** Goals that are removed side by side. */
 const BATCH = 20;
 
+/** @internal */
 export class Retention {
   /** When nothing was left to remove; epoch milliseconds. */
   private clean = 0;

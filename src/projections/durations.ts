@@ -40,6 +40,7 @@ const rowSchema = z.object({
   took: z.number(),
 });
 
+/** @internal */
 export class Durations {
   private readonly runs = new Map<string, number[]>();
   private seeded = false;

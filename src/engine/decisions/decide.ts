@@ -91,7 +91,10 @@ export interface Recorded<D extends Decision> {
 /** Tasks up to which a goal's events are handed on: other threads are given a copy. */
 const FEW = 500;
 
-/** @throws DroverError where the request cannot be met; nothing is recorded then. */
+/**
+ * @internal
+ * @throws DroverError where the request cannot be met; nothing is recorded then.
+ */
 export function decide(
   ledger: Ledger,
   { name, input, by, id: given, line }: Request,

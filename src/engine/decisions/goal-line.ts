@@ -20,7 +20,7 @@ export interface GoalLine {
   readonly points: readonly LinePoint[];
 }
 
-/** Grows with each rollback of the goal that is decided, and each that is done: a line read before that is none any more. */
+/** @internal Grows with each rollback of the goal that is decided, and each that is done: a line read before that is none any more. */
 export function branchSteps(log: Log, goal: string): number {
   return [...log.events({ goal, types: ['goal.rolled-back', 'branch.moved'] })].length;
 }
