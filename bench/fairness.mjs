@@ -63,7 +63,7 @@ async function measure(place, { small, workers, work }, large, rounds, only) {
     await drover.agent(CAPABILITY, handle, { concurrency: workers });
     if (large > 0) {
       const goal = await drover.enqueue({ title: 'Large', project: 'large', tasks: side(large) });
-      while (goal.report().counts.DONE < workers * 4) await pause(100);
+      while ((await goal.report()).counts.DONE < workers * 4) await pause(100);
     }
     /** @type {Record<string, number[]>} */
     const took = {};

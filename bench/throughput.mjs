@@ -109,7 +109,7 @@ async function drover(place, instance, shape, goals) {
   stop();
   for (const handle of handles) {
     // Read from the stored rows, because a finished goal is held in memory no longer.
-    const { state, tasks: all } = handle.report();
+    const { state, tasks: all } = await handle.report();
     const done = all.filter((task) => task.state === 'DONE').length;
     if (state !== 'DONE' || done !== SIZE)
       throw new Error(`${handle.id} is ${state} with ${done} tasks done.`);

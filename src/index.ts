@@ -15,6 +15,7 @@ export type { TaskContext } from './agents/context.js';
 export type { Handler } from './agents/loop.js';
 export type { Estimate } from './projections/estimate.js';
 export type { GoalReport, TaskReport } from './projections/report.js';
+export type { Wait } from './projections/waits.js';
 export { type Flow, type FlowOptions, type ParsedFlow, readFlow } from './plan/flow-file.js';
 export { exportFlow } from './plan/export-flow.js';
 export { type ImportedPlan, type ImportOptions, importPlan } from './plan/import/import-plan.js';

@@ -1,5 +1,5 @@
 /** How queues stand, and what stands still, as the Redis of whichever supervisor runs, or was killed, knows it. */
-import type { QueueNow } from '../projections/waits.js';
+import { agentsOf, type QueuesNow } from '../projections/around.js';
 import type { Globals } from './globals.js';
 import type { Trouble } from '../queues/troubles.js';
 import { redisLeft, type RedisLeft, type RunningSupervisor } from './presence.js';
@@ -9,7 +9,7 @@ export async function queuesNow(
   wanted: ReadonlySet<string>,
   supervisor: RunningSupervisor | undefined,
   globals: Globals,
-): Promise<ReadonlyMap<string, QueueNow> | undefined> {
+): Promise<QueuesNow> {
   if (wanted.size === 0) return new Map();
   const redis = supervisor ? await redisOf(supervisor, globals) : await redisLeft(globals);
   if (!redis) return undefined;
@@ -37,11 +37,6 @@ export async function troublesNow(
   const since = Date.parse(supervisor.holder.since);
   return await readTroubles(redis.source, redis.prefix, since).catch(() => []);
 }
-
-export const agentsOf = (
-  queues: ReadonlyMap<string, QueueNow> | undefined,
-): ReadonlyMap<string, number> | undefined =>
-  queues && new Map([...queues].map(([name, { agents }]) => [name, agents]));
 
 async function redisOf(
   { presence }: RunningSupervisor,

@@ -5,6 +5,8 @@
 import { createDrover, type DroverClient, type DroverOptions } from '../engine/drover.js';
 import type { GoalRequest } from '../engine/decisions/enqueue.js';
 import { Log } from '../log/log.js';
+import { listPauses } from '../projections/pauses.js';
+import { reportOf } from '../projections/report.js';
 import { describeRedis } from '../queues/connection.js';
 import { join } from './desk.js';
 import { capabilitiesOf } from './flow.js';
@@ -79,8 +81,13 @@ async function ownSession(
   const goal = await drover.enqueue(request);
   await Promise.all(capabilities.map((capability) => drover.agent(capability, 'shell')));
   const remarks = others.length > 0 ? [`Goes on with ${others.join(', ')} as well.`] : [];
+  const { log, board } = drover.ledger;
   return {
-    goal,
+    goal: {
+      id: goal.id,
+      report: () => reportOf(board.goal(goal.id)!, listPauses(log.db)),
+      events: () => goal.events(),
+    },
     created: goal.created,
     remarks,
     close,

@@ -29,7 +29,7 @@ import { type Ask, type Control, controlBy } from './control.js';
 import type { DecisionOn } from './decisions/decide.js';
 import { noGoal } from './decisions/rule.js';
 import { closedError } from './closed.js';
-import { GoalHandle } from './goal-handle.js';
+import { GoalHandle, type GoalSources } from './goal-handle.js';
 import { Recording, type Records } from './recording/recording.js';
 import type { Enqueued, GoalRequest } from './decisions/enqueue.js';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './retention.js';
@@ -107,7 +107,8 @@ export interface Drover extends Common {
 /** Agents, or a program that gives commands, beside a supervisor in another process. */
 export interface DroverClient extends Common {
   /**
-   * Hands a goal with its plan, 64 MiB of JSON at most, to the supervisor and waits for its answer.
+   * Hands a goal with its plan, 64 MiB of JSON at most, to the supervisor and waits for its answer. There is no handle of it
+   * here, because the log may be on another machine: `drover status GOAL --json` reports it there.
    * @throws DroverError `bad-input`, `bad-plan`, `too-large`; `no-supervisor` where nobody answers in time
    */
   enqueue(goal: GoalRequest, options?: { readonly timeout?: number }): Promise<Enqueued>;
@@ -184,6 +185,11 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
     const closed = new AbortController();
     // Every handle that is waited for listens.
     setMaxListeners(0, closed.signal);
+    const sources: GoalSources = {
+      ledger: recording,
+      survey: (capabilities) => supervisor.survey(capabilities),
+      closed: closed.signal,
+    };
     let closing: Promise<void> | undefined;
     const by = userInfo().username;
     return {
@@ -194,11 +200,11 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
       agent: (capability, handler, agentOptions) => host.start(capability, handler, agentOptions),
       async enqueue(goal) {
         const { goal: id, created, waitingFor } = await supervisor.enqueue(goal, by);
-        return Object.assign(new GoalHandle(id, recording, closed.signal), { created, waitingFor });
+        return Object.assign(new GoalHandle(id, sources), { created, waitingFor });
       },
       goal(id) {
         if (!recording.board.goal(id)) throw noGoal(id);
-        return new GoalHandle(id, recording, closed.signal);
+        return new GoalHandle(id, sources);
       },
       queues: () => supervisor.queues(),
       async close({ force: now = false } = {}) {

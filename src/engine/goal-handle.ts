@@ -1,9 +1,11 @@
 /** A goal in the hands of the code that enqueued it. */
 import type { LoggedEvent } from '../core/events.js';
 import { DroverError } from '../core/errors.js';
-import type { GoalView } from '../core/goal.js';
+import type { GoalView, TaskView } from '../core/goal.js';
 import type { GoalState } from '../core/task-state.js';
 import { Durations, type Kind, type Learned } from '../projections/durations.js';
+import { isFinal } from '../core/task-state.js';
+import { agentsOf, aroundOf, NOTHING_AROUND, type QueuesNow } from '../projections/around.js';
 import { type Estimate, estimate } from '../projections/estimate.js';
 import { readLimits } from '../projections/limits.js';
 import { listPauses } from '../projections/pauses.js';
@@ -11,40 +13,61 @@ import { type GoalReport, reportOf } from '../projections/report.js';
 import { closedError } from './closed.js';
 import type { Records } from './recording/recording.js';
 
+/** @internal */
+export interface GoalSources {
+  readonly ledger: Records;
+  /** How the queues of these capabilities stand. */
+  readonly survey: (capabilities: readonly string[]) => Promise<QueuesNow>;
+  /** Aborts when Drover is closed. */
+  readonly closed: AbortSignal;
+}
+
 export class GoalHandle {
   /** Out of sight of whoever prints a handle: what is behind it knows the address of Redis, with its password. */
-  readonly #ledger: Records;
-  /** Aborts when Drover is closed. */
-  readonly #closed: AbortSignal;
+  readonly #sources: GoalSources;
 
   /** @internal */
   constructor(
     readonly id: string,
-    ledger: Records,
-    closed: AbortSignal,
+    sources: GoalSources,
   ) {
-    this.#ledger = ledger;
-    this.#closed = closed;
+    this.#sources = sources;
   }
 
   private get ledger(): Records {
-    if (this.#ledger.isClosed) throw closedError();
-    return this.#ledger;
+    const { ledger } = this.#sources;
+    if (ledger.isClosed) throw closedError();
+    return ledger;
   }
 
-  /** The goal as it stands. */
-  report(): GoalReport {
-    return reportOf(this.view(), listPauses(this.ledger.log.db));
+  /**
+   * The goal as it stands, with what each pending task waits for (`waits`), as `drover status` tells it. Asks Redis who
+   * works on the queues of pending tasks; while Redis is away that alone is left out.
+   */
+  async report(): Promise<GoalReport> {
+    const goal = this.view();
+    const queues = await this.survey(goal, ({ state }) => state === 'PENDING');
+    const { log } = this.ledger;
+    const pauses = listPauses(log.db);
+    // Where nothing is pending, as at the end, nothing of others is read.
+    const around = queues?.size === 0 ? NOTHING_AROUND : aroundOf(log, pauses, queues);
+    return reportOf(goal, pauses, around);
   }
 
-  /** How far it is, and when it may end, from how long such tasks took before. Reads the log's newest rows. */
-  estimate(): Estimate {
+  /**
+   * How far it is, and when it may end, from how long such tasks took before, and from how many agents there are. Reads
+   * the log's newest rows and asks Redis.
+   */
+  async estimate(): Promise<Estimate> {
+    const goal = this.view();
+    const agents = agentsOf(await this.survey(goal, ({ state }) => !isFinal(state)));
     const { log } = this.ledger;
     const { db } = log;
     const durations = new Durations(db);
     const learned = (kind: Kind): Learned | undefined => durations.learned(kind);
-    return estimate(this.view(), {
+    return estimate(goal, {
       learned,
+      agents,
       pauses: listPauses(db),
       limits: readLimits(log),
       supervised: true,
@@ -59,7 +82,7 @@ export class GoalHandle {
       const { promise, cancel } = this.nextChange((state) => state !== 'OPEN');
       if (!this.isOpen()) {
         cancel();
-        return this.report();
+        return await this.report();
       }
       await promise;
     }
@@ -89,6 +112,16 @@ export class GoalHandle {
     }
   }
 
+  /** The queues that these tasks are in, or will be. */
+  private async survey(
+    { tasks }: GoalView,
+    isWanted: (task: TaskView) => boolean,
+  ): Promise<QueuesNow> {
+    const wanted = [...tasks.values()].filter(isWanted);
+    const capabilities = new Set(wanted.map(({ spec }) => spec.capability));
+    return capabilities.size === 0 ? new Map() : await this.#sources.survey([...capabilities]);
+  }
+
   private isOpen(): boolean {
     return this.ledger.board.state(this.id) === 'OPEN';
   }
@@ -102,6 +135,7 @@ export class GoalHandle {
     promise: Promise<void>;
     cancel: () => void;
   } {
+    const { closed } = this.#sources;
     let cancel = (): void => undefined;
     const promise = new Promise<void>((resolve, reject) => {
       const onClose = (): void =>
@@ -119,10 +153,10 @@ export class GoalHandle {
       });
       cancel = () => {
         stop();
-        this.#closed.removeEventListener('abort', onClose);
+        closed.removeEventListener('abort', onClose);
       };
-      if (this.#closed.aborted) onClose();
-      else this.#closed.addEventListener('abort', onClose, { once: true });
+      if (closed.aborted) onClose();
+      else closed.addEventListener('abort', onClose, { once: true });
     });
     // Nobody may be waiting when Drover closes.
     promise.catch(() => undefined);

@@ -13,6 +13,7 @@ import type { NewEvent } from '../core/events.js';
 import { ENGINE_QUEUES } from '../core/ids.js';
 import { type Json, jsonSchema } from '../core/plan.js';
 import { requestJson } from '../core/request.js';
+import type { QueuesNow } from '../projections/around.js';
 import { startCommandWorker } from '../queues/commands.js';
 import { type Connection, unlessAway } from '../queues/connection.js';
 import type { RedisSource } from '../queues/redis-source.js';
@@ -39,6 +40,7 @@ import { findOutcomes } from './outcomes.js';
 import { Reconciler, type ReconcileParts } from './reconcile.js';
 import type { Recording } from './recording/recording.js';
 import type { ChangedGoal } from './recording/recording-thread.js';
+import { surveyUnlessAway } from './queue-survey.js';
 import { Retention, type RetentionPolicy } from './retention.js';
 import { ScheduleKeeper } from './schedule-keeper.js';
 import { Steering } from './steering.js';
@@ -208,6 +210,11 @@ export class Supervisor {
     await this.reconciler.reconcileAll();
     void this.parts.landings.settleAll();
     await this.keeper.compare();
+  }
+
+  /** How the queues of capabilities stand; undefined where Redis is away. */
+  survey(capabilities: readonly string[]): Promise<QueuesNow> {
+    return surveyUnlessAway(this.options.connection.client, this.parts.queues, capabilities);
   }
 
   /** All queues of this Drover, the engine's first. */

@@ -21,7 +21,10 @@ export interface TaskReport {
   readonly gates: readonly GateReport[];
   /** What keeps it from being begun although it is PENDING; null where nothing is known to. */
   readonly heldBy: Hold | null;
-  /** The same and whatever else it waits for, where the report was made with what tasks of all goals share. */
+  /**
+   * What it waits for although it is PENDING: a pause, agents that nobody runs, a slot, a rate, its turn; null where
+   * nothing is known. Left out where only its goal was looked at, as `drover run --json` does.
+   */
   readonly waits?: Wait | null;
   /** Failed or cancelled ancestors because of which it cannot start. */
   readonly blockedBy: readonly string[];

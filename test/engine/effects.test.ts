@@ -46,7 +46,7 @@ describe('what is asked of a goal while it is being submitted', () => {
       drover.enqueue({ title: 'Cancelled', tasks }),
       drover.cancel('goal-1'),
     ]);
-    expect(goal.report().state).toBe('CANCELLED');
+    expect((await goal.report()).state).toBe('CANCELLED');
     expect(await drover.connection.client.exists(`${drover.prefix}:new:task-1`)).toBe(0);
   });
 
@@ -75,7 +75,7 @@ describe('an optional task that failed', () => {
       if (tries === 1) throw new Error('no luck');
       open();
       // Still running when its dependent ends.
-      while (goal.report().tasks[1]!.state !== 'DONE') await delay(20);
+      while ((await goal.report()).tasks[1]!.state !== 'DONE') await delay(20);
       return 'luck';
     });
     const goal = await drover.enqueue({
@@ -85,7 +85,7 @@ describe('an optional task that failed', () => {
         { name: 'after', capability: 'developer', needs: ['extra'], retry: { attempts: 1 } },
       ],
     });
-    await expect.poll(() => goal.report().tasks[1]!.state).toBe('ACTIVE');
+    await expect.poll(async () => (await goal.report()).tasks[1]!.state).toBe('ACTIVE');
     await drover.retry('task-1');
     const report = await goal.done();
     expect(report.text).toBe('Done! 2/2 tasks complete');

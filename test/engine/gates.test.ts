@@ -34,7 +34,7 @@ describe('a task that asks for approval', () => {
     expect(inbox(drover)).toMatchObject([
       { kind: 'approval', id: 'task-2', goal: 'goal-1', deadline: null },
     ]);
-    expect(stateOf(goal, 'deploy')).toBe('BACKLOG');
+    expect(await stateOf(goal, 'deploy')).toBe('BACKLOG');
     await drover.approve('task-2', 'looks good');
     const report = await goal.done();
     expect(report.tasks[1]!.result).toEqual({ note: 'looks good', signals: {} });
@@ -77,7 +77,7 @@ describe('a task that asks for approval', () => {
       drover.rerun('task-2'),
       drover.reject('task-2', 'not today', { end: true }),
     ]);
-    expect(stateOf(goal, 'deploy')).toBe('FAILED');
+    expect(await stateOf(goal, 'deploy')).toBe('FAILED');
     await agree(drover);
     await drover.skip('task-2');
     await expect.poll(() => stateOf(goal, 'tell')).toBe('DONE');
@@ -93,7 +93,7 @@ describe('a task that asks for approval', () => {
     expect((await goal.done()).state).toBe('SETTLED');
     expect(await drover.retry('task-2', 'it minds')).toMatchObject({ asked: 'task-2' });
     await expect.poll(() => stateOf(goal, 'deploy')).toBe('BACKLOG');
-    expect(goal.report().tasks[1]).toMatchObject({ gates: [{ kind: 'approval' }] });
+    expect((await goal.report()).tasks[1]).toMatchObject({ gates: [{ kind: 'approval' }] });
     await expect.poll(() => inbox(drover)[0]).toMatchObject({ kind: 'approval', id: 'task-2' });
     await agree(drover);
     await drover.reject('task-2', 'still no', { end: true });
@@ -199,7 +199,7 @@ describe('a plan that asks for approval', () => {
     ];
     const goal = await drover.enqueue({ title: 'Plan', tasks, approve: 'before' });
     expect(inbox(drover)).toMatchObject([{ kind: 'approval', id: 'goal-1' }]);
-    expect(goal.report().counts).toMatchObject({ BACKLOG: 3 });
+    expect((await goal.report()).counts).toMatchObject({ BACKLOG: 3 });
     await drover.approve('goal-1');
     expect((await goal.done()).state).toBe('DONE');
     await agree(drover);
@@ -224,7 +224,7 @@ describe('a task that waits', () => {
       { name: 'added', capability: 'work', wait: { signal: 'unheard' } },
     ]);
     await expect.poll(() => stateOf(goal, 'added')).toBe('DONE');
-    expect(stateOf(goal, 'late')).toBe('BACKLOG');
+    expect(await stateOf(goal, 'late')).toBe('BACKLOG');
     await drover.signal('goal-1', 'deployed', 'v2');
     const report = await goal.done();
     expect(report.tasks.map(({ result }) => result)).toMatchObject([
@@ -307,7 +307,7 @@ describe('a gate that somebody removes', () => {
     await remove(drover, 'task-1.approval', 'task-2.signal', 'task-3.timer');
     await expect.poll(() => waits(drover)).toBe(3);
     for (const name of ['approved', 'signalled', 'timed'])
-      expect(stateOf(goal, name)).toBe('BACKLOG');
+      expect(await stateOf(goal, name)).toBe('BACKLOG');
     expect(inbox(drover)).toMatchObject([{ kind: 'approval', id: 'task-1' }]);
     await drover.approve('task-1', 'go');
     await drover.signal(goal.id, 'deployed', { commit: 'abc' });

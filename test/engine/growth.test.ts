@@ -60,7 +60,7 @@ describe('an added task', () => {
     });
     // It has added its task and let its worker go.
     for await (const { event } of goal.events()) if (event.type === 'task.suspended') break;
-    expect(goal.report().tasks).toHaveLength(3);
+    expect((await goal.report()).tasks).toHaveLength(3);
     await drover.connection.client.flushall();
     await drover.agent('late', () => 2);
     const { tasks } = await goal.done();

@@ -106,7 +106,7 @@ describe('a full disk', () => {
     await hindered(here);
     expect(told(here)[0]).toContain('The disk is full');
     expect(told(here)[0]).toContain('Make room');
-    expect(goal.report().tasks[0]!.hindered).toBe(told(here)[0]);
+    expect((await goal.report()).tasks[0]!.hindered).toBe(told(here)[0]);
     // Not where git runs for it, which is on another disk.
     expect(told(here)[0]).toContain(small);
     emptyDisk(small);

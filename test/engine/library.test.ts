@@ -156,7 +156,8 @@ describe('after closing', () => {
     const drover = await bed.start();
     const goal = await drover.enqueue(plan);
     await drover.close();
-    expect(() => goal.report()).toThrow(expect.objectContaining(closed));
+    await expect(goal.report()).rejects.toMatchObject(closed);
+    await expect(goal.estimate()).rejects.toMatchObject(closed);
     await expect(goal.done()).rejects.toMatchObject(closed);
     await expect(goal.events().next()).rejects.toMatchObject(closed);
     await expect(drover.agent('work', () => 1)).rejects.toMatchObject(closed);

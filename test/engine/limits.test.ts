@@ -121,8 +121,9 @@ describe('a limit on a key', () => {
     await expect.poll(() => begun).toEqual(['strict0']);
     const loose = await drover.enqueue(plan('loose', 6, 3));
     // All of them are put aside while the one runs that wants to be alone.
-    const held = () => loose.report().tasks.filter(({ heldBy }) => heldBy?.of === 'key db');
-    await expect.poll(() => held().length).toBe(6);
+    const held = async () =>
+      (await loose.report()).tasks.filter(({ heldBy }) => heldBy?.of === 'key db');
+    await expect.poll(held).toHaveLength(6);
     expect(begun).toEqual(['strict0']);
     release();
     await Promise.all([strict.done(), loose.done()]);
@@ -286,7 +287,7 @@ describe.each([
       capability: 'developer',
     }));
     const goal = await drover.enqueue({ title: 'Six', project: 'shop', tasks });
-    const done = (): number => goal.report().counts.DONE;
+    const done = async (): Promise<number> => (await goal.report()).counts.DONE;
     await expect.poll(() => running.size).toBe(3);
     await drover.limit({ ...where, concurrency: 1 });
     for (let ended = 1; ended <= 6; ended += 1) {
@@ -405,7 +406,7 @@ describe('what is paused', () => {
       [...drover.ledger.board.goal(first.id)!.tasks.values()].map(({ held }) => held);
     const reason = expect.stringMatching(/^paused:/) as string;
     await expect.poll(heldFor).toEqual([reason, reason, reason]);
-    expect(first.report()).toMatchObject({
+    expect(await first.report()).toMatchObject({
       paused: true,
       text: 'Paused: 0/3 tasks complete, 3 pending',
       tasks: [{ heldBy: { kind: 'pause', of: first.id } }, {}, {}],

@@ -43,7 +43,7 @@ describe('expected durations', () => {
     const learned = expectedIn(drover, second.id);
     expect(learned).toMatchObject({ given: 60_000, quick: expect.any(Number) });
     expect(learned['slow']).toBeGreaterThanOrEqual(100);
-    for (const { name, activeAt, finishedAt } of first.report().tasks.slice(0, 2)) {
+    for (const { name, activeAt, finishedAt } of (await first.report()).tasks.slice(0, 2)) {
       expect(learned[name]).toBe(finishedAt! - activeAt!);
     }
     // Whoever takes the plan over learns for himself.

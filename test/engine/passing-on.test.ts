@@ -105,7 +105,7 @@ it('nobody does it while the queue is paused', async () => {
   await relays.pause();
   await drover.agent('work', () => null);
   const goal = await drover.enqueue({ title: 'Paused', tasks: diamond('work') });
-  await expect.poll(() => goal.report().tasks[0]!.state).toBe('DONE');
+  await expect.poll(async () => (await goal.report()).tasks[0]!.state).toBe('DONE');
   expect(await relays.getPrioritizedCount()).toBe(1);
   await relays.resume();
   expect((await goal.done()).text).toBe('Done! 4/4 tasks complete');
@@ -121,7 +121,7 @@ it('nobody does it of a relay whose data somebody spoilt, and its worker goes on
   const data = await client.hget(relay, 'data');
   await client.hset(relay, 'data', '{}');
   await drover.agent('work', ({ name }) => sleep(1, name));
-  await expect.poll(() => goal.report().tasks[0]!.state).toBe('DONE');
+  await expect.poll(async () => (await goal.report()).tasks[0]!.state).toBe('DONE');
   expect(bed.errors).toEqual([]);
   expect(await client.hexists(relay, 'returnvalue')).toBe(0);
   await client.hset(relay, 'data', data!);

@@ -44,7 +44,7 @@ describe('Redis emptied', () => {
       ],
     });
     for await (const { event } of goal.events()) if (event.type === 'step.done') break;
-    await expect.poll(() => goal.report().counts.DONE).toBe(2);
+    await expect.poll(async () => (await goal.report()).counts.DONE).toBe(2);
     await drover.connection.client.flushall();
     await expect.poll(() => runs['middle']).toBe(2);
     hold.open();
@@ -82,7 +82,7 @@ describe('Redis emptied', () => {
       .poll(async () => drover.connection.client.exists(`${drover.prefix}:goals:${goal.id}`))
       .toBe(1);
     broken = false;
-    await drover.retry(goal.report().tasks[0]!.id);
+    await drover.retry((await goal.report()).tasks[0]!.id);
     expect((await goal.done()).text).toBe('Done! 3/3 tasks complete');
   });
 });

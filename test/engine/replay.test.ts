@@ -270,7 +270,7 @@ test('a claim whose task begins again is told as withdrawn, and not as one that 
       { name: 'serve', capability: 'waiter', needs: ['soup'] },
     ],
   });
-  const stateOf = (at: number) => goal.report().tasks[at]!.state;
+  const stateOf = async (at: number) => (await goal.report()).tasks[at]!.state;
   await expect.poll(() => stateOf(1), { timeout: 20_000 }).toBe('ACTIVE');
   await drover.rerun('task-1');
   const told = replay(drover.ledger.log, { task: 'task-2' });

@@ -23,13 +23,10 @@ const say = async (task: TaskContext): Promise<unknown> => ({
   saw: await task.needs(),
 });
 
-const results = (drover: Drover, goal: string) =>
-  Object.fromEntries(
-    drover
-      .goal(goal)
-      .report()
-      .tasks.map(({ name, result }) => [name, result]),
-  );
+async function results(drover: Drover, goal: string) {
+  const { tasks } = await drover.goal(goal).report();
+  return Object.fromEntries(tasks.map(({ name, result }) => [name, result]));
+}
 
 describe('a task of a goal that is done', () => {
   it('begins again with what builds on it, under jobs of their own, and shares what it needs', async () => {
@@ -54,7 +51,7 @@ describe('a task of a goal that is done', () => {
     expect(runs.slice(4)).toEqual(['b#2', 'd#2']);
     const a = { say: 1, saw: {} };
     const b = { say: 2, saw: { a } };
-    expect(results(drover, 'goal-1')).toEqual({
+    expect(await results(drover, 'goal-1')).toEqual({
       a,
       b,
       c: { say: null, saw: { a } },
@@ -109,8 +106,12 @@ describe('a task of a goal that is done', () => {
     await drover.cancel(other.id);
     await drover.rerun('task-7', { fork: true });
     const whole = drover.goal('goal-4');
-    await expect.poll(() => whole.report().tasks[0]!.state).toBe('DONE');
-    expect(whole.report().tasks.map(({ state }) => state)).toEqual(['DONE', 'PENDING', 'BACKLOG']);
+    await expect.poll(async () => (await whole.report()).tasks[0]!.state).toBe('DONE');
+    expect((await whole.report()).tasks.map(({ state }) => state)).toEqual([
+      'DONE',
+      'PENDING',
+      'BACKLOG',
+    ]);
     await agree(drover);
     expect(bed.errors).toEqual([]);
   });
@@ -137,15 +138,15 @@ describe('a task of a goal that is done', () => {
     });
     const goal = await drover.enqueue({ title: 'Fork', tasks: diamond });
     await goal.done();
-    const before = results(drover, 'goal-1');
+    const before = await results(drover, 'goal-1');
     const options = { fork: true, key: 'once', changes: { with: { say: 9 } } };
     const fork = await drover.rerun('task-3', options);
     expect(await drover.rerun('task-3', options)).toEqual(fork);
     expect(fork.goal).toBe('goal-2');
     await drover.goal('goal-2').done();
     expect(runs.slice(4)).toEqual(['goal-2 c', 'goal-2 d']);
-    expect(results(drover, 'goal-1')).toEqual(before);
-    expect(results(drover, 'goal-2')).toMatchObject({ b: before['b'], c: { say: 9 } });
+    expect(await results(drover, 'goal-1')).toEqual(before);
+    expect(await results(drover, 'goal-2')).toMatchObject({ b: before['b'], c: { say: 9 } });
     await agree(drover);
   });
 });
@@ -166,8 +167,8 @@ describe('a task of a goal that runs', () => {
       return null;
     });
     const goal = await drover.enqueue({ title: 'Running', tasks: diamond });
-    const begun = (name: string) => () =>
-      goal.report().tasks.find((task) => task.name === name)!.state === 'ACTIVE';
+    const begun = (name: string) => async () =>
+      (await goal.report()).tasks.find((task) => task.name === name)!.state === 'ACTIVE';
     await expect.poll(begun('b')).toBe(true);
     await expect.poll(begun('c')).toBe(true);
     hold = false;
@@ -175,7 +176,7 @@ describe('a task of a goal that runs', () => {
     expect((await goal.done()).state).toBe('DONE');
     // Each hears of it by itself, whenever that is.
     await expect.poll(() => aborted.toSorted()).toEqual(['b', 'c']);
-    expect(results(drover, 'goal-1')).toMatchObject({
+    expect(await results(drover, 'goal-1')).toMatchObject({
       d: { saw: { b: { saw: { a: { say: 5 } } } } },
     });
     await agree(drover);

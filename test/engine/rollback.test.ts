@@ -71,7 +71,7 @@ describe('Redis rolled back', () => {
         if (run === cut) rollBack = await snapshot(client, prefix);
       });
       const { id } = await first.enqueue({ title: 'Rolled back', tasks });
-      await expect.poll(() => first.goal(id).report().counts.DONE).toBe(5);
+      await expect.poll(async () => (await first.goal(id).report()).counts.DONE).toBe(5);
       await first.close();
       const before = structuredClone(runs);
       await rollBack!();
@@ -107,7 +107,7 @@ describe('Redis rolled back', () => {
       tasks: [{ name: 'a', capability: 'developer', retry }],
     });
     await expect.poll(() => claims).toEqual([1, 2, 3]);
-    await expect.poll(() => first.goal(id).report().tasks[0]!.claims).toBe(3);
+    await expect.poll(async () => (await first.goal(id).report()).tasks[0]!.claims).toBe(3);
     await first.close({ force: true });
     await rollBack!();
     const second = await bed.start(options);

@@ -84,7 +84,7 @@ it('leave every goal with one end for each task, and nothing that contradicts an
   await fc.assert(
     fc.asyncProperty(steps, async (sequence) => {
       const goal = await drover.enqueue({ title: 'Random', tasks: PLAN });
-      const ids = goal.report().tasks.map(({ id }) => id);
+      const ids = (await goal.report()).tasks.map(({ id }) => id);
       let at = 0;
       const asked = sequence.map(async ({ after, what, task }) => {
         at += after;

@@ -23,5 +23,5 @@ export const eventsOf = (drover: Drover, ...types: Event['type'][]): LoggedEvent
   ...drover.ledger.log.events({ types }),
 ];
 
-export const stateOf = (goal: GoalHandle, name: string): string =>
-  goal.report().tasks.find((task) => task.name === name)!.state;
+export const stateOf = async (goal: GoalHandle, name: string): Promise<string> =>
+  (await goal.report()).tasks.find((task) => task.name === name)!.state;

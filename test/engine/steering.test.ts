@@ -54,7 +54,7 @@ describe('pausing', () => {
     await expect.poll(() => runs.filter((name) => name === 'a').length).toBe(2);
     release.get('a')!();
     expect((await beside.done()).state).toBe('DONE');
-    expect(stateOf(goal, 'b')).toBe('PENDING');
+    expect(await stateOf(goal, 'b')).toBe('PENDING');
     // Put aside once: it does not spin.
     expect(eventsOf(drover, 'task.held')).toHaveLength(1);
     await agree(drover);
@@ -83,8 +83,8 @@ describe('pausing', () => {
     const free = await second.enqueue({ title: 'Free', tasks: [chain[0]!] });
     await free.done();
     await expect.poll(() => eventsOf(second, 'task.held').length).toBe(1);
-    expect(second.goal('goal-1').report().state).toBe('OPEN');
-    expect(second.goal('goal-2').report().counts).toMatchObject({ PENDING: 1 });
+    expect((await second.goal('goal-1').report()).state).toBe('OPEN');
+    expect((await second.goal('goal-2').report()).counts).toMatchObject({ PENDING: 1 });
     await second.resume({ project: 'shop' });
     await second.resume({ capability: 'rest' });
     await second.goal('goal-1').done();
@@ -111,7 +111,7 @@ describe('a queue that somebody paused by BullMQ itself', () => {
     await expect.poll(() => workPaused(drover)).toBe(true);
     await expect(drover.pause({ capability: 'work' })).rejects.toMatchObject({ code: 'conflict' });
     const goal = await drover.enqueue({ title: 'Paused', tasks: chain });
-    expect(goal.estimate().basis.text).toBe('capability work is paused');
+    expect((await goal.estimate()).basis.text).toBe('capability work is paused');
     await drover.resume({ capability: 'work' });
     expect((await goal.done()).state).toBe('DONE');
     await drover.pause({ capability: 'work' });
@@ -190,7 +190,7 @@ describe('cancelling a task', () => {
     await drover.cancel('task-2', 'wrong way');
     await expect.poll(() => aborted.has('b')).toBe(true);
     await expect
-      .poll(() => goal.report().counts)
+      .poll(async () => (await goal.report()).counts)
       .toMatchObject({ DONE: 1, CANCELLED: 2, ACTIVE: 1 });
     release.get('other')!();
     expect((await goal.done()).state).toBe('DONE');

@@ -193,9 +193,9 @@ describe('Bull Board', () => {
     const retry = (board: string): Promise<number> =>
       status(`${board}/queues/api/queues/shell/task-3/retry`, 'PUT', {});
     expect(await retry(url)).toBe(405);
-    expect(goal.report().tasks[2]!.claims).toBe(1);
+    expect((await goal.report()).tasks[2]!.claims).toBe(1);
     const writable = await serve(drover, { boardWrite: true });
     expect(await retry(writable.url)).toBe(204);
-    await expect.poll(() => goal.report().tasks[2]!.claims).toBe(2);
+    await expect.poll(async () => (await goal.report()).tasks[2]!.claims).toBe(2);
   });
 });

@@ -2,10 +2,10 @@
 import { expect, test } from 'vitest';
 import { pendingWords } from '../../src/cli/render/wait-words.js';
 import type { PlannedTaskInput } from '../../src/core/plan.js';
+import { NOTHING_AROUND } from '../../src/projections/around.js';
 import { type Around, type RunningTask, waitOf } from '../../src/projections/waits.js';
 import { GoalMaker, taskSpec } from './goals.js';
 
-const NOTHING: Around = { pauses: [], limits: [], running: [], queues: undefined };
 const DB = { key: 'db', limit: 2 };
 
 const running = (id: string, rest: Partial<RunningTask> = {}): RunningTask => ({
@@ -19,7 +19,10 @@ const running = (id: string, rest: Partial<RunningTask> = {}): RunningTask => ({
 function words(around: Partial<Around>, input: Partial<PlannedTaskInput> = {}, held?: string) {
   const maker = new GoalMaker('goal-1', 'One', [taskSpec('task-1', input)]);
   if (held !== undefined) maker.add({ type: 'task.held', until: held }, 'task-1');
-  const wait = waitOf(maker.goal, maker.goal.tasks.get('task-1')!, { ...NOTHING, ...around });
+  const wait = waitOf(maker.goal, maker.goal.tasks.get('task-1')!, {
+    ...NOTHING_AROUND,
+    ...around,
+  });
   return wait && pendingWords(wait);
 }
 

@@ -3,15 +3,14 @@ import { Log } from '../../log/log.js';
 import { listGoals } from '../../projections/goal-list.js';
 import type { GoalView } from '../../core/goal.js';
 import { isFinal } from '../../core/task-state.js';
+import { agentsOf, aroundOf, type QueuesNow } from '../../projections/around.js';
 import { Durations, type Kind, type Learned } from '../../projections/durations.js';
 import { type Estimate, estimate } from '../../projections/estimate.js';
-import { runningTasks } from '../../projections/goal-queries.js';
 import { inboxOf } from '../../projections/inbox.js';
 import { type GoalReport, reportOf } from '../../projections/report.js';
 import { readLimits } from '../../projections/limits.js';
 import { listPauses, type Pause } from '../../projections/pauses.js';
 import { listSchedules } from '../../projections/schedules.js';
-import type { Around, QueueNow } from '../../projections/waits.js';
 import { defineDroverCommand } from '../command.js';
 import { EXIT } from '../exit.js';
 import type { Globals } from '../globals.js';
@@ -28,7 +27,7 @@ import { namesOf, waitWords } from '../render/task-row.js';
 import { cell, renderTable } from '../render/table.js';
 import { oneLine } from '../render/text.js';
 import type { Trouble } from '../../queues/troubles.js';
-import { agentsOf, queuesNow, troublesNow } from '../queues-now.js';
+import { queuesNow, troublesNow } from '../queues-now.js';
 
 /** Finished goals that the overview still names. */
 const RECENT = 5;
@@ -256,19 +255,13 @@ async function queuesFor(
   goals: readonly GoalView[],
   supervisor: RunningSupervisor | undefined,
   globals: Globals,
-): Promise<ReadonlyMap<string, QueueNow> | undefined> {
+): Promise<QueuesNow> {
   const wanted = new Set<string>();
   for (const { tasks } of goals) {
     for (const { state, spec } of tasks.values()) if (!isFinal(state)) wanted.add(spec.capability);
   }
   return await queuesNow(wanted, supervisor, globals);
 }
-
-const aroundOf = (
-  log: Log,
-  pauses: readonly Pause[],
-  queues: ReadonlyMap<string, QueueNow> | undefined,
-): Around => ({ pauses, limits: readLimits(log), running: runningTasks(log.db), queues });
 
 /** Of tasks that nothing keeps but agents, limits and pauses. */
 function pendingCapabilities(reports: readonly GoalReport[]): string[] {
