@@ -14,7 +14,7 @@ export async function renderHelp(command: CommandDef, parent: string): Promise<s
 }
 
 /** Its own, or those of its members where it is a family of commands. */
-async function examplesOf(command: CommandDef): Promise<readonly Example[]> {
+export async function examplesOf(command: CommandDef): Promise<readonly Example[]> {
   if ('examples' in command) return command.examples as readonly Example[];
   const members = Object.values((await resolved(command.subCommands)) ?? {});
   const examples = members.map(async (member) =>

@@ -7,7 +7,8 @@ import { COMMANDS, PROGRAM, PROGRAM_EXAMPLES } from './commands.js';
 import { EXIT, type ExitCode, exitOfError } from './exit.js';
 import { GLOBAL_ARGS } from './globals.js';
 import { renderHelp, renderProgramHelp } from './help.js';
-import { flushOutput, print, printError, watchOutput } from './output.js';
+import { helpJson, programHelpJson } from './help-json.js';
+import { flushOutput, print, printError, printJson, watchOutput } from './output.js';
 import { resolved } from './resolved.js';
 import { interruptible } from './signals.js';
 import { readVersion } from './version.js';
@@ -16,7 +17,7 @@ import { readVersion } from './version.js';
 export async function runProgram(argv: readonly string[]): Promise<ExitCode> {
   watchOutput();
   interruptible();
-  const json = argv.includes('--json');
+  const json = wantsJson(argv);
   try {
     return await dispatch(argv);
   } catch (error) {
@@ -47,7 +48,7 @@ async function dispatch(argv: readonly string[]): Promise<ExitCode> {
     args = member.rest;
   }
   if (wantsHelp(args)) {
-    print(await renderHelp(command, parents.join(' ')));
+    await showHelp(command, parents.join(' '), args);
     return EXIT.done;
   }
   // Before citty's own look, which names less.
@@ -59,11 +60,12 @@ async function dispatch(argv: readonly string[]): Promise<ExitCode> {
 async function answerWithout(name: string | undefined, rest: readonly string[]): Promise<ExitCode> {
   const topic = splitCommand(rest).name;
   if (name === 'help' && topic !== undefined) {
-    print(await renderHelp(await load(topic), 'drover'));
+    await showHelp(await load(topic), 'drover', rest);
     return EXIT.done;
   }
   if (rest.includes('--version')) {
-    print(readVersion());
+    if (wantsJson(rest)) printJson({ version: readVersion() });
+    else print(readVersion());
     return EXIT.done;
   }
   const asked = name === 'help' || wantsHelp(rest);
@@ -71,8 +73,18 @@ async function answerWithout(name: string | undefined, rest: readonly string[]):
   if (!asked && rest.length > 0) {
     throw new DroverError('bad-input', 'No command is named.', 'See `drover --help`.');
   }
-  print(await renderProgramHelp(PROGRAM, PROGRAM_EXAMPLES));
+  if (wantsJson(rest)) printJson(await programHelpJson(PROGRAM, PROGRAM_EXAMPLES));
+  else print(await renderProgramHelp(PROGRAM, PROGRAM_EXAMPLES));
   return asked ? EXIT.done : EXIT.badInput;
+}
+
+async function showHelp(
+  command: CommandDef,
+  parent: string,
+  args: readonly string[],
+): Promise<void> {
+  if (wantsJson(args)) printJson(await helpJson(command, parent));
+  else print(await renderHelp(command, parent));
 }
 
 /** The command's name, and the rest in its order: options may stand before the name. */
@@ -108,6 +120,8 @@ function noSuchCommand(
     : `Choose one of ${names.join(', ')}; see \`${program} --help\`.`;
   return new DroverError('bad-input', what, remedy);
 }
+
+const wantsJson = (args: readonly string[]): boolean => args.includes('--json');
 
 function wantsHelp(args: readonly string[]): boolean {
   const end = args.indexOf('--');

@@ -33,6 +33,46 @@ describe('drover --help', () => {
     expect((await drover(['help', 'log'])).out).toContain('drover log export');
   });
 
+  it('is a JSON document where JSON was asked for, as the version is', async () => {
+    const { drover } = await place();
+    const read = async (...args: string[]): Promise<unknown> => {
+      const { code, out, err } = await drover([...args, '--json']);
+      expect({ code, err }).toEqual({ code: 0, err: '' });
+      return JSON.parse(out);
+    };
+    expect(await read('--version')).toEqual({ version: '0.1.0' });
+    const program = await read('--help');
+    expect(program).toMatchObject({
+      name: 'drover',
+      options: expect.arrayContaining([
+        expect.objectContaining({ name: '--help', short: '-h', value: null }),
+      ]),
+      exitStatus: { 0: expect.stringContaining('Done') },
+    });
+    expect((program as { commands: { name: string }[] }).commands.map(({ name }) => name)).toEqual(
+      Object.keys(COMMANDS).map((name) => `drover ${name}`),
+    );
+    const run = await read('run', '--help');
+    expect(run).toMatchObject({
+      name: 'drover run',
+      description: expect.stringContaining('flow'),
+      arguments: [{ name: 'flow', required: true, description: expect.any(String) }],
+      options: expect.arrayContaining([
+        expect.objectContaining({ name: '--data', value: 'DIR', required: false, default: null }),
+        expect.objectContaining({ name: '--json', value: null }),
+      ]),
+      commands: [],
+    });
+    expect(await read('help', 'run')).toEqual(run);
+    expect(await read('log', '--help')).toMatchObject({
+      name: 'drover log',
+      commands: expect.arrayContaining([
+        { name: 'drover log export', description: expect.any(String) },
+      ]),
+    });
+    expect(await read('log', 'export', '--help')).toMatchObject({ name: 'drover log export' });
+  });
+
   it('has no colours where nobody looks', async () => {
     const { drover } = await place();
     expect((await drover(['--help'])).out).not.toContain('\u001B');
