@@ -21,6 +21,10 @@ import { PatientFiles } from './patience.js';
 import { reasonOf } from './reason.js';
 import { isInline, storeResult } from './results.js';
 
+/**
+ * Works on one task at a time. What it returns, or resolves with, is the task's result and has to be JSON (undefined is
+ * null); what it throws fails the attempt.
+ */
 export type Handler = (task: TaskContext) => unknown;
 
 export interface Agent {

@@ -23,8 +23,10 @@ export const ERROR_CODES = [
   /** Something is in the way that passes or is put away, and then the same goes on: a full disk, a lock. */
   'hindered',
 ] as const;
+/** What kind of error it is. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
+/** What Drover throws where something is wrong that somebody can mend; `code` tells which kind it is. */
 export class DroverError extends Error {
   /**
    * @param code what kind of error this is

@@ -8,6 +8,7 @@ import { isEngineQueue, isName, NAME_RULE } from './ids.js';
 /** From most to least urgent. */
 export const PRIORITIES = ['urgent', 'high', 'normal', 'low'] as const;
 export const prioritySchema = z.enum(PRIORITIES);
+/** From most to least urgent: `urgent`, `high`, `normal`, `low`. */
 export type Priority = z.infer<typeof prioritySchema>;
 
 /** JSON as it goes through Redis and the log. */

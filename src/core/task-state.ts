@@ -14,6 +14,10 @@ export const TASK_STATES = [
   'FAILED',
   'CANCELLED',
 ] as const;
+/**
+ * `BACKLOG` (its needs or gates are open), `PENDING` (in its queue, or waiting out a backoff), `ASSIGNED` (claimed), `ACTIVE`
+ * (its agent's run has begun), `REVIEW` (finished, waits for approval), `DONE`, `FAILED` or `CANCELLED`.
+ */
 export type TaskState = (typeof TASK_STATES)[number];
 
 /** States a task leaves only when a person (or a rollback) reopens it. */
@@ -28,4 +32,5 @@ export const GOAL_STATES = [
   'DONE',
   'CANCELLED',
 ] as const;
+/** `OPEN` (something runs or can run), `SETTLED` (what is left is failed, or blocked behind it), `DONE` or `CANCELLED`. */
 export type GoalState = (typeof GOAL_STATES)[number];

@@ -54,6 +54,7 @@ export interface DroverOptions {
   readonly projectsDir?: string | null;
   /** How soon the work of a process that was killed is taken up; within 10 s unless given. */
   readonly timing?: Partial<WorkerTiming>;
+  /** How long the jobs of ended goals stay in Redis, where Bull Board shows them: an hour by default. The log keeps them. */
   readonly retention?: Partial<RetentionPolicy>;
   /**
    * Something stands still for this reason; null when it goes on. `about` says what: everything that needs Redis, recording, or
@@ -79,7 +80,10 @@ interface Settings {
 
 /** What a process with a supervisor and one without have in common. */
 interface Common extends Control {
-  /** Offers a capability in this process: a function, or `'shell'` for tasks that are commands. */
+  /**
+   * Offers a capability in this process: a function, or `'shell'` for tasks that are commands. Resolves once tasks are taken.
+   * @throws DroverError `bad-input`; `conflict` once closed
+   */
   agent(capability: string, handler: Handler | 'shell', options?: AgentOptions): Promise<void>;
   /** Takes nothing new and waits for what runs; with `force` what runs is aborted and left to the next start. */
   close(options?: { readonly force?: boolean }): Promise<void>;
@@ -89,7 +93,8 @@ interface Common extends Control {
 export interface Drover extends Common {
   /**
    * Records a goal with its plan, 64 MiB of JSON at most, and submits it.
-   * @throws DroverError `bad-input`, `bad-plan`, `too-large`
+   * @throws DroverError `bad-input` or `bad-plan` with everything that is wrong; `too-large`; `log-unwritable`; `conflict`
+   *   once closed
    */
   enqueue(goal: GoalRequest): Promise<GoalHandle & Pick<Enqueued, 'created' | 'waitingFor'>>;
   /** @throws DroverError `not-found` */
@@ -109,7 +114,9 @@ export interface DroverClient extends Common {
   /**
    * Hands a goal with its plan, 64 MiB of JSON at most, to the supervisor and waits for its answer. There is no handle of it
    * here, because the log may be on another machine: `drover status GOAL --json` reports it there.
-   * @throws DroverError `bad-input`, `bad-plan`, `too-large`; `no-supervisor` where nobody answers in time
+   * @param options.timeout milliseconds to wait for the answer; default 10,000
+   * @throws DroverError as the supervisor's own `enqueue` does; `no-supervisor` where nobody answers in time (what was
+   *   asked stays in its queue)
    */
   enqueue(goal: GoalRequest, options?: { readonly timeout?: number }): Promise<Enqueued>;
   /** @internal */

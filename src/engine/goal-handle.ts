@@ -22,12 +22,14 @@ export interface GoalSources {
   readonly closed: AbortSignal;
 }
 
+/** A goal, as `drover.enqueue` and `drover.goal` give it. Closed with its Drover: then all of it throws `conflict`. */
 export class GoalHandle {
   /** Out of sight of whoever prints a handle: what is behind it knows the address of Redis, with its password. */
   readonly #sources: GoalSources;
 
   /** @internal */
   constructor(
+    /** Such as `goal-7`. */
     readonly id: string,
     sources: GoalSources,
   ) {
@@ -75,7 +77,10 @@ export class GoalHandle {
     });
   }
 
-  /** Resolves when nothing of the goal runs or can run: it is done, settled or cancelled. */
+  /**
+   * Resolves when nothing of the goal runs or can run: it is done, settled or cancelled.
+   * @throws DroverError `no-supervisor` where Drover is closed meanwhile
+   */
   async done(): Promise<GoalReport> {
     for (;;) {
       // The listener stands before the look: what is committed in between is not missed.
@@ -91,7 +96,7 @@ export class GoalHandle {
   /**
    * The goal's events from the first one on, and new ones as they are recorded; ends when the goal is no longer
    * open.
-   * @param after sequence number behind which to begin, for a reader that goes on
+   * @param options.after sequence number (`seq`) behind which to begin, for a reader that goes on
    */
   async *events({ after = 0 } = {}): AsyncGenerator<LoggedEvent> {
     let seen = after;

@@ -28,20 +28,28 @@ export interface TaskReport {
   readonly waits?: Wait | null;
   /** Failed or cancelled ancestors because of which it cannot start. */
   readonly blockedBy: readonly string[];
+  /** The agent that has it or had it; null while it waits for one. */
   readonly agent: string | null;
+  /** Number of its latest claim: each time that an agent takes it up counts. */
   readonly claims: number;
   /** Attempts begun since it was planned or last retried by a person. */
   readonly attempts: number;
+  /** How often agents gave it back without using an attempt. */
   readonly declines: number;
+  /** Epoch milliseconds, as all that follow: since when it is in its queue; null until it is there. */
   readonly queuedAt: number | null;
   readonly assignedAt: number | null;
   readonly activeAt: number | null;
   readonly finishedAt: number | null;
+  /** When its backoff ends. */
   readonly retryAt: number | null;
+  /** What its agent said last with `task.progress`. */
   readonly progress: Json;
   /** What is in the way of its files at the moment. */
   readonly hindered: string | null;
+  /** What its agent returned; null until it is done. */
   readonly result: Json;
+  /** Why its last attempt failed, or it was given up; null once it is done. */
   readonly error: string | null;
 }
 
@@ -61,10 +69,15 @@ export interface GoalReport {
   readonly state: GoalState;
   /** True while the goal itself is paused. */
   readonly paused: boolean;
+  /** Epoch milliseconds. */
   readonly createdAt: number;
+  /** Epoch milliseconds; null while its state is `OPEN`. */
   readonly finishedAt: number | null;
+  /** Tasks in each state. */
   readonly counts: Readonly<Record<TaskState, number>>;
+  /** All of its tasks. */
   readonly total: number;
+  /** Tasks that cannot start because of a failed or cancelled one. */
   readonly blocked: number;
   /** What became of its branch; null where none of its tasks worked on files. */
   readonly branch: BranchReport | null;
