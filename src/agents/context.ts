@@ -4,6 +4,7 @@
  * Invariants kept here: 4 (a journaled step runs once), 5 (all writes go through the claim, which refuses them
  * once it lost the task), 9 (nothing is handed out but the goal, the task and its needs' results).
  */
+import { z } from 'zod';
 import { counted } from '../core/counted.js';
 import { DroverError } from '../core/errors.js';
 import { WORK_STEP } from '../core/events.js';
@@ -71,6 +72,8 @@ export interface TaskContext {
    * A worktree of the task's own, on its branch, created at the first call from the goal's branch as it is then.
    * What the handler leaves there is committed when it returns, checked together with what others have merged
    * meanwhile, and merged into the goal's branch; a task that never asks for it has nothing to do with git.
+   * Where steps of the task are finished, an attempt begins with the files as they were at the end of the last one. What was done
+   * to them before, outside of steps, is there as well, and done again.
    * @throws DroverError `bad-input` where this Drover has no projects
    */
   workspace(): Promise<Workspace>;
@@ -96,6 +99,8 @@ export interface TaskContext {
   decline(reason: string): never;
 }
 
+const leftSchema = z.object({ left: z.string() });
+
 /** Lines of log that wait to be sent at most. */
 const MAX_UNSENT = 1_000;
 
@@ -117,6 +122,9 @@ export class Context implements TaskContext {
   private leftOut = 0;
   private flushing: Promise<void> = Promise.resolve();
   private growths = 0;
+  /** What the steps of this attempt have left so far; undefined where none had files. */
+  private left: { readonly left: string } | null | undefined;
+  private committing: Promise<void> = Promise.resolve();
   /** Steps and additions of tasks. */
   readonly underWay = new UnderWay();
 
@@ -191,12 +199,11 @@ export class Context implements TaskContext {
 
   async workspace(): Promise<Workspace> {
     // Under a claim that turns out to be refused nothing is touched.
-    const { journal } = await this.opened();
+    await this.opened();
     this.signal.throwIfAborted();
     const isFirst = !this.files.opened;
     // Finished steps are not run again, so what they left in the worktree has to be there.
-    const hasSteps = [...journal.keys()].some((step) => step !== WORK_STEP);
-    const workspace = await this.files.open(hasSteps);
+    const workspace = await this.files.open(await this.leftBySteps());
     if (isFirst) {
       const { branch, base } = workspace;
       await this.write([{ event: { type: 'workspace.opened', branch, base } }]);
@@ -221,7 +228,7 @@ export class Context implements TaskContext {
     return this.underWay.add(this.runStep(name, work));
   }
 
-  private async runStep<T extends Json>(name: string, work: () => Promise<T> | T): Promise<T> {
+  private async runStep<T extends Json>(name: string, run: () => Promise<T> | T): Promise<T> {
     if (!labelSchema.safeParse(name).success) {
       throw new DroverError(
         'bad-input',
@@ -245,13 +252,33 @@ export class Context implements TaskContext {
     if (this.held.doubtful) await this.write([]);
     this.signal.throwIfAborted();
     const what = `The result of step ‘${name}’ of ${this.id}`;
-    const written = writeJson(await work(), what);
+    const written = writeJson(await run(), what);
     checkSize(written, what);
     const result = written.value as T;
     // Before the journal says that it is done.
-    if (this.files.opened) await this.files.commit(`${this.id}: ${name}`);
-    await this.write([{ step: name, result }]);
+    if (this.files.opened) await this.commitStep(name);
+    const left: Write[] = this.left === undefined ? [] : [{ step: WORK_STEP, result: this.left }];
+    await this.write([...left, { step: name, result }]);
     return result;
+  }
+
+  /** One after the other, so that what the journal names last has the files of all steps that it says are done. */
+  private async commitStep(name: string): Promise<void> {
+    const before = this.committing;
+    const committed = (async () => {
+      await before;
+      const work = await this.files.commit(`${this.id}: ${name}`);
+      this.left = work && { left: work.head };
+    })();
+    this.committing = committed.catch(() => undefined);
+    await committed;
+  }
+
+  /** The commit of the files as finished steps left them; undefined where they left nothing. */
+  async leftBySteps(): Promise<string | undefined> {
+    const { journal } = await this.opened();
+    const left = this.left === undefined ? journal.get(WORK_STEP) : this.left;
+    return leftSchema.safeParse(left).data?.left;
   }
 
   progress(value: Json): Promise<void> {

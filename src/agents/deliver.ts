@@ -21,7 +21,8 @@ export async function deliver(
   finished: Work | undefined,
 ): Promise<void> {
   const { task } = claim.data;
-  if (finished === undefined && !files.opened && !task.check) return;
+  const isAsked = finished !== undefined || files.opened || task.check !== undefined;
+  if (!isAsked && !(await context.leftBySteps())) return;
   const work = finished ?? (await commitWork(context, files, result));
   if (work === null) {
     if (task.check) await requirePassed(context, [await files.check()]);
@@ -32,8 +33,9 @@ export async function deliver(
   if (integration.kind === 'stale') throw staleClaim(claim);
   const { checks } = integration;
   if (integration.kind === 'refused') {
-    // The next attempt has to do it anew.
-    await context.write([{ step: WORK_STEP, result: null }]);
+    // The next attempt has to do it anew, finished steps aside.
+    const left = await context.leftBySteps();
+    await context.write([{ step: WORK_STEP, result: left === undefined ? null : { left } }]);
     await requirePassed(context, checks);
     throw new Error(integration.reason);
   }
@@ -46,7 +48,7 @@ export async function deliver(
 }
 
 async function commitWork(context: Context, files: Files, result: Json): Promise<Work | null> {
-  // A check needs a place to run in.
+  // A check needs a place to run in, and what finished steps left has to be there.
   if (!files.opened) await context.workspace();
   const work = await files.commit(`${context.id}: ${context.title}`);
   if (work === null) return null;

@@ -70,8 +70,8 @@ export class ChangedOutside extends DroverError {
 export interface Files {
   /** True once somebody asked for the workspace. */
   readonly opened: boolean;
-  /** The task's workspace; created at the first call. `resume` starts from what an earlier claim committed. */
-  open(resume: boolean): Promise<Workspace>;
+  /** The task's workspace; created at the first call. `left`: what steps of earlier claims committed. */
+  open(left?: string): Promise<Workspace>;
   /**
    * Commits what is there to the task's branch. Null where the task has changed nothing since its base.
    * @throws ChangedOutside where more than that branch was changed

@@ -35,8 +35,8 @@ export class PatientFiles implements Files {
     return this.files.opened;
   }
 
-  open(resume: boolean): Promise<Workspace> {
-    return this.patiently(() => this.files.open(resume));
+  open(left?: string): Promise<Workspace> {
+    return this.patiently(() => this.files.open(left));
   }
 
   commit(message: string): Promise<Work | null> {

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { GATE_KINDS } from './ids.js';
 import {
   approvalSchema,
+  type Json,
   jsonSchema,
   prioritySchema,
   retryChangesSchema,
@@ -28,9 +29,14 @@ const count = z.int().min(0);
 
 /**
  * The step under which work is journaled that is finished and not merged yet, so that a claim after a crash merges it
- * instead of making it again; its result is null where it has to be made again. No step of a handler has its name.
+ * instead of making it again. Before that, and where it has to be made again, its result says what finished steps have
+ * left of it: `{ left: COMMIT }`, or null. No step of a handler has its name.
  */
 export const WORK_STEP = 'drover.work';
+
+/** @param result of the step `WORK_STEP` */
+export const isFinishedWork = (result: Json): boolean =>
+  typeof result === 'object' && result !== null && 'work' in result;
 
 /** How somebody's answer came: by a command, by Bull Board's own button, or by the time. */
 const viaSchema = z.enum(['person', 'board', 'time']);

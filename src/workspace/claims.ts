@@ -18,7 +18,7 @@ import {
   taskBranch,
 } from './branches.js';
 import { refsInUse } from './in-use.js';
-import { findMerge } from './merges.js';
+import { findMerge, type Merge } from './merges.js';
 import { moveRefs, readRefs } from './refs.js';
 import type { RefMove } from './ref-move.js';
 import type { Repository } from './repository.js';
@@ -28,6 +28,8 @@ export interface ClaimRequest {
   readonly task: string;
   /** The claim's number. */
   readonly claim: number;
+  /** Of the task's job; 1 unless given. */
+  readonly generation?: number;
   /** Tells two holders of the same number apart: the lock's token, or process and host. */
   readonly owner: string;
 }
@@ -38,6 +40,8 @@ export interface Claim extends ClaimRequest {
   readonly start: string;
   /** The object that the claim's reference names. */
   readonly fence: string;
+  /** The work of an earlier claim of this generation that is merged already; `start` is from before that. */
+  readonly merged?: string;
 }
 
 /** How often a lost race is tried again; each means that another claim or merge got on. */
@@ -53,9 +57,11 @@ export async function beginClaim(repository: Repository, request: ClaimRequest):
   for (let tries = 0; tries < TRIES; tries += 1) {
     const goal = await startedGoalBranch(repository, request.goal);
     const merged = await findMerge(repository, goal, request.task);
-    // A task that is run again has a merge of an earlier claim, and gets another one.
     if (merged && merged.claim >= request.claim) throw staleClaim(request);
-    const claim = await take(repository, request, goal);
+    // A task that is run again has a merge of an earlier generation, and gets another one. One of its own generation
+    // is what Redis has forgotten.
+    const isOwn = merged?.generation === (request.generation ?? 1);
+    const claim = await take(repository, request, goal, isOwn ? merged : undefined);
     if (claim) return claim;
   }
   throw new DroverError(
@@ -70,22 +76,25 @@ async function take(
   repository: Repository,
   request: ClaimRequest,
   { tip }: GoalBranch,
+  own: Merge | undefined,
 ): Promise<Claim | undefined> {
   const { task, claim: number } = request;
+  const start = own?.head === undefined ? tip : own.before;
+  const merged = own?.head !== undefined && { merged: own.head };
   const [ref, branch] = [claimRef(task), branchRef(taskBranch(task))];
   const goal = branchRef(goalBranch(request.goal));
   const refs = await readRefs(repository, [ref, branch]);
   const held = refs.get(ref);
   const before = held === undefined ? undefined : await readNote(repository, held);
   if (before && held !== undefined && isSame(before, request)) {
-    return { ...request, start: before.start, fence: held };
+    return { ...request, start: before.start, fence: held, ...merged };
   }
   if (before && before.claim >= number) throw staleClaim(request, before);
-  const fence = await writeNote(repository, { ...request, start: tip });
+  const fence = await writeNote(repository, { ...request, start });
   const work = refs.get(branch);
   const moves: RefMove[] = [
     { ref, from: held ?? null, to: fence },
-    { ref: branch, from: work ?? null, to: tip },
+    { ref: branch, from: work ?? null, to: start },
     { ref: goal, from: tip, to: tip },
   ];
   if (work !== undefined && work !== (before?.start ?? tip)) {
@@ -94,14 +103,11 @@ async function take(
     if (there !== work) moves.push({ ref: kept, from: there ?? null, to: work });
   }
   const result = await moveRefs(repository, moves, `drover: begin ${task} claim ${number}`);
-  return result === 'moved' ? { ...request, start: tip, fence } : undefined;
+  return result === 'moved' ? { ...request, start, fence, ...merged } : undefined;
 }
 
 /** The claim that holds the task, undefined where none does. */
-export async function readClaim(
-  repository: Repository,
-  task: string,
-): Promise<Omit<Claim, 'fence'> | undefined> {
+export async function readClaim(repository: Repository, task: string): Promise<Note | undefined> {
   const held = (await readRefs(repository, [claimRef(task)])).get(claimRef(task));
   return held === undefined ? undefined : readNote(repository, held);
 }
@@ -154,7 +160,7 @@ export function staleClaim(
 const isSame = (note: ClaimRequest, { claim, owner, goal }: ClaimRequest): boolean =>
   note.claim === claim && note.owner === owner && note.goal === goal;
 
-type Note = Omit<Claim, 'fence'>;
+type Note = Omit<Claim, 'fence' | 'generation' | 'merged'>;
 
 const noteSchema: z.ZodType<Note> = z.strictObject({
   goal: z.string(),

@@ -20,23 +20,17 @@ export async function earlierWork(repository: Repository, task: string): Promise
     .toSorted((a, b) => b.claim - a.claim);
 }
 
-export type CarriedOver = EarlierWork & { readonly result: MergeResult };
-
 /**
- * The latest work that was left, merged onto the commit that this claim starts from: its tree, as `files` of a new
- * worktree, or what keeps it from being merged, for the agent to read. Undefined where nothing was left.
+ * Work of an earlier claim, put onto the commit that this claim starts from: its tree, as `files` of a new worktree, or
+ * what keeps it from being merged, for the agent to read.
+ * @param head its last commit
  */
 export async function carryOver(
   repository: Repository,
-  { task, start }: Claim,
-): Promise<CarriedOver | undefined> {
-  const last = (await earlierWork(repository, task))[0];
-  if (!last) return undefined;
-  const { output } = await repository.objects.ask(['merge-base', start, last.commit]);
+  { start }: Claim,
+  head: string,
+): Promise<MergeResult> {
+  const { output } = await repository.objects.ask(['merge-base', start, head]);
   const from = output.trim();
-  const work = { start: from, head: last.commit };
-  return {
-    ...last,
-    result: from ? await mergeWork(repository, start, work) : { kind: 'start-gone' },
-  };
+  return from ? mergeWork(repository, start, { start: from, head }) : { kind: 'start-gone' };
 }

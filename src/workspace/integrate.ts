@@ -31,7 +31,7 @@ export interface MergeCommit {
   readonly head?: string | undefined;
   /** From `mergeWork`. */
   readonly tree: string;
-  readonly claim: Pick<Claim, 'goal' | 'task' | 'claim'>;
+  readonly claim: Pick<Claim, 'goal' | 'task' | 'claim' | 'generation'>;
   /** The subject, one line. */
   readonly subject: string;
   /** What the check was and said, one line; no check without it. */
@@ -51,6 +51,7 @@ export async function commitMerge(
     `Drover-Task: ${claim.task}`,
     `Drover-Claim: ${claim.claim}`,
     `Drover-Goal: ${claim.goal}`,
+    ...((claim.generation ?? 1) === 1 ? [] : [`Drover-Generation: ${claim.generation}`]),
     ...(check === undefined ? [] : [`Drover-Check: ${oneLine(check)}`]),
   ];
   const parents = head === undefined || head === onto ? [onto] : [onto, head];

@@ -8,6 +8,8 @@ export interface Merge {
   readonly commit: string;
   readonly task: string;
   readonly claim: number;
+  /** Of the task's job: a task that is run again is merged again. */
+  readonly generation: number;
   /** The goal's branch before it. */
   readonly before: string;
   /** The task's work; undefined where somebody removed it from the commit's parents. */
@@ -28,6 +30,7 @@ const FORMAT = [
   trailer('Drover-Task'),
   trailer('Drover-Claim'),
   trailer('Drover-Goal'),
+  trailer('Drover-Generation'),
   trailer('Drover-Check'),
   '%cI',
   '%s',
@@ -68,6 +71,7 @@ function mergeOf(id: string, commit: Commit, goal: string): Merge | undefined {
     commit: id,
     task,
     claim: Number(trailerOf('Claim')),
+    generation: Number(trailerOf('Generation') || 1),
     before: before!,
     ...(head !== undefined && { head }),
     ...(check && { check }),
@@ -88,14 +92,18 @@ async function mergesByGit({ objects }: Repository, { goal, start, tip }: Range)
   ]);
   const fields = output.split('\0');
   const merges: Merge[] = [];
-  for (let at = 0; at + 8 < fields.length; at += 8) {
-    const [commit, parents, task, claim, of, check, time, subject] = fields.slice(at, at + 8);
+  for (let at = 0; at + 9 < fields.length; at += 9) {
+    const [commit, parents, task, claim, of, generation, check, time, subject] = fields.slice(
+      at,
+      at + 9,
+    );
     if (!task || of !== goal) continue;
     const [before, head] = parents!.split(' ');
     merges.push({
       commit: commit!,
       task,
       claim: Number(claim),
+      generation: Number(generation || 1),
       before: before!,
       ...(head !== undefined && { head }),
       ...(check && { check }),

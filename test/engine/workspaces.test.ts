@@ -74,6 +74,27 @@ describe('tasks with files', () => {
     expect(git(repository, 'branch', '--list', 'autonomous/task-*')).toBe('');
   });
 
+  it('merges what a step left that is not run again, also where nobody asks for the files any more', async () => {
+    const { drover, repository } = await engine();
+    await drover.agent('writer', async (task) => {
+      await task.step('write', async () => {
+        const { dir } = await task.workspace();
+        writeFileSync(join(dir, 'step.txt'), 'written\n');
+        return null;
+      });
+      if (task.attempt === 1) throw new Error('as planned');
+      return 'done';
+    });
+    const retry = { attempts: 2, backoff: { type: 'fixed' as const, delay: 1, jitter: 0 } };
+    const goal = await drover.enqueue({
+      title: 'Steps',
+      project: 'shop',
+      tasks: [{ name: 'one', capability: 'writer', retry }],
+    });
+    expect((await goal.done()).state).toBe('DONE');
+    expect(git(repository, 'show', 'autonomous/goal-1:step.txt')).toBe('written');
+  });
+
   it('gives a conflict to the next attempt, which starts from the present tip', async () => {
     const { drover, repository } = await engine();
     const meet = bed.folder('meet');

@@ -8,7 +8,7 @@ import { checkpoint } from '../../src/workspace/checkpoint.js';
 import { beginClaim, endClaim } from '../../src/workspace/claims.js';
 import { commitMerge, landMerges } from '../../src/workspace/integrate.js';
 import { mergeWork } from '../../src/workspace/merge.js';
-import { findMerge } from '../../src/workspace/merges.js';
+import { findMerge, mergesOf } from '../../src/workspace/merges.js';
 import { createCheckWorktree } from '../../src/workspace/worktree.js';
 import { temporaryFolder, userGit, userRepository, writeFiles } from './repository.js';
 import { begun, merged, opened } from './work.js';
@@ -42,8 +42,23 @@ describe.each([
     await expect(beginClaim(repository, { ...claim, owner: 'you' })).rejects.toMatchObject({
       code: 'stale-claim',
     });
-    // A task that is run again starts from its own merge.
-    expect(await beginClaim(repository, { ...claim, claim: 2 })).toMatchObject({ start: commit });
+    // Whoever does not know of the merge starts where it did; a task that is run again starts from it.
+    const { start } = claim;
+    const { head } = (await findMerge(repository, goal, 'task-1'))!;
+    expect(await beginClaim(repository, { ...claim, claim: 2 })).toMatchObject({
+      start,
+      merged: head,
+    });
+    const again = await begun(repository, 'task-1', 3, 'me', 2);
+    expect(again.claim).toMatchObject({ start: commit });
+    expect(again.claim.merged).toBeUndefined();
+    writeFiles(again.worktree.dir, { 'c.txt': 'c\n' });
+    await merged(repository, again.claim, again.worktree);
+    const after = (await readGoalBranch(repository, 'goal-1'))!;
+    expect(await mergesOf(repository, after)).toMatchObject([
+      { claim: 3, generation: 2 },
+      { claim: 1, generation: 1 },
+    ]);
   });
 
   test('merges once, of two claims that both finish', async () => {

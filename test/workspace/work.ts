@@ -32,8 +32,10 @@ export async function begun(
   task: string,
   claim = 1,
   owner = 'me',
+  generation = 1,
 ): Promise<{ claim: Claim; worktree: Worktree }> {
-  const started = await beginClaim(repository, { goal: 'goal-1', task, claim, owner });
+  const request = { goal: 'goal-1', task, claim, owner, generation };
+  const started = await beginClaim(repository, request);
   return { claim: started, worktree: await createWorktree(repository, started) };
 }
 

@@ -104,9 +104,10 @@ describe('worktrees', () => {
     await merged(repository, other.claim, other.worktree);
     await salvage(repository, dead.worktree);
     const started = await beginClaim(repository, { ...dead.claim, claim: 2, owner: 'you' });
-    const carried = await carryOver(repository, started);
-    if (carried?.result.kind !== 'merged') throw new Error('not merged');
-    const files = { files: carried.result.tree };
+    const [left] = await earlierWork(repository, 'task-1');
+    const carried = await carryOver(repository, started, left!.commit);
+    if (carried.kind !== 'merged') throw new Error('not merged');
+    const files = { files: carried.tree };
     const worktree = await createWorktree(repository, started, files);
     expect(readdirSync(worktree.dir)).toEqual(['.git', 'a.txt', 'left.txt', 'other.txt']);
     expect(userGit(worktree.dir, 'status', '--porcelain')).toBe('?? left.txt');

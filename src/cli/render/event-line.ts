@@ -1,6 +1,6 @@
 /** Events of the log in words. */
 import { counted } from '../../core/counted.js';
-import { type Event, type LoggedEvent, WORK_STEP } from '../../core/events.js';
+import { type Event, type LoggedEvent, isFinishedWork, WORK_STEP } from '../../core/events.js';
 import { heldBy, holdText } from '../../core/hold.js';
 import type { Move } from '../../engine/history/goal-fold.js';
 import { formatDuration, formatDateTime, formatTime } from './duration.js';
@@ -66,9 +66,9 @@ export function wordsOf(event: Event, time: number, move?: Move): Words {
       return { text: `progress: ${JSON.stringify(event.progress)}` };
     case 'step.done':
       if (event.step === WORK_STEP) {
-        return {
-          text: event.result === null ? 'its work is to be done again' : 'its work is committed',
-        };
+        if (event.result === null) return { text: 'its work is to be done again' };
+        const isFinished = isFinishedWork(event.result);
+        return { text: isFinished ? 'its work is committed' : 'its steps’ files are committed' };
       }
       return { text: `step ‘${event.step}’ done` };
     case 'workspace.opened':

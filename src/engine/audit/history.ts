@@ -4,7 +4,7 @@
  * The rules come from the invariants: 4 (what is finished does not run again), 5 (a stale claim writes
  * nothing), 7 (DONE is proven).
  */
-import { type LoggedEvent, WORK_STEP } from '../../core/events.js';
+import { type LoggedEvent, isFinishedWork, WORK_STEP } from '../../core/events.js';
 import { evolve } from '../../core/evolve.js';
 import { createGoal, type GoalView, type TaskView } from '../../core/goal.js';
 import type { TaskSpec } from '../../core/plan.js';
@@ -201,8 +201,8 @@ class HistoryAudit {
         if (event.fromScratch) task.steps.clear();
         return;
       case 'step.done':
-        if (event.step === WORK_STEP && event.result === null) {
-          // It could not be merged, and is to be done again.
+        if (event.step === WORK_STEP && !isFinishedWork(event.result)) {
+          // A step left something of it, or it could not be merged and is to be done again.
           task.steps.delete(WORK_STEP);
           return;
         }

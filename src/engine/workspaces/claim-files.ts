@@ -14,6 +14,7 @@ import {
 } from '../../agents/files.js';
 import type { CheckResult } from '../../agents/check.js';
 import { type Purpose, runCheck, runSetup, type Shell } from '../../agents/shell.js';
+import { ownerOf } from '../../core/ids.js';
 import type { Json } from '../../core/plan.js';
 import type { Claim as JobClaim } from '../../queues/claim.js';
 import { openGoalBranch, taskBranch } from '../../workspace/branches.js';
@@ -64,9 +65,9 @@ export class ClaimFiles implements Files {
     return this.asked;
   }
 
-  async open(resume: boolean): Promise<Workspace> {
+  async open(left?: string): Promise<Workspace> {
     this.asked = true;
-    this.working ??= this.create(resume);
+    this.working ??= this.create(left);
     try {
       return (await this.working).workspace;
     } catch (error) {
@@ -83,6 +84,8 @@ export class ClaimFiles implements Files {
     const { author } = project.settings;
     const made = await checkpoint(project.repository, worktree, claim, { message, author });
     await requireNoNestedGit(project.repository, worktree, made.head);
+    // What this claim has made of it again is kept, and not merged beside it.
+    if (claim.merged !== undefined) return { start: claim.start, head: claim.merged };
     return made.hasWork ? { start: claim.start, head: made.head } : null;
   }
 
@@ -182,16 +185,24 @@ export class ClaimFiles implements Files {
     const log = await this.parts.log();
     if (log !== undefined) await requireOwnRepository(project.repository, log);
     await openGoalBranch(project.repository, goal, project.settings.author);
-    const request = { goal, task: task.id, claim: this.held.number, owner: this.agent };
+    const { generation } = ownerOf(this.held.jobId);
+    const request = {
+      goal,
+      task: task.id,
+      claim: this.held.number,
+      generation,
+      owner: this.agent,
+    };
     return { project, claim: await beginClaim(project.repository, request) };
   }
 
-  private async create(resume: boolean): Promise<Opened> {
+  private async create(left: string | undefined): Promise<Opened> {
     const { project, claim } = await this.begin();
     const { repository, settings } = project;
-    // Where both changed the same, it begins anew, and finds what was left among `earlier`. What a claim that died
-    // had not committed is there too, but not carried over: it may be half of a step that is run again.
-    const carried = resume ? (await carryOver(repository, claim))?.result : undefined;
+    // Where both changed the same, it begins anew, and finds what was left among `earlier`. What came after the last
+    // finished step is there too, but not carried over: it may be half of a step that is run again.
+    const carried =
+      left === undefined ? undefined : await carryOver(repository, claim, claim.merged ?? left);
     if (claim.claim > 1) await settleLeftovers(repository, claim, settings.author);
     const earlier = await earlierWork(repository, claim.task);
     const files = carried?.kind === 'merged' ? carried.tree : undefined;
