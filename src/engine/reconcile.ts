@@ -36,6 +36,9 @@ import type { Projects } from './workspaces/projects.js';
  */
 const CLAIM_GAP = 1_000;
 
+/** Milliseconds from one look at what may have been removed to the next; each asks for all jobs that are open. */
+const LOOK_EVERY = 30_000;
+
 export interface ReconcileParts {
   readonly client: RedisClient;
   readonly prefix: string;
@@ -61,6 +64,8 @@ export class Reconciler {
 
   /** Goals of which an effect failed; what was recorded of them is carried out later. */
   private readonly owed = new Set<string>();
+  /** When it was last looked whether anything was removed; a start has looked. */
+  private looked = Date.now();
 
   constructor(private readonly parts: ReconcileParts) {
     this.looseGates = new LooseGates(parts);
@@ -91,6 +96,27 @@ export class Reconciler {
         this.parts.onError(new Error(what, { cause: error }));
       }
     }
+  }
+
+  /**
+   * Looks now and then whether Redis still holds the jobs of what is open: Bull Board and others may remove them one by
+   * one or whole queues of them, and not all of that is told by an event. What is missing is submitted again.
+   */
+  async lookForRemoved(now: number): Promise<void> {
+    if (now - this.looked < LOOK_EVERY) return;
+    const { recording, turns, jobs } = this.parts;
+    for (const { id } of listGoals(recording.log.db, { states: ['OPEN'] })) {
+      // In its turn: what is recorded and not submitted yet is not missing.
+      const isWhole = await turns.take(id, async () => {
+        const goal = await recording.board.goalInPages(id);
+        if (goal?.state !== 'OPEN') return true;
+        const open = [...goal.tasks.values()].filter((task) => !isFinal(task.state));
+        const refs = [{ queue: 'goals', id: rootJobOf(goal) }, ...open.map(refOf)];
+        return !(await jobs.exist(refs)).includes(false);
+      });
+      if (!isWhole) this.owed.add(id);
+    }
+    this.looked = Date.now();
   }
 
   /** Carries out what was recorded of a goal. Where that fails it is tried again later. */

@@ -139,6 +139,7 @@ export class Supervisor {
       queues: () => recording.watched(),
       recover: () => this.recover(),
       sweep: async () => {
+        await this.reconciler.lookForRemoved(Date.now());
         await this.reconciler.reconcileOwed();
         await this.retention.sweep(Date.now());
         await this.parts.limits.sweep();

@@ -1,6 +1,7 @@
 /** What Redis loses, the log gives back; what two supervisors would spoil, is refused. */
 import { Queue, Worker } from 'bullmq';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Drover } from '../../src/index.js';
 import { isPaused } from '../../src/projections/pauses.js';
 import { CommandSender } from '../../src/queues/commands.js';
 import { connect } from '../../src/queues/connection.js';
@@ -199,6 +200,41 @@ describe('a cut stream', () => {
     expect(report.text).toBe('Done! 2/2 tasks complete');
     const types = [...second.ledger.log.events({ goal: id })].map(({ event }) => event.type);
     expect(types).toContain('stream.gap');
+  });
+});
+
+describe('jobs that somebody removes while a supervisor runs', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  const plan = [
+    { name: 'a', capability: 'developer' },
+    { name: 'b', capability: 'tester', needs: ['a'] },
+  ];
+  const ways: Readonly<Record<string, (drover: Drover, goal: string) => Promise<unknown>>> = {
+    'a task': async (drover) => (await queue(drover, 'developer').getJob('task-1'))!.remove(),
+    'what builds on it, and so all': async (drover) =>
+      (await queue(drover, 'tester').getJob('task-2'))!.remove(),
+    'the goal’s own, and so all': async (drover, goal) =>
+      (await queue(drover, 'goals').getJob(goal))!.remove(),
+    'a queue’s': async (drover) => queue(drover, 'developer').obliterate({ force: true }),
+  };
+  const opened: Queue[] = [];
+  afterEach(async () => void (await Promise.all(opened.splice(0).map((one) => one.close()))));
+  function queue({ prefix }: Drover, name: string): Queue {
+    const { connection } = bed.redis();
+    const made = new Queue(name, { connection, prefix, skipMetasUpdate: true });
+    opened.push(made);
+    return made;
+  }
+
+  it.each(Object.entries(ways))('%s: they are submitted again', async (_, remove) => {
+    const drover = await bed.start();
+    const goal = await drover.enqueue({ title: 'Removed', tasks: plan });
+    await remove(drover, goal.id);
+    await drover.agent('developer', () => 1);
+    await drover.agent('tester', () => 2);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 31_000 });
+    expect((await goal.done()).text).toBe('Done! 2/2 tasks complete');
   });
 });
 
