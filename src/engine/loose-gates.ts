@@ -6,19 +6,26 @@ import type { Gates } from '../queues/gates.js';
 import type { Recording } from './recording/recording.js';
 
 export class LooseGates {
+  /** Goals of which jobs were removed. */
+  private readonly torn = new Set<string>();
   /** By the need they wait for. */
   private readonly waiting = new Map<string, { goal: string; gates: Set<string> }>();
 
   constructor(private readonly parts: { readonly recording: Recording; readonly gates: Gates }) {}
+
+  /** Jobs of the goal were removed, and perhaps relays with them: whatever gate it has may be loose. */
+  tear(goal: string): void {
+    this.torn.add(goal);
+  }
 
   /**
    * Opens those whose need is released, and watches for the needs of the others.
    * @param before the goal as it was submitted: only needs that were released since then are looked at
    */
   async open(id: string, before?: GoalView): Promise<void> {
-    if (before && !hasLooseGates(before)) return;
+    if (before && !this.hasLooseGates(before)) return;
     const goal = this.parts.recording.board.goal(id);
-    if (!goal || !hasLooseGates(goal)) return;
+    if (!goal || !this.hasLooseGates(goal)) return;
     this.watch(goal);
     for (const task of goal.tasks.values()) {
       if (isFinal(task.state)) continue;
@@ -46,7 +53,12 @@ export class LooseGates {
   }
 
   forget(goal: string): void {
+    this.torn.delete(goal);
     for (const [id, loose] of this.waiting) if (loose.goal === goal) this.waiting.delete(id);
+  }
+
+  private hasLooseGates(goal: GoalView): boolean {
+    return this.torn.has(goal.id) || mayHaveLooseGates(goal);
   }
 
   private watch(goal: GoalView): void {
@@ -63,10 +75,10 @@ export class LooseGates {
 }
 
 /**
- * Only added and reopened tasks and rebuilt goals have gates that no relay knows, and those that build on a task that
- * was ended before Redis heard of it: it has no job, so nobody but us opens what waits for it.
+ * Where nothing was removed, only added and reopened tasks and rebuilt goals have gates that no relay knows, and those that
+ * build on a task that was ended before Redis heard of it: it has no job, so nobody but us opens what waits for it.
  */
-function hasLooseGates(goal: GoalView): boolean {
+function mayHaveLooseGates(goal: GoalView): boolean {
   if (goal.floor > 0 || goal.counts.CANCELLED > 0) return true;
   for (const task of goal.tasks.values()) {
     if (task.batch > 0 || task.generation > 1 || isRefused(task)) return true;

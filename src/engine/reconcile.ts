@@ -239,6 +239,7 @@ export class Reconciler {
     const placed = order.place(current, present);
     const isCutShort = root !== undefined && wasCutShort(open, missing, goal.floor);
     if (isCutShort) missing = new Set(open.map(({ spec }) => spec.id));
+    if (root !== undefined) this.looseGates.tear(goal.id);
     const priorities = isCutShort ? new Map([...present, ...placed]) : placed;
     await submission.submit(current, missing, priorities, root === undefined || isCutShort);
     await this.parts.steering.openGates(current);

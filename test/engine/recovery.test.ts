@@ -227,6 +227,25 @@ describe('jobs that somebody removes while a supervisor runs', () => {
     return made;
   }
 
+  it('a relay with its need: the gates that it would have opened are opened', async () => {
+    const drover = await bed.start();
+    const goal = await drover.enqueue({
+      title: 'Relay',
+      tasks: [
+        { name: 'a', capability: 'developer' },
+        { name: 'b', capability: 'tester', needs: ['a'] },
+        { name: 'c', capability: 'tester', needs: ['a'] },
+      ],
+    });
+    await (await queue(drover, 'relays').getJob('task-1.relay'))!.remove();
+    await drover.agent('developer', () => 1);
+    await drover.agent('tester', (task) => task.needs());
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 31_000 });
+    const { text, tasks } = await goal.done();
+    expect(text).toBe('Done! 3/3 tasks complete');
+    expect(tasks[2]!.result).toEqual({ a: 1 });
+  });
+
   it.each(Object.entries(ways))('%s: they are submitted again', async (_, remove) => {
     const drover = await bed.start();
     const goal = await drover.enqueue({ title: 'Removed', tasks: plan });
