@@ -95,6 +95,36 @@ describe('tasks with files', () => {
     expect(git(repository, 'show', 'autonomous/goal-1:step.txt')).toBe('written');
   });
 
+  it('fails where what steps left conflicts with the goal’s branch: they would be done without it', async () => {
+    const { drover, repository } = await engine();
+    const meet = bed.folder('steps');
+    await drover.agent('writer', async (task) => {
+      await task.step('write', async () => {
+        const { dir } = await task.workspace();
+        writeFileSync(join(dir, 'same.txt'), `${task.name}\n`);
+        writeFileSync(join(meet, task.name), '');
+        await expect.poll(() => readdirSync(meet).length, { timeout: 30_000 }).toBe(2);
+        return null;
+      });
+      return 'done';
+    });
+    const retry = { attempts: 2, backoff: { type: 'fixed' as const, delay: 1, jitter: 0 } };
+    const goal = await drover.enqueue({
+      title: 'Steps',
+      project: 'shop',
+      tasks: ['one', 'two'].map((name) => ({ name, capability: 'writer', retry })),
+    });
+    const { state, tasks } = await goal.done();
+    expect(state).toBe('SETTLED');
+    const done = tasks.find((task) => task.state === 'DONE');
+    const failed = tasks.find((task) => task.state === 'FAILED');
+    expect(failed!.error).toMatch(/finished steps of task-\d left .* same\.txt.*--from-scratch/s);
+    expect(git(repository, 'show', 'autonomous/goal-1:same.txt')).toBe(done!.name);
+    await drover.retry(failed!.id, undefined, { fromScratch: true });
+    expect((await goal.done()).state).toBe('DONE');
+    expect(git(repository, 'show', 'autonomous/goal-1:same.txt')).toBe(failed!.name);
+  });
+
   it('gives a conflict to the next attempt, which starts from the present tip', async () => {
     const { drover, repository } = await engine();
     const meet = bed.folder('meet');

@@ -14,6 +14,7 @@ import {
 } from '../../agents/files.js';
 import type { CheckResult } from '../../agents/check.js';
 import { type Purpose, runCheck, runSetup, type Shell } from '../../agents/shell.js';
+import { DroverError } from '../../core/errors.js';
 import { ownerOf } from '../../core/ids.js';
 import type { Json } from '../../core/plan.js';
 import type { Claim as JobClaim } from '../../queues/claim.js';
@@ -26,6 +27,7 @@ import { settleLeftovers } from '../../workspace/leftovers.js';
 import { createWorktree } from '../../workspace/worktree.js';
 import type { Worktree } from '../../workspace/worktree-record.js';
 import { removeWorktree } from '../../workspace/prune.js';
+import { refusalText } from './refusal-text.js';
 import type { GoalTrain } from './goal-train.js';
 import { lookOutside, type Outside, requireUntouched, unclearChanges } from './outside-changes.js';
 import type { OpenProject } from './projects.js';
@@ -199,16 +201,17 @@ export class ClaimFiles implements Files {
   private async create(left: string | undefined): Promise<Opened> {
     const { project, claim } = await this.begin();
     const { repository, settings } = project;
-    // Where both changed the same, it begins anew, and finds what was left among `earlier`. What came after the last
-    // finished step is there too, but not carried over: it may be half of a step that is run again.
+    // What came after the last finished step is found among `earlier`, and not carried over: it may be half of a step
+    // that is run again.
     const carried =
       left === undefined ? undefined : await carryOver(repository, claim, claim.merged ?? left);
+    // Nobody would make it again.
+    if (carried && carried.kind !== 'merged') throw leftBehind(claim, refusalText(carried));
     if (claim.claim > 1) await settleLeftovers(repository, claim, settings.author);
     const earlier = await earlierWork(repository, claim.task);
-    const files = carried?.kind === 'merged' ? carried.tree : undefined;
     const worktree = await createWorktree(repository, claim, {
       links: settings.links,
-      ...(files !== undefined && { files }),
+      ...(carried && { files: carried.tree }),
     });
     if (settings.setup.length > 0) {
       await settingUp(repository, () =>
@@ -240,3 +243,10 @@ export class ClaimFiles implements Files {
     return { goal, task: task.id, project, attempt, claim: this.held.number, env, secrets };
   }
 }
+
+const leftBehind = ({ task }: Claim, why: string): DroverError =>
+  new DroverError(
+    'conflict',
+    `What finished steps of ${task} left in its files cannot be merged any more: ${why}`,
+    `\`drover retry ${task} --from-scratch\` lets them run again.`,
+  );
