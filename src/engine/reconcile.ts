@@ -136,11 +136,10 @@ export class Reconciler {
   async raiseClaims(): Promise<void> {
     const { recording, jobs } = this.parts;
     for (const goal of recording.board.inState('OPEN', 'SETTLED')) {
-      for (const task of goal.tasks.values()) {
-        if (task.claims > 0 && !isFinal(task.state)) {
-          await jobs.raiseClaims(refOf(task), task.claims);
-        }
-      }
+      const begun = [...goal.tasks.values()].filter(
+        ({ claims, state }) => claims > 0 && !isFinal(state),
+      );
+      await jobs.raiseClaims(begun.map((task) => ({ ...refOf(task), claims: task.claims })));
     }
   }
 

@@ -37,6 +37,10 @@ export async function repairFinished(parts: RepairParts, id: string): Promise<vo
     const ids = undone.map((task) => task.spec.id);
     await recording.commit([eventOf(goal, { type: 'goal.repaired', tasks: ids })]);
   }
+  const begun = tasks.filter(
+    ({ state }, index) => state !== 'DONE' && state !== 'FAILED' && states[index] !== 'missing',
+  );
+  await jobs.raiseClaims(begun.map((task) => ({ ...refOf(task), claims: task.claims })));
   for (const [index, task] of tasks.entries()) {
     const state = states[index]!;
     if (state === 'missing') continue;
@@ -48,12 +52,9 @@ export async function repairFinished(parts: RepairParts, id: string): Promise<vo
       if (state === 'failed' || state === 'completed') continue;
       await releaseAgain(parts, goal, task);
       await jobs.fail(refOf(task), task.error ?? 'It had failed before Redis lost it.');
-    } else {
-      await jobs.raiseClaims(refOf(task), task.claims);
-      if (task.state === 'PENDING' && state === 'failed') {
-        const last = lastOf(recording, task);
-        if (wasRetried(last)) await retryJob(jobs, task, isFromScratch(last));
-      }
+    } else if (task.state === 'PENDING' && state === 'failed') {
+      const last = lastOf(recording, task);
+      if (wasRetried(last)) await retryJob(jobs, task, isFromScratch(last));
     }
   }
 }

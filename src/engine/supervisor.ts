@@ -174,8 +174,8 @@ export class Supervisor {
     await this.parts.limits.set(readLimits(recording.log));
     // Cancels whose effects were lost with the process that recorded them, or that nobody was there to have.
     await this.retention.sweep(Date.now());
-    await this.reconciler.reconcileAll();
-    await this.upkeep.compare();
+    // Recovering does the same, and more.
+    if (!(await this.upkeep.compare())) await this.reconciler.reconcileAll();
     await recording.start();
     void this.parts.landings.settleAll();
     await takeOver(client, prefix, ENGINE_QUEUES);

@@ -54,16 +54,20 @@ export class Upkeep {
     );
   }
 
-  /** Recovers, and vouches for the Redis then, where that was not done since it was started or emptied. */
-  async compare(): Promise<void> {
+  /**
+   * Recovers, and vouches for the Redis then, where that was not done since it was started or emptied.
+   * @returns false where it was
+   */
+  async compare(): Promise<boolean> {
     const run = await this.vouch.unvouched();
-    if (run === undefined) return;
+    if (run === undefined) return false;
     await this.claimPrefix();
     const { connection, prefix, queues } = this.options;
     // Whoever emptied Redis took it away, and recovering submits.
     await keepStreams(connection.client, prefix, queues());
     await this.options.recover();
     await this.vouch.vouch(run, this.options.logId);
+    return true;
   }
 
   start(): void {
@@ -72,7 +76,7 @@ export class Upkeep {
       gone: onTrouble,
       back: () => {
         onTrouble(null);
-        this.run(() => this.compare());
+        this.run(async () => void (await this.compare()));
       },
     });
     this.schedule();

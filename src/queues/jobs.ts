@@ -196,8 +196,14 @@ export class Jobs {
     return held === 1;
   }
 
-  /** Lets a job's next claim be numbered above `claims`, where Redis forgot some that the log knows. */
-  async raiseClaims({ queue, id }: JobRef, claims: number): Promise<void> {
+  /** Lets each job's next claim be numbered above `claims`, where Redis forgot some that the log knows. */
+  async raiseClaims(raised: readonly (JobRef & { readonly claims: number })[]): Promise<void> {
+    for (const chunk of chunks(raised, CHUNK)) {
+      await Promise.all(chunk.map(({ claims, ...ref }) => this.raiseClaimsOf(ref, claims)));
+    }
+  }
+
+  private async raiseClaimsOf({ queue, id }: JobRef, claims: number): Promise<void> {
     const key = jobKey(this.prefix, queue, id);
     const data = await this.client.hget(key, 'data');
     if (data === null) return;
