@@ -1,9 +1,16 @@
 /** Gates that no relay opens: the job of the need they wait for did not know of them, or is not there. */
 import { type GoalView, isRefused, jobOf } from '../core/goal.js';
-import { gateJobId } from '../core/ids.js';
+import { gateJobId, relayJobId } from '../core/ids.js';
 import { isFinal } from '../core/task-state.js';
 import type { Gates } from '../queues/gates.js';
+import type { Jobs } from '../queues/jobs.js';
 import type { Recording } from './recording/recording.js';
+
+interface LooseGatesParts {
+  readonly recording: Recording;
+  readonly gates: Gates;
+  readonly jobs: Jobs;
+}
 
 export class LooseGates {
   /** Goals of which jobs were removed. */
@@ -11,7 +18,7 @@ export class LooseGates {
   /** By the need they wait for. */
   private readonly waiting = new Map<string, { goal: string; gates: Set<string> }>();
 
-  constructor(private readonly parts: { readonly recording: Recording; readonly gates: Gates }) {}
+  constructor(private readonly parts: LooseGatesParts) {}
 
   /** Jobs of the goal were removed, and perhaps relays with them: whatever gate it has may be loose. */
   tear(goal: string): void {
@@ -25,7 +32,10 @@ export class LooseGates {
   async open(id: string, before?: GoalView): Promise<void> {
     if (before && !this.hasLooseGates(before)) return;
     const goal = this.parts.recording.board.goal(id);
-    if (!goal || !this.hasLooseGates(goal)) return;
+    if (!goal) return;
+    // A process that is gone may have seen that jobs were removed.
+    if (!this.hasLooseGates(goal) && (await this.lacksRelays(goal))) this.tear(id);
+    if (!this.hasLooseGates(goal)) return;
     this.watch(goal);
     for (const task of goal.tasks.values()) {
       if (isFinal(task.state)) continue;
@@ -59,6 +69,16 @@ export class LooseGates {
 
   private hasLooseGates(goal: GoalView): boolean {
     return this.torn.has(goal.id) || mayHaveLooseGates(goal);
+  }
+
+  /** True where relays were removed; also where there never were any, as of a task whose other dependents were over. */
+  private async lacksRelays(goal: GoalView): Promise<boolean> {
+    const needs = [...goal.tasks.values()].filter(({ spec }) => {
+      const dependents = goal.dependents.get(spec.id) ?? [];
+      return dependents.length > 1 && dependents.some((id) => !isFinal(goal.tasks.get(id)!.state));
+    });
+    const relays = needs.map((need) => ({ queue: 'relays', id: relayJobId(jobOf(need)) }));
+    return (await this.parts.jobs.exist(relays)).includes(false);
   }
 
   private watch(goal: GoalView): void {

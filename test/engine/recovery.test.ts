@@ -246,6 +246,32 @@ describe('jobs that somebody removes while a supervisor runs', () => {
     expect(tasks[2]!.result).toEqual({ a: 1 });
   });
 
+  it('a relay with its need: its gates are opened by the next supervisor, too', async () => {
+    const dataDir = bed.folder();
+    const before = await bed.start({ dataDir });
+    const goal = await before.enqueue({
+      title: 'Relay',
+      tasks: [
+        { name: 'a', capability: 'developer' },
+        { name: 'b', capability: 'tester', needs: ['a'] },
+        { name: 'c', capability: 'tester', needs: ['a'] },
+      ],
+    });
+    await (await queue(before, 'relays').getJob('task-1.relay'))!.remove();
+    await before.agent('tester', (task) => task.needs());
+    await expect.poll(async () => (await goal.report()).counts.DONE).toBe(1);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 31_000 });
+    const developer = queue(before, 'developer');
+    await expect.poll(() => developer.getJob('task-1')).toBeDefined();
+    await before.close();
+    const after = await bed.start({ dataDir, prefix: before.prefix });
+    await after.agent('developer', () => 1);
+    await after.agent('tester', (task) => task.needs());
+    const { text, tasks } = await after.goal(goal.id).done();
+    expect(text).toBe('Done! 3/3 tasks complete');
+    expect(tasks[2]!.result).toEqual({ a: 1 });
+  });
+
   it.each(Object.entries(ways))('%s: they are submitted again', async (_, remove) => {
     const drover = await bed.start();
     const goal = await drover.enqueue({ title: 'Removed', tasks: plan });
