@@ -99,8 +99,18 @@ function unreachable(where: string, cause: unknown): DroverError {
 const PATIENCE = 2_000;
 /** Milliseconds between two looks at it. */
 const LOOK = 100;
-/** Those for which somebody has waited in vain: on the same way to the end nobody waits as long once more. */
+/**
+ * Those for which somebody has waited in vain, until they answer: on the same way to the end nobody waits as long once
+ * more.
+ */
 const givenUp = new WeakSet<Redis>();
+
+function giveUp(client: Redis): void {
+  if (givenUp.has(client)) return;
+  givenUp.add(client);
+  // A report is given up as well, and what comes after it may be well worth waiting for.
+  client.ping().then(() => givenUp.delete(client), ignore);
+}
 
 /**
  * Waits for `work` on the way to the end, unless Redis stays away or silent: commands would wait for it for ever. What is
@@ -114,7 +124,7 @@ export async function unlessAway(client: Redis, work: Promise<unknown>): Promise
     timer = setInterval(() => {
       since = client.status === 'ready' ? Number.POSITIVE_INFINITY : Math.min(since, Date.now());
       const inVain = Date.now() - since >= PATIENCE || silence.look() * LOOK >= SILENT;
-      if (inVain) givenUp.add(client);
+      if (inVain) giveUp(client);
       if (givenUp.has(client)) resolve();
     }, LOOK);
   });

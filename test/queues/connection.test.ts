@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { connect } from '../../src/queues/connection.js';
+import { connect, unlessAway } from '../../src/queues/connection.js';
 import { ask } from '../../src/queues/redis-probe.js';
 
 let dir: string;
@@ -45,4 +46,19 @@ describe('a Redis with a password', () => {
     });
     expect(String(failure)).not.toContain('wrong-secret');
   });
+});
+
+it('is waited for again once it answers, where somebody had waited for it in vain', async () => {
+  const connection = await connect({ path: socket, password: 'right' });
+  const { client } = connection;
+  server.kill('SIGSTOP');
+  await unlessAway(client, client.ping());
+  server.kill('SIGCONT');
+  await client.ping();
+  let isOver = false;
+  // Longer than whoever has given up looks at it.
+  const work = delay(500).then(() => (isOver = true));
+  await unlessAway(client, work);
+  expect(isOver).toBe(true);
+  await connection.close();
 });
