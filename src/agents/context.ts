@@ -4,10 +4,9 @@
  * Invariants kept here: 4 (a journaled step runs once), 5 (all writes go through the claim, which refuses them
  * once it lost the task), 9 (nothing is handed out but the goal, the task and its needs' results).
  */
-import { z } from 'zod';
 import { counted } from '../core/counted.js';
 import { DroverError } from '../core/errors.js';
-import { WORK_STEP } from '../core/events.js';
+import { leftBySteps, WORK_STEP } from '../core/events.js';
 import { writeJson } from '../core/json.js';
 import { type Json, labelSchema, type PlannedTaskInput } from '../core/plan.js';
 import type { Claim } from '../queues/claim.js';
@@ -98,8 +97,6 @@ export interface TaskContext {
   /** Gives the task back without using an attempt. */
   decline(reason: string): never;
 }
-
-const leftSchema = z.object({ left: z.string() });
 
 /** Lines of log that wait to be sent at most. */
 const MAX_UNSENT = 1_000;
@@ -277,8 +274,7 @@ export class Context implements TaskContext {
   /** The commit of the files as finished steps left them; undefined where they left nothing. */
   async leftBySteps(): Promise<string | undefined> {
     const { journal } = await this.opened();
-    const left = this.left === undefined ? journal.get(WORK_STEP) : this.left;
-    return leftSchema.safeParse(left).data?.left;
+    return leftBySteps(this.left === undefined ? journal.get(WORK_STEP) : this.left);
   }
 
   progress(value: Json): Promise<void> {

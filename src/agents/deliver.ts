@@ -52,7 +52,10 @@ async function commitWork(context: Context, files: Files, result: Json): Promise
   if (!files.opened) await context.workspace();
   const work = await files.commit(`${context.id}: ${context.title}`);
   if (work === null) return null;
-  await context.write([{ step: WORK_STEP, result: { result, work: { ...work } } }]);
+  // Where it cannot be merged, finished steps are not run again: what they left is still to be known then.
+  const left = await context.leftBySteps();
+  const finished = { result, work: { ...work }, ...(left !== undefined && { left }) };
+  await context.write([{ step: WORK_STEP, result: finished }]);
   return work;
 }
 

@@ -29,10 +29,19 @@ const count = z.int().min(0);
 
 /**
  * The step under which work is journaled that is finished and not merged yet, so that a claim after a crash merges it
- * instead of making it again. Before that, and where it has to be made again, its result says what finished steps have
- * left of it: `{ left: COMMIT }`, or null. No step of a handler has its name.
+ * instead of making it again. Its result says besides what finished steps have left of it, `{ left: COMMIT }`, and nothing
+ * else before that and where it has to be made again; null where they left nothing. No step of a handler has its name.
  */
 export const WORK_STEP = 'drover.work';
+
+const leftSchema = z.object({ left: z.string() });
+
+/**
+ * The commit of the files as finished steps left them; undefined where they left nothing.
+ * @param result of the step `WORK_STEP`
+ */
+export const leftBySteps = (result: unknown): string | undefined =>
+  leftSchema.safeParse(result).data?.left;
 
 /** @param result of the step `WORK_STEP` */
 export const isFinishedWork = (result: Json): boolean =>

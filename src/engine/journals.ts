@@ -1,5 +1,5 @@
 /** The finished steps of tasks, from the log: what their journals hold, or held before Redis lost them. */
-import { WORK_STEP } from '../core/events.js';
+import { leftBySteps, WORK_STEP } from '../core/events.js';
 import type { Json } from '../core/plan.js';
 import type { Log } from '../log/log.js';
 
@@ -21,8 +21,7 @@ export function finishedSteps(log: Log, goal: string, tasks: ReadonlySet<string>
       if (event.fromScratch) steps.delete(task);
     } else if (event.type === 'tasks.reopened') {
       for (const id of event.tasks) {
-        // What it merged then is not what it is to do now.
-        if (event.keepSteps) steps.get(id)?.delete(WORK_STEP);
+        if (event.keepSteps) keepOnlyLeft(steps.get(id));
         else steps.delete(id);
       }
     }
@@ -30,4 +29,11 @@ export function finishedSteps(log: Log, goal: string, tasks: ReadonlySet<string>
   return [...steps].flatMap(([task, done]) =>
     [...done].map(([step, result]) => ({ task, step, result })),
   );
+}
+
+/** What it merged then is not what it is to do now, but what its steps left in the files nobody makes again. */
+function keepOnlyLeft(steps: Map<string, Json> | undefined): void {
+  const left = leftBySteps(steps?.get(WORK_STEP));
+  if (left === undefined) steps?.delete(WORK_STEP);
+  else steps?.set(WORK_STEP, { left });
 }

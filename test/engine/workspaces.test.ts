@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { audit } from '../../src/engine/audit/audit.js';
 import type { Drover } from '../../src/index.js';
 import { parseState } from '../../src/projections/state-file.js';
 import { testBed } from '../support/redis.js';
@@ -93,6 +94,36 @@ describe('tasks with files', () => {
     });
     expect((await goal.done()).state).toBe('DONE');
     expect(git(repository, 'show', 'autonomous/goal-1:step.txt')).toBe('written');
+  });
+
+  it('merges what a kept step left of a task that is run again before it was merged', async () => {
+    const { drover, repository } = await engine();
+    await drover.agent('writer', async (task) => {
+      await task.step('write', async () => {
+        const { dir } = await task.workspace();
+        writeFileSync(join(dir, 'step.txt'), 'written\n');
+        return null;
+      });
+      if (task.claim === 1) throw new Error('as planned');
+      if (task.claim === 3) writeFileSync(join((await task.workspace()).dir, 'more.txt'), 'more\n');
+      return 'done';
+    });
+    const goal = await drover.enqueue({
+      title: 'Steps',
+      project: 'shop',
+      tasks: [{ name: 'one', capability: 'writer', retry: { attempts: 1 } }],
+    });
+    expect((await goal.done()).state).toBe('SETTLED');
+    await drover.rerun('task-1', { keepSteps: true });
+    expect((await goal.done()).state).toBe('DONE');
+    expect(git(repository, 'show', 'autonomous/goal-1:step.txt')).toBe('written');
+    // Now that it is merged there is only what the handler does besides.
+    await drover.rerun('task-1', { keepSteps: true });
+    expect((await goal.done()).state).toBe('DONE');
+    expect(git(repository, 'show', 'autonomous/goal-1:step.txt')).toBe('written');
+    expect(git(repository, 'show', 'autonomous/goal-1:more.txt')).toBe('more');
+    const { log } = drover.ledger;
+    expect((await audit({ log, running: true })).disagreements).toEqual([]);
   });
 
   it('fails where what steps left conflicts with the goal’s branch: they would be done without it', async () => {

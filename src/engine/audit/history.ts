@@ -121,6 +121,8 @@ class HistoryAudit {
       case 'tasks.reopened':
         for (const id of event.tasks) {
           const { steps } = this.tasks.get(id)!;
+          // What it merged is not what it is to do now.
+          steps.delete(WORK_STEP);
           const again = newWitness(view.tasks.get(id)!.spec);
           this.tasks.set(id, event.keepSteps ? { ...again, steps } : again);
         }
