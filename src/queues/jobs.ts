@@ -34,6 +34,14 @@ if redis.call('EXISTS', KEYS[1]) == 1 and tonumber(redis.call('HGET', KEYS[1], '
 end
 `;
 
+/** KEYS journal; ARGV step, its result, results that it has overtaken. */
+const OVERTAKE = `
+local there = redis.call('HGET', KEYS[1], ARGV[1])
+for index = 3, #ARGV do
+  if there == ARGV[index] then return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
+end
+`;
+
 /** KEYS job, prioritized; ARGV id, priority. The lower half of a score is the order among equal priorities. */
 const MOVE = `
 if redis.call('EXISTS', KEYS[1]) == 0 then return end
@@ -67,6 +75,7 @@ export class Jobs {
   private readonly finish: Finish;
   private readonly rewrite;
   private readonly raise;
+  private readonly overtake;
   private readonly move;
 
   constructor(
@@ -77,6 +86,7 @@ export class Jobs {
     this.finish = finisher(client);
     this.rewrite = defineScript(client, 'droverRewrite', 2, REWRITE);
     this.raise = defineScript(client, 'droverRaiseClaims', 1, RAISE);
+    this.overtake = defineScript(client, 'droverOvertake', 1, OVERTAKE);
     this.move = defineScript(client, 'droverMoveJob', 2, MOVE);
   }
 
@@ -260,9 +270,12 @@ export class Jobs {
     }
   }
 
-  /** Writes finished steps from the log into journals that Redis lost; newer ones stay. */
+  /**
+   * Writes finished steps from the log into journals that Redis lost; newer ones stay, and results that the log knows as
+   * overtaken do not.
+   */
   async restoreJournals(
-    steps: readonly { job: string; step: string; result: Json }[],
+    steps: readonly { job: string; step: string; result: Json; overtaken: readonly Json[] }[],
   ): Promise<void> {
     for (const chunk of chunks(steps, CHUNK)) {
       const pipeline = this.client.pipeline();
@@ -270,6 +283,11 @@ export class Jobs {
         pipeline.hsetnx(journalKey(this.prefix, job), step, JSON.stringify(result));
       }
       await pipeline.exec();
+      for (const { job, step, result, overtaken } of chunk) {
+        const [text, ...others] = [result, ...overtaken].map((one) => JSON.stringify(one));
+        if (others.length > 0)
+          await this.overtake(journalKey(this.prefix, job), step, text!, others);
+      }
     }
   }
 }

@@ -3,8 +3,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { audit } from '../../src/engine/audit/audit.js';
-import type { Drover } from '../../src/index.js';
+import { WORK_STEP } from '../../src/core/events.js';
+import type { Drover, TaskContext } from '../../src/index.js';
 import { parseState } from '../../src/projections/state-file.js';
+import { journalKey } from '../../src/queues/keys.js';
 import { testBed } from '../support/redis.js';
 
 const bed = testBed();
@@ -124,6 +126,47 @@ describe('tasks with files', () => {
     expect(git(repository, 'show', 'autonomous/goal-1:more.txt')).toBe('more');
     const { log } = drover.ledger;
     expect((await audit({ log, running: true })).disagreements).toEqual([]);
+  });
+
+  it('merges all that steps left of which Redis has forgotten the last', async () => {
+    const data = bed.folder();
+    const options = { dataDir: data, projectsDir: join(data, 'projects') };
+    const before = await bed.start(options);
+    const work = async (task: TaskContext) => {
+      for (const name of ['first', 'second']) {
+        await task.step(name, async () => {
+          writeFileSync(join((await task.workspace()).dir, name), `${name}\n`);
+          return null;
+        });
+      }
+      if (task.claim === 1) throw new Error('as planned');
+      return 'done';
+    };
+    await before.agent('writer', async (task) => {
+      // Nothing of the second attempt before Redis has forgotten.
+      if (task.claim > 1)
+        await expect.poll(() => task.signal.aborted, { timeout: 60_000 }).toBe(true);
+      task.signal.throwIfAborted();
+      return work(task);
+    });
+    const retry = { attempts: 2, backoff: { type: 'fixed' as const, delay: 1, jitter: 0 } };
+    const tasks = [{ name: 'one', capability: 'writer', retry }];
+    const { id } = await before.enqueue({ title: 'Steps', project: 'shop', tasks });
+    for await (const { event } of before.goal(id).events())
+      if (event.type === 'attempt.failed') break;
+    const [early] = eventsOf(before, 'task-1').flatMap((event) =>
+      event.type === 'step.done' && event.step === WORK_STEP ? [event.result] : [],
+    );
+    const { client } = before.connection;
+    const journal = journalKey(before.prefix, 'task-1');
+    expect(await client.hdel(journal, 'second')).toBe(1);
+    await client.hset(journal, WORK_STEP, JSON.stringify(early));
+    await before.close({ force: true });
+    const after = await bed.start({ ...options, prefix: before.prefix });
+    await after.agent('writer', work);
+    expect((await after.goal(id).done()).state).toBe('DONE');
+    const repository = join(data, 'projects', 'shop');
+    expect(git(repository, 'show', 'autonomous/goal-1:second')).toBe('second');
   });
 
   it('fails where what steps left conflicts with the goal’s branch: they would be done without it', async () => {
