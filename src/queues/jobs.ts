@@ -1,5 +1,5 @@
 /** Questions and changes to jobs by id, many at a time, in BullMQ's own terms. */
-import type { Redis } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 import { z } from 'zod';
 import { type Json, jsonSchema, type TaskSpec } from '../core/plan.js';
 import { chunks } from './chunks.js';
@@ -96,8 +96,7 @@ export class Jobs {
     for (const chunk of chunks(refs, CHUNK)) {
       const pipeline = this.client.pipeline();
       for (const { queue, id } of chunk) pipeline.exists(jobKey(this.prefix, queue, id));
-      const replies = (await pipeline.exec()) ?? [];
-      found.push(...replies.map(([, count]) => count === 1));
+      found.push(...(await answersOf(pipeline)).map((count) => count === 1));
     }
     return found;
   }
@@ -119,8 +118,8 @@ export class Jobs {
       for (const { queue, id } of chunk) {
         pipeline.hget(jobKey(this.prefix, queue, id), 'priority');
       }
-      const replies = (await pipeline.exec()) ?? [];
-      found.push(...replies.map(([, value]) => (value === null ? undefined : Number(value))));
+      const values = await answersOf(pipeline);
+      found.push(...values.map((value) => (value === null ? undefined : Number(value))));
     }
     return found;
   }
@@ -234,7 +233,7 @@ export class Jobs {
           JSON.stringify(result),
         );
       }
-      await pipeline.exec();
+      await answersOf(pipeline);
     }
   }
 
@@ -282,7 +281,7 @@ export class Jobs {
       for (const { job, step, result } of chunk) {
         pipeline.hsetnx(journalKey(this.prefix, job), step, JSON.stringify(result));
       }
-      await pipeline.exec();
+      await answersOf(pipeline);
       for (const { job, step, result, overtaken } of chunk) {
         const [text, ...others] = [result, ...overtaken].map((one) => JSON.stringify(one));
         if (others.length > 0)
@@ -290,4 +289,13 @@ export class Jobs {
       }
     }
   }
+}
+
+/** @throws the first refusal among them: it does not say that something is missing, nor that it was written */
+async function answersOf(pipeline: ChainableCommander): Promise<unknown[]> {
+  const replies = (await pipeline.exec()) ?? [];
+  return replies.map(([error, value]) => {
+    if (error) throw error;
+    return value;
+  });
 }
