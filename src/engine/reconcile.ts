@@ -233,7 +233,11 @@ export class Reconciler {
     }
     const lost = root === undefined && goal.submitted && !(await this.hadRoot(goal));
     const current = lost ? await this.prepareRebuild(goal, missing) : goal;
-    const again = [...missing].filter((task) => current.tasks.get(task)!.generation > 1);
+    // The first job of a task that had failed may be gone with its journal, too.
+    const again = [...missing].filter((id) => {
+      const { generation, claims } = current.tasks.get(id)!;
+      return generation > 1 || claims > 0;
+    });
     if (again.length > 0) await this.restoreJournals(current, new Set(again));
     const placed = order.place(current, present);
     const isCutShort = root !== undefined && wasCutShort(open, missing, goal.floor);

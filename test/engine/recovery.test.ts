@@ -62,6 +62,29 @@ describe('Redis emptied', () => {
     expect(report.tasks[3]!.result).toEqual({ middle: 'middle', start: 'start', side: 'side' });
   });
 
+  it('a failed task that is retried then does not run its finished steps again', async () => {
+    const drover = await bed.start();
+    let steps = 0;
+    await drover.agent('developer', async (task) => {
+      await task.step('once', () => (steps += 1));
+      if (task.claim === 1) throw new Error('as planned');
+      return steps;
+    });
+    const goal = await drover.enqueue({
+      title: 'Survive',
+      tasks: [
+        { name: 'fails', capability: 'developer', retry: { attempts: 1 } },
+        { name: 'waits', capability: 'nobody' },
+      ],
+    });
+    await expect.poll(async () => (await goal.report()).counts.FAILED).toBe(1);
+    await drover.connection.client.flushall();
+    for await (const { event } of goal.events()) if (event.type === 'goal.resubmitted') break;
+    await drover.retry('task-1');
+    await expect.poll(async () => (await goal.report()).counts.DONE).toBe(1);
+    expect(steps).toBe(1);
+  });
+
   it('a goal that was stuck is rebuilt stuck, and a retry still carries it to its end', async () => {
     const drover = await bed.start();
     let broken = true;
