@@ -80,11 +80,11 @@ export interface TaskContext {
   log(line: string): void;
   /**
    * Runs `work` once in the task's life: after a crash or a failed attempt the journaled result is returned
-   * instead. What it returns has to be JSON, as a task's result. Names are unique within a task, of 1 to 200 characters
+   * instead. What it returns has to be JSON, as a task's result, and comes back as JSON has it: undefined is null. Names are unique within a task, of 1 to 200 characters
    * and without control characters. An attempt ends when all steps that it began have ended.
    */
-  step<T extends Json>(name: string, work: () => Promise<T> | T): Promise<T>;
-  /** Shows how far the task is; any JSON, for instance a percentage. */
+  step<T>(name: string, work: () => Promise<T> | T): Promise<T>;
+  /** Shows how far the task is; any JSON of 64 KiB at most, for instance a percentage. */
   progress(value: Json): Promise<void>;
   /**
    * Adds tasks to the running goal. Resolves with their ids by name, or their results where it waits. A handler that runs
@@ -221,16 +221,23 @@ export class Context implements TaskContext {
     this.flushing = this.flushing.then(() => this.flushSoon());
   }
 
-  step<T extends Json>(name: string, work: () => Promise<T> | T): Promise<T> {
+  step<T>(name: string, work: () => Promise<T> | T): Promise<T> {
     return this.underWay.add(this.runStep(name, work));
   }
 
-  private async runStep<T extends Json>(name: string, run: () => Promise<T> | T): Promise<T> {
+  private async runStep<T>(name: string, run: () => Promise<T> | T): Promise<T> {
     if (!labelSchema.safeParse(name).success) {
       throw new DroverError(
         'bad-input',
         `A step of ${this.id} cannot be named ${shown(name)}.`,
         'Give it a name of 1 to 200 characters, none of them a control character.',
+      );
+    }
+    if (typeof run !== 'function') {
+      throw new DroverError(
+        'bad-input',
+        `Step ‘${name}’ of ${this.id} has no function to run.`,
+        'Write step(name, () => …).',
       );
     }
     if (this.steps.has(name) || name === WORK_STEP) {
@@ -251,12 +258,11 @@ export class Context implements TaskContext {
     const what = `The result of step ‘${name}’ of ${this.id}`;
     const written = writeJson(await run(), what);
     checkSize(written, what);
-    const result = written.value as T;
     // Before the journal says that it is done.
     if (this.files.opened) await this.commitStep(name);
     const left: Write[] = this.left === undefined ? [] : [{ step: WORK_STEP, result: this.left }];
-    await this.write([...left, { step: name, result }]);
-    return result;
+    await this.write([...left, { step: name, result: written.value }]);
+    return written.value as T;
   }
 
   /** One after the other, so that what the journal names last has the files of all steps that it says are done. */
@@ -285,7 +291,10 @@ export class Context implements TaskContext {
   }
 
   private async writeProgress(value: Json): Promise<void> {
-    await this.write([{ progress: writeJson(value, `The progress of ${this.id}`).value }]);
+    const what = `The progress of ${this.id}`;
+    const written = writeJson(value, what);
+    checkSize(written, what);
+    await this.write([{ progress: written.value }]);
   }
 
   addTasks(
@@ -302,6 +311,13 @@ export class Context implements TaskContext {
     wait: boolean,
     call: number,
   ): Promise<Record<string, Json>> {
+    if (!Array.isArray(tasks)) {
+      throw new DroverError(
+        'bad-input',
+        `${this.id} adds tasks that are no list.`,
+        'Write addTasks([{ name, capability }]).',
+      );
+    }
     // The log learns a moment later that another claim has begun; Redis knows at once.
     await this.write([]);
     if (tasks.length === 0) return {};

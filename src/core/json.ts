@@ -3,7 +3,7 @@
  * it is and what to write in its place.
  */
 import { types } from 'node:util';
-import { DroverError } from './errors.js';
+import { DroverError, messageOf } from './errors.js';
 import type { Json } from './plan.js';
 
 /** JSON as a value and as text, which is made once. */
@@ -48,7 +48,17 @@ export class NotJson extends Error {
  * asked, and of an object of any class the fields count; undefined itself is null.
  * @throws NotJson
  */
-export const jsonOf = (value: unknown): Json => new Reader().read(value, '') ?? null;
+export function jsonOf(value: unknown): Json {
+  const reader = new Reader();
+  try {
+    return reader.read(value, '') ?? null;
+  } catch (error) {
+    if (error instanceof NotJson) throw error;
+    const what = `cannot be read: ${messageOf(error)}`;
+    const remedy = 'See to what computes it, its toJSON() or a getter, or leave it out.';
+    throw new NotJson([...reader.path], what, remedy, { cause: error });
+  }
+}
 
 /**
  * The same with its text.
@@ -76,7 +86,7 @@ export function written<T extends Json>(value: T, what: string): Written<T> {
 }
 
 class Reader {
-  private readonly path: (string | number)[] = [];
+  readonly path: (string | number)[] = [];
   /** The objects on the way to the value in hand. */
   private readonly within: object[] = [];
 
@@ -108,12 +118,12 @@ class Reader {
   private asked(value: unknown, key: string | number): unknown {
     if ((typeof value !== 'object' && typeof value !== 'bigint') || value === null) return value;
     if (types.isBoxedPrimitive(value)) return value.valueOf();
-    try {
-      const { toJSON } = value as { readonly toJSON?: unknown };
-      return typeof toJSON === 'function' ? toJSON.call(value, String(key)) : value;
-    } catch (error) {
-      return this.refuse('cannot be read', 'See to its toJSON().', { cause: error });
+    // JSON makes null of it, as of NaN.
+    if (types.isDate(value) && Number.isNaN(value.getTime())) {
+      return this.refuse('is no valid date', 'Write null or a text in its place.');
     }
+    const { toJSON } = value as { readonly toJSON?: unknown };
+    return typeof toJSON === 'function' ? toJSON.call(value, String(key)) : value;
   }
 
   private readObject(object: object): Json {
@@ -136,8 +146,12 @@ class Reader {
   }
 
   private readList(list: readonly unknown[]): Json {
-    // Holes count as well.
-    return Array.from(list, (item, index) => this.readAt(index, item) ?? null);
+    const items: Json[] = [];
+    // By number, as JSON does: holes count as well, and an iterator of the list's own does not.
+    for (let index = 0; index < list.length; index += 1) {
+      items.push(this.readAt(list, index) ?? null);
+    }
+    return items;
   }
 
   private readFields(object: object): Json {
@@ -148,30 +162,21 @@ class Reader {
     }
     const fields: [string, Json][] = [];
     for (const key of keys) {
-      const json = this.readAt(key, this.fieldOf(object, key));
+      const json = this.readAt(object, key);
       if (json !== undefined) fields.push([key, json]);
     }
     return Object.fromEntries(fields);
   }
 
-  private fieldOf(object: object, key: string): unknown {
-    try {
-      return object[key as keyof typeof object];
-    } catch (error) {
-      this.path.push(key);
-      return this.refuse('cannot be read', 'See to what computes it.', { cause: error });
-    }
-  }
-
-  private readAt(key: string | number, value: unknown): Json | undefined {
+  private readAt(object: object, key: string | number): Json | undefined {
     this.path.push(key);
-    const json = this.read(value, key);
+    const json = this.read(object[key as keyof typeof object], key);
     this.path.pop();
     return json;
   }
 
-  private refuse(what: string, remedy: string, options?: ErrorOptions): never {
-    throw new NotJson([...this.path], what, remedy, options);
+  private refuse(what: string, remedy: string): never {
+    throw new NotJson([...this.path], what, remedy);
   }
 }
 
@@ -187,7 +192,11 @@ function remedyFor(object: object, isEmpty: boolean): string | undefined {
   if (types.isNativeError(object)) {
     return 'Write its message, or throw it where the task has failed.';
   }
-  if (types.isPromise(object)) return 'Wait for it with await.';
+  if (types.isPromise(object)) {
+    // Nobody will wait for it now, and where it failed that would end the process.
+    object.catch(() => undefined);
+    return 'Wait for it with await.';
+  }
   if (ArrayBuffer.isView(object)) {
     return 'Make a list of it, Array.from(…), or write bytes to a file and hand on its path.';
   }

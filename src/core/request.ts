@@ -24,8 +24,8 @@ export function requestJson(request: unknown): Json {
 
 function notJson(error: NotJson, request: unknown): DroverError {
   // A schedule has them in its goal.
-  const at = error.path.indexOf('tasks') + 1;
-  const inTask = (at === 1 || at === 2) && error.path.length > at;
+  const at = error.path[0] === 'goal' ? 2 : 1;
+  const inTask = error.path[at - 1] === 'tasks' && error.path.length > at;
   if (!inTask) return error.refusal('The request');
   let task = request;
   for (const key of error.path.slice(0, at + 1)) task = fieldsOf(task)[key];

@@ -10,6 +10,11 @@ describe('why an attempt failed', () => {
   it.each<[string, Error, string]>([
     ['its message', new Error('no'), 'no'],
     [
+      'what went wrong in each of several',
+      new AggregateError([new Error('a is away'), new TypeError('b is not')], 'All have failed'),
+      'All have failed; a is away; b is not',
+    ],
+    [
       'what it came from',
       new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED 127.0.0.1:1') }),
       'fetch failed: connect ECONNREFUSED 127.0.0.1:1',

@@ -34,6 +34,7 @@ describe('a value', () => {
   it.each([
     ['a map', new Map([['a', 1]]), 'it is of the class Map, whose content', 'Object.fromEntries'],
     ['a map in a list', { a: [1, new Map()] }, '‘a.1’ is of the class Map', 'Object.fromEntries'],
+    ['an invalid date', { at: new Date('soon') }, '‘at’ is no valid date', 'a text in its place'],
     ['a set', { tags: new Set(['x']) }, '‘tags’ is of the class Set', '[...set]'],
     ['an error', { why: new TypeError('no') }, '‘why’ is of the class TypeError', 'its message'],
     ['a promise', [Promise.resolve(1)], '‘0’ is of the class Promise', 'await'],
@@ -76,11 +77,23 @@ describe('a value', () => {
       throw cause;
     };
     const computed = Object.defineProperty({}, 'rows', { get: fails, enumerable: true });
-    for (const value of [{ a: { toJSON: fails } }, { a: computed }]) {
+    const item = Object.defineProperty([1], 0, { get: fails });
+    const closed = new Proxy({}, { ownKeys: fails });
+    const values = [{ a: { toJSON: fails } }, { a: computed }, { a: item }, { a: closed }];
+    for (const value of values) {
       expect(() => writeJson(value, 'It')).toThrow(
-        expect.objectContaining({ message: expect.stringContaining('cannot be read'), cause }),
+        expect.objectContaining({
+          message: expect.stringMatching(/^It is not JSON: ‘a.*’ cannot be read: closed\.$/),
+          remedy: expect.any(String),
+          cause,
+        }),
       );
     }
+  });
+
+  it('that is a list is read by number, whatever iterates over it', () => {
+    const list = Object.assign([1, 2], { [Symbol.iterator]: () => [7].values() });
+    expect(jsonOf(list)).toEqual([1, 2]);
   });
 
   it('that stands in two places is no circle', () => {
@@ -102,10 +115,7 @@ describe('a value', () => {
     ['undefined', undefined],
     ['undefined fields and items', { a: undefined, list: [undefined, 1] }],
     ['holes', Object.assign([], { 2: 1 })],
-    [
-      'dates and bytes with a toJSON',
-      { at: new Date(0), none: new Date(NaN), b: Buffer.from('x') },
-    ],
+    ['dates and bytes with a toJSON', { at: new Date(0), b: Buffer.from('x') }],
     ['objects of a class', new Point(1, new Point(2))],
     ['objects of no class', Object.assign(Object.create(null) as object, { a: 1 })],
     ['objects of another realm', runInNewContext('({ a: {}, b: [] })')],

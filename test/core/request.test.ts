@@ -42,6 +42,11 @@ describe('a request', () => {
       { tasks: new Set([1]) },
       'The request is not JSON: ‘tasks’ is of the class Set',
     ],
+    [
+      'a list that is called as tasks are',
+      { params: { tasks: [NaN] } },
+      'The request is not JSON: ‘params.tasks.0’ is NaN.',
+    ],
     ['data of a signal', { data: [{ at: 1n }] }, 'The request is not JSON: ‘data.0.at’ is a big'],
   ])('with %s is refused', (_, request, message) => {
     expect(() => requestJson(request)).toThrow(

@@ -39,6 +39,21 @@ describe('what is no JSON', () => {
       (task) => task.progress(1n as never),
       'The progress of task-1 is not JSON: it is a big integer.',
     ],
+    [
+      'as a promise that fails, which ends no process,',
+      () => ({ rows: Promise.reject(new Error('no rows')) }),
+      'The result of task-1 is not JSON: ‘rows’ is of the class Promise, whose content JSON leaves out. Wait for it with await.',
+    ],
+    [
+      'as progress of more than 64 KiB',
+      (task) => task.progress('x'.repeat(64 * 1024)),
+      'The progress of task-1 has 65538 bytes of JSON',
+    ],
+    [
+      'as added tasks',
+      (task) => task.addTasks(undefined as never),
+      'task-1 adds tasks that are no list. Write addTasks([{ name, capability }]).',
+    ],
   ])('%s fails the task at once', async (_, handler, error) => {
     expect(await outcomeOf(handler)).toMatchObject({
       state: 'FAILED',
@@ -58,6 +73,26 @@ describe('what is no JSON', () => {
 });
 
 describe('a step', () => {
+  it('may return nothing, which is null, and what no index signature describes', async () => {
+    interface Row {
+      readonly id: number;
+    }
+    const outcome = await outcomeOf(async (task) => {
+      const nothing = await task.step('send', async () => undefined);
+      const row = await task.step('read', (): Row => ({ id: 7 }));
+      return [nothing, row.id];
+    });
+    expect(outcome).toMatchObject({ state: 'DONE', result: [null, 7] });
+  });
+
+  it('without a function is refused', async () => {
+    expect(await outcomeOf((task) => task.step('send', undefined as never))).toMatchObject({
+      state: 'FAILED',
+      error: 'Step ‘send’ of task-1 has no function to run. Write step(name, () => …).',
+      calls: 1,
+    });
+  });
+
   it.each<[string, unknown, string]>([
     ['no name', '', '""'],
     ['a long name', 'x'.repeat(201), `"${'x'.repeat(80)}"`],
