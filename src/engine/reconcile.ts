@@ -106,17 +106,19 @@ export class Reconciler {
     if (now - this.looked < LOOK_EVERY) return;
     const { recording, turns, jobs } = this.parts;
     for (const { id } of listGoals(recording.log.db, { states: ['OPEN'] })) {
-      // In its turn: what is recorded and not submitted yet is not missing.
-      const isWhole = await turns.take(id, async () => {
+      const look = async (): Promise<boolean> => {
         const goal = await recording.board.goalInPages(id);
         if (goal?.state !== 'OPEN') return true;
         const open = [...goal.tasks.values()].filter((task) => !isFinal(task.state));
         const refs = [{ queue: 'goals', id: rootJobOf(goal) }, ...open.map(refOf)];
         return !(await jobs.exist(refs)).includes(false);
-      });
+      };
+      // In its turn: what is recorded and not submitted yet is not missing. Where it cannot be looked at, bringing it in
+      // step tells why, and holds up no other.
+      const isWhole = await turns.take(id, look).catch(() => false);
       if (!isWhole) this.owed.add(id);
     }
-    this.looked = Date.now();
+    this.looked = now;
   }
 
   /** Carries out what was recorded of a goal. Where that fails it is tried again later. */

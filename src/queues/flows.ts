@@ -7,6 +7,7 @@
  * long (docs/benchmarks.md). Its recursion is overflowed by a chain of 9,000.
  */
 import type { Redis } from 'ioredis';
+import { answersOf } from './answers.js';
 import { ADD } from './bullmq-script.js';
 import { chunks } from './chunks.js';
 import type { JobOptions } from './job-options.js';
@@ -43,7 +44,7 @@ export async function keepStreams(
 ): Promise<void> {
   const pipeline = client.pipeline();
   for (const queue of queues) pipeline.hset(metaKey(prefix, queue), 'opts.maxLenEvents', UNLIMITED);
-  await pipeline.exec();
+  await answersOf(pipeline);
 }
 
 /** Jobs added at a time where others are to have their turn in between; Redis takes some 40 ms for them. */
@@ -118,7 +119,7 @@ export class Flows {
     const transaction = this.client.multi();
     const addJobs = scriptOn(transaction, 'droverAddJobs');
     for (const part of chunks(entries, LONGEST)) void addJobs(...this.argumentsOf(part));
-    for (const [error] of (await transaction.exec())!) if (error) throw error;
+    await answersOf(transaction);
   }
 
   private async add(entries: readonly Entry[]): Promise<void> {

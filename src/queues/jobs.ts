@@ -1,7 +1,8 @@
 /** Questions and changes to jobs by id, many at a time, in BullMQ's own terms. */
-import type { ChainableCommander, Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { type Json, jsonSchema, type TaskSpec } from '../core/plan.js';
+import { answersOf } from './answers.js';
 import { chunks } from './chunks.js';
 import { type Finish, finisher } from './complete.js';
 import type { JobOptions } from './job-options.js';
@@ -289,13 +290,4 @@ export class Jobs {
       }
     }
   }
-}
-
-/** @throws the first refusal among them: it does not say that something is missing, nor that it was written */
-async function answersOf(pipeline: ChainableCommander): Promise<unknown[]> {
-  const replies = (await pipeline.exec()) ?? [];
-  return replies.map(([error, value]) => {
-    if (error) throw error;
-    return value;
-  });
 }

@@ -10,6 +10,7 @@
  */
 import type { Redis } from 'ioredis';
 import type { Limit } from '../core/limits.js';
+import { answersOf } from './answers.js';
 import { PUT_ASIDE, TAKE_UP } from './held.js';
 import { heldKey, limitsChannel, limitsKey, metaKey, pausedKey } from './keys.js';
 import { listen } from './notices.js';
@@ -161,7 +162,7 @@ export class Limits {
       pipeline.zadd(`${this.prefix}:${limit.name}:marker`, 0, '0');
     }
     pipeline.publish(limitsChannel(this.prefix), '');
-    await pipeline.exec();
+    await answersOf(pipeline);
     await this.sweep();
   }
 

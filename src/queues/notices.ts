@@ -1,5 +1,6 @@
 /** Pub/sub: wake-ups that may be lost without harm, because stored state decides. */
 import type { Redis } from 'ioredis';
+import { answersOf } from './answers.js';
 import { cancelChannel, cancelledKey } from './keys.js';
 
 /** Channels on which outside programs can listen for tasks. */
@@ -29,7 +30,7 @@ export async function publishTasks(
   if (!isHeard) return;
   const pipeline = client.pipeline();
   for (const { channel, notice } of notices) pipeline.publish(channel, JSON.stringify(notice));
-  await pipeline.exec();
+  await answersOf(pipeline);
 }
 
 /** Milliseconds that a cancelled goal stays marked in Redis: longer than any claim can be under way. */
@@ -37,12 +38,12 @@ const MARK = 7 * 24 * 3_600_000;
 
 /** Marks the goal for workers that are about to begin, and tells those that run. */
 export async function announceCancel(client: Redis, prefix: string, goal: string): Promise<void> {
-  await client
+  const commands = client
     .multi()
     .sadd(cancelledKey(prefix), goal)
     .pexpire(cancelledKey(prefix), MARK)
-    .publish(cancelChannel(prefix), goal)
-    .exec();
+    .publish(cancelChannel(prefix), goal);
+  await answersOf(commands);
 }
 
 /** Says that a job's data were changed: who began with the old ones begins again. */
@@ -60,7 +61,7 @@ export async function announceWithdrawn(
     .sadd(cancelledKey(prefix), ...jobs)
     .pexpire(cancelledKey(prefix), MARK);
   for (const job of jobs) commands.publish(cancelChannel(prefix), job);
-  await commands.exec();
+  await answersOf(commands);
 }
 
 /** Lets whoever runs this job begin again. */

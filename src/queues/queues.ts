@@ -1,6 +1,7 @@
 /** Queues as a whole, in BullMQ's own terms: who works on them, what waits in them, whether they are paused. */
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { answersOf } from './answers.js';
 import { jobKey, metaKey } from './keys.js';
 
 /** Jobs of a queue that are looked at in their order. */
@@ -54,8 +55,7 @@ export class Queues {
   async resume(queues: readonly string[]): Promise<void> {
     const pipeline = this.client.pipeline();
     for (const queue of queues) pipeline.hget(metaKey(this.prefix, queue), 'paused');
-    const replies = (await pipeline.exec()) ?? [];
-    for (const [index, [, paused]] of replies.entries()) {
+    for (const [index, paused] of (await answersOf(pipeline)).entries()) {
       if (paused === '1') await this.open(queues[index]!).resume();
     }
   }

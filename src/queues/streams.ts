@@ -5,6 +5,7 @@
  * to a committed cursor).
  */
 import type { Redis } from 'ioredis';
+import { answersOf } from './answers.js';
 import { streamKey, wakeKey } from './keys.js';
 
 export interface StreamEntry {
@@ -80,7 +81,7 @@ export class Streams {
     for (const [queue, entry] of cursors) {
       pipeline.xtrim(streamKey(this.prefix, queue), 'MINID', '~', entry);
     }
-    await pipeline.exec();
+    await answersOf(pipeline);
   }
 
   /**
