@@ -21,6 +21,6 @@ export function missingAgents(lacking: readonly string[], supervised: boolean): 
   const list = lacking.join(', ');
   const command = `\`drover agent ${lacking.join(' ')}\``;
   return supervised
-    ? `Waits for agents that nobody runs: ${list}. ${command} starts one.`
-    : `Needs agents for ${list}, which \`drover up\` does not offer by itself: start ${command} beside it.`;
+    ? `Waits for agents that nobody runs: ${list}. Start the program that offers them or, for tasks with \`run\`, ${command}.`
+    : `Needs agents for ${list}, which \`drover up\` does not offer by itself: start beside it the program that offers them or, for tasks with \`run\`, ${command}.`;
 }

@@ -1,7 +1,8 @@
 /** How queues stand, and what stands still, as the Redis of whichever supervisor runs, or was killed, knows it. */
+import { messageOf } from '../core/errors.js';
 import { agentsOf, type QueuesNow } from '../projections/around.js';
+import type { Standstill } from '../projections/inbox.js';
 import type { Globals } from './globals.js';
-import type { Trouble } from '../queues/troubles.js';
 import { redisLeft, type RedisLeft, type RunningSupervisor } from './presence.js';
 
 /** Queues by capability; undefined where that cannot be asked. */
@@ -26,16 +27,18 @@ export async function agentsOffering(
   return agentsOf(await queuesNow(wanted, supervisor, globals));
 }
 
-/** What keeps a supervisor from recording, or from writing the projects' files; nothing where that cannot be asked. */
+/** What keeps a supervisor from recording, or from writing the projects' files, or that its Redis does not answer. */
 export async function troublesNow(
   supervisor: RunningSupervisor | undefined,
   globals: Globals,
-): Promise<Trouble[]> {
+): Promise<Standstill[]> {
   const redis = supervisor && (await redisOf(supervisor, globals));
   if (!redis) return [];
   const { readTroubles } = await import('../queues/troubles.js');
   const since = Date.parse(supervisor.holder.since);
-  return await readTroubles(redis.source, redis.prefix, since).catch(() => []);
+  return await readTroubles(redis.source, redis.prefix, since).catch((error: unknown) => [
+    { about: 'redis' as const, reason: messageOf(error), since: null },
+  ]);
 }
 
 async function redisOf(

@@ -59,16 +59,19 @@ export function landingsOf(
     }));
 }
 
-interface Standstill {
-  readonly about: 'log' | 'files';
+/** Something stands still: recording, the projects' files, or all that needs Redis. */
+export interface Standstill {
+  readonly about: 'log' | 'files' | 'redis';
   readonly reason: string;
-  readonly since: number;
+  /** Epoch milliseconds; null where that is not known. */
+  readonly since: number | null;
 }
 
 /** What stands still, and what does not. */
 const STANDING: Readonly<Record<Standstill['about'], string>> = {
   log: 'Nothing is recorded; agents go on with what they have',
   files: 'Files of a project are not all written or committed; goals go on',
+  redis: 'Nothing begins and nothing is recorded before Redis answers',
 };
 
 /** What stands still at the supervisor, for reasons that only a person can end. */

@@ -47,7 +47,10 @@ export interface TaskReport {
   readonly progress: Json;
   /** What is in the way of its files at the moment. */
   readonly hindered: string | null;
-  /** What its agent returned; null until it is done. */
+  /**
+   * What its agent returned; null until it is done. Above 64 KiB of JSON it lies in a file, and this is `{ $result, bytes }`: its
+   * SHA-256 and its size. Tasks that need it are given the result itself.
+   */
   readonly result: Json;
   /** Why its last attempt failed, or it was given up; null once it is done. */
   readonly error: string | null;

@@ -19,6 +19,9 @@ it('is told by supervisors, agents and runs, which go on by themselves', async (
   const redis = redisPid(here)!;
   process.kill(redis, 'SIGSTOP');
   await Promise.all(all.map(({ says }) => says(SILENT)));
+  // Whoever asks is told as well.
+  expect((await here.drover(['status', 'goal-1'])).out).toMatch(/Redis .*does not answer/);
+  expect((await here.drover(['inbox'])).out).toMatch(/Nothing begins .* before Redis answers/);
   await here.flow('', 'projects/default/go');
   process.kill(redis, 'SIGCONT');
   await Promise.all(all.map(({ says }) => says(AGAIN)));

@@ -6,7 +6,7 @@ import { isFinal } from '../../core/task-state.js';
 import { agentsOf, aroundOf, type QueuesNow } from '../../projections/around.js';
 import { Durations, type Kind, type Learned } from '../../projections/durations.js';
 import { type Estimate, estimate } from '../../projections/estimate.js';
-import { inboxOf } from '../../projections/inbox.js';
+import { inboxOf, type Standstill } from '../../projections/inbox.js';
 import { type GoalReport, reportOf } from '../../projections/report.js';
 import { readLimits } from '../../projections/limits.js';
 import { listPauses, type Pause } from '../../projections/pauses.js';
@@ -26,7 +26,6 @@ import { paint } from '../render/paint.js';
 import { namesOf, waitWords } from '../render/task-row.js';
 import { cell, renderTable } from '../render/table.js';
 import { oneLine } from '../render/text.js';
-import type { Trouble } from '../../queues/troubles.js';
 import { queuesNow, troublesNow } from '../queues-now.js';
 
 /** Finished goals that the overview still names. */
@@ -73,8 +72,10 @@ async function showGoal(
       (kind === 'project' && name === goal.project) ||
       (kind === 'capability' && needsCapability(goal, name)),
   );
-  const queues = await queuesFor([goal], supervisor, globals);
-  const troubles = await troublesNow(supervisor, globals);
+  const [queues, troubles] = await Promise.all([
+    queuesFor([goal], supervisor, globals),
+    troublesNow(supervisor, globals),
+  ]);
   const agents = agentsOf(queues);
   const report = reportOf(goal, pauses, aroundOf(log, pauses, queues));
   const wanted = pendingCapabilities([report]);
@@ -105,8 +106,10 @@ async function showOverview(
   const unfinished = listGoals(log.db, { states: ['OPEN', 'SETTLED'] }).toReversed();
   const views = unfinished.map(({ id }) => readGoalView(log, id));
   const pauses = listPauses(log.db);
-  const queues = await queuesFor(views, supervisor, globals);
-  const troubles = await troublesNow(supervisor, globals);
+  const [queues, troubles] = await Promise.all([
+    queuesFor(views, supervisor, globals),
+    troublesNow(supervisor, globals),
+  ]);
   const agents = agentsOf(queues);
   const around = aroundOf(log, pauses, queues);
   const reports = views.map((view) => reportOf(view, pauses, around));
@@ -193,9 +196,10 @@ async function showOverview(
   );
 }
 
-function showTroubles(troubles: readonly Trouble[]): void {
+function showTroubles(troubles: readonly Standstill[]): void {
   for (const { reason, since } of troubles) {
-    print(paint('red', `${oneLine(reason)} (for ${formatDuration(Date.now() - since)})`));
+    const time = since === null ? '' : ` (for ${formatDuration(Date.now() - since)})`;
+    print(paint('red', `${oneLine(reason)}${time}`));
   }
 }
 

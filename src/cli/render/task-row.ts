@@ -6,7 +6,7 @@ import type { GoalReport, TaskReport } from '../../projections/report.js';
 import { formatDateTime, formatDuration } from './duration.js';
 import type { Style } from './paint.js';
 import { type Cell, cell } from './table.js';
-import { oneLine } from './text.js';
+import { oneLine, truncate } from './text.js';
 import { pendingWords } from './wait-words.js';
 
 type Look =
@@ -95,6 +95,10 @@ export function taskRow(task: TaskReport, nameOf: NameOf, now: number, depth = 0
   ];
 }
 
+/** Characters of a reason that are shown in a row; `drover replay` tells all of it. */
+const REASON = 500;
+const reasonOf = (error: string): string => truncate(oneLine(error), REASON);
+
 function remarkOn(task: TaskReport, look: Look, nameOf: NameOf, now: number): string {
   const attempt = task.attempts > 1 ? `, attempt ${task.attempts}` : '';
   switch (look) {
@@ -106,7 +110,7 @@ function remarkOn(task: TaskReport, look: Look, nameOf: NameOf, now: number): st
       if (task.heldBy) return `held: ${holdText(task.heldBy)}`;
       return task.queuedAt === null ? '' : `queued ${formatDuration(now - task.queuedAt)}`;
     case 'backoff':
-      return `retry in ${formatDuration(Math.max(0, task.retryAt! - now))} after ${attemptsOf(task)}: ${oneLine(task.error ?? '')}`;
+      return `retry in ${formatDuration(Math.max(0, task.retryAt! - now))} after ${attemptsOf(task)}: ${reasonOf(task.error ?? '')}`;
     case 'assigned':
       return `claimed${attempt}`;
     case 'active':
@@ -115,7 +119,7 @@ function remarkOn(task: TaskReport, look: Look, nameOf: NameOf, now: number): st
     case 'done':
       return `${formatDuration(runTime(task))}${attempt}`;
     case 'failed':
-      return `${attemptsOf(task)}: ${oneLine(task.error ?? 'no reason was given')}`;
+      return `${attemptsOf(task)}: ${reasonOf(task.error ?? 'no reason was given')}`;
     case 'review':
       return 'waits for approval';
     case 'cancelled':
