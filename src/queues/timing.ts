@@ -21,6 +21,8 @@ export const timingWithin = (recovery: number): WorkerTiming => ({
 
 const DEFAULT_TIMING = timingWithin(10_000);
 
+/** Milliseconds at least. A lock is renewed by the event loop of those who work, which may be busy for longer than less. */
+const SHORTEST = { lockDuration: 1_000, stalledInterval: 100 } as const;
 /** What a timer can hold. */
 const LONGEST = 2_147_483_647;
 
@@ -29,11 +31,11 @@ export function timingOf(given: Partial<WorkerTiming> = {}): WorkerTiming {
   const timing = { ...DEFAULT_TIMING, ...given };
   for (const name of ['lockDuration', 'stalledInterval'] as const) {
     const time = timing[name];
-    if (Number.isSafeInteger(time) && time > 0 && time <= LONGEST) continue;
+    if (Number.isSafeInteger(time) && time >= SHORTEST[name] && time <= LONGEST) continue;
     throw new DroverError(
       'bad-input',
       `The timing’s ${name} cannot be ${String(time)}.`,
-      `Give milliseconds, as a whole number from 1 to ${LONGEST}, or leave it out.`,
+      `Give milliseconds, as a whole number from ${SHORTEST[name]} to ${LONGEST}, or leave it out.`,
     );
   }
   return timing;

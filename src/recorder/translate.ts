@@ -65,7 +65,7 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   [
     'failed',
     ({ failedReason }) => ({
-      event: { type: 'task.failed', reason: shortened(failedReason ?? 'unknown') },
+      event: { type: 'task.failed', reason: shortened(failureText(failedReason)) },
     }),
   ],
   [
@@ -100,6 +100,14 @@ function written(text: string | undefined, keep: Keep): Json {
 /** The value where it is small enough for the log, else what stands for it. @param json of the value */
 export const bounded = (value: Json, json: string, keep: Keep): Json =>
   Buffer.byteLength(json) <= INLINE_LIMIT ? value : keep(json);
+
+/** BullMQ's words for a job whose workers were lost more often than it may outlive them. */
+const LOST_TOO_OFTEN = 'job stalled more than allowable limit';
+
+const failureText = (reason = 'unknown'): string =>
+  reason === LOST_TOO_OFTEN
+    ? 'Its agents were killed, or stood still for longer than their lock, too many times while they worked on it. See to what ends them, and retry it.'
+    : reason;
 
 function shortened(reason: string): string {
   const left = reason.length - INLINE_LIMIT;

@@ -48,6 +48,8 @@ describe('an entry of a stream', () => {
       result: 'kept',
     });
     expect(kept).toEqual([json, json, JSON.stringify(text)]);
+    const lost = read({ event: 'failed', failedReason: 'job stalled more than allowable limit' });
+    expect(lost?.event).toMatchObject({ reason: expect.stringContaining('killed') });
     const failed = read({ event: 'failed', failedReason: 'y'.repeat(64 * 1024 + 7) })?.event;
     expect(failed).toMatchObject({ reason: expect.stringMatching(/^y{65536}… \(7 more/) });
     // Of what is nobody's task, nothing is put away.
