@@ -88,7 +88,7 @@ export async function loadResult(result: Json, directory: string | undefined): P
   const missing = (cause?: unknown) =>
     new DroverError(
       'not-found',
-      `A result of ${bytes} bytes lies in a file that this agent cannot read (${digest}.json).`,
+      `A result of ${bytes} bytes lies in a file that this process cannot read (${digest}.json).`,
       'Let the agents share one data directory (--data), or pass large data as files.',
       { cause },
     );

@@ -195,6 +195,7 @@ export async function createDrover(options: DroverOptions = {}): Promise<Drover>
     const sources: GoalSources = {
       ledger: recording,
       survey: (capabilities) => supervisor.survey(capabilities),
+      results: resultsIn(dataDir),
       closed: closed.signal,
     };
     let closing: Promise<void> | undefined;
@@ -314,6 +315,8 @@ async function ownRedis(
   return server.connection;
 }
 
+const resultsIn = (dataDir: string): string => join(dataDir, 'results');
+
 function startHost(
   settings: Settings,
   connection: Connection,
@@ -326,7 +329,7 @@ function startHost(
     connection,
     prefix,
     timing,
-    results: join(dataDir, 'results'),
+    results: resultsIn(dataDir),
     shell,
     workspaces: new Workspaces({ client: connection.client, prefix, projects, shell }),
     grow,

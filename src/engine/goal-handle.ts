@@ -1,16 +1,18 @@
 /** A goal in the hands of the code that enqueued it. */
+import { loadResult } from '../agents/results.js';
 import type { LoggedEvent } from '../core/events.js';
 import { DroverError } from '../core/errors.js';
 import type { GoalView, TaskView } from '../core/goal.js';
-import type { GoalState } from '../core/task-state.js';
+import type { Json } from '../core/plan.js';
+import { type GoalState, isFinal } from '../core/task-state.js';
 import { Durations, type Kind, type Learned } from '../projections/durations.js';
-import { isFinal } from '../core/task-state.js';
 import { agentsOf, aroundOf, NOTHING_AROUND, type QueuesNow } from '../projections/around.js';
 import { type Estimate, estimate } from '../projections/estimate.js';
 import { readLimits } from '../projections/limits.js';
 import { listPauses } from '../projections/pauses.js';
 import { type GoalReport, reportOf } from '../projections/report.js';
 import { closedError } from './closed.js';
+import { noTask } from './decisions/rule.js';
 import type { Records } from './recording/recording.js';
 
 /** @internal */
@@ -18,6 +20,8 @@ export interface GoalSources {
   readonly ledger: Records;
   /** How the queues of these capabilities stand. */
   readonly survey: (capabilities: readonly string[]) => Promise<QueuesNow>;
+  /** Directory of large results. */
+  readonly results: string;
   /** Aborts when Drover is closed. */
   readonly closed: AbortSignal;
 }
@@ -54,6 +58,17 @@ export class GoalHandle {
     // Where nothing is pending, as at the end, nothing of others is read.
     const around = queues?.size === 0 ? NOTHING_AROUND : aroundOf(log, pauses, queues);
     return reportOf(goal, pauses, around);
+  }
+
+  /**
+   * What a task's agent returned, read from its file where it is above 64 KiB of JSON; null until the task is done.
+   * @param task its id, as in `report()`
+   * @throws DroverError `not-found` where the goal has no such task, or the file is in no directory that this process can read
+   */
+  async result(task: string): Promise<Json> {
+    const found = this.view().tasks.get(task);
+    if (!found) throw noTask(task);
+    return await loadResult(found.result, this.#sources.results);
   }
 
   /**

@@ -49,7 +49,7 @@ export interface TaskReport {
   readonly hindered: string | null;
   /**
    * What its agent returned; null until it is done. Above 64 KiB of JSON it lies in a file, and this is `{ $result, bytes }`: its
-   * SHA-256 and its size. Tasks that need it are given the result itself.
+   * SHA-256 and its size; the goal handle's `result(id)` reads it. Tasks that need it are given it as it was.
    */
   readonly result: Json;
   /** Why its last attempt failed, or it was given up; null once it is done. */

@@ -72,6 +72,22 @@ describe('what is no JSON', () => {
   });
 });
 
+it('reads large results by the handle, which a report only names', async () => {
+  const drover = await bed.start();
+  const rows = Array.from({ length: 20_000 }, (_, id) => ({ id }));
+  await drover.agent('work', ({ name }) => (name === 'large' ? rows : 7));
+  const names = ['large', 'small'];
+  const goal = await drover.enqueue({
+    title: 'Any',
+    tasks: names.map((name) => ({ name, capability: 'work' })),
+  });
+  const [large, small] = (await goal.done()).tasks;
+  expect(large!.result).toEqual({ $result: expect.any(String), bytes: expect.any(Number) });
+  expect(await goal.result(large!.id)).toEqual(rows);
+  expect(await goal.result(small!.id)).toBe(7);
+  await expect(goal.result('task-9')).rejects.toMatchObject({ code: 'not-found' });
+});
+
 describe('a step', () => {
   it('may return nothing, which is null, and what no index signature describes', async () => {
     interface Row {
