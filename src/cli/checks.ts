@@ -54,9 +54,16 @@ async function examineSqlite(): Promise<Finding> {
   }
 }
 
+/** Merges without a checkout need it: `git merge-tree --write-tree`. */
+const NEEDED_GIT = '2.38';
+
 async function examineGit(): Promise<Finding> {
   const found = await versionOf('git');
-  if (found !== undefined) return ok(found);
+  if (found !== undefined) {
+    const version = /\d+\.\d+/.exec(found)?.[0] ?? '0';
+    if (version.localeCompare(NEEDED_GIT, 'en', { numeric: true }) >= 0) return ok(found);
+    return failed(`${found}; ${NEEDED_GIT} or newer is needed`, 'Install a newer one.');
+  }
   return failed('git is not found', 'Install it: apt-get install git, or brew install git.');
 }
 

@@ -3,7 +3,7 @@ import { messageOf } from '../core/errors.js';
 import { agentsOf, type QueuesNow } from '../projections/around.js';
 import type { Standstill } from '../projections/inbox.js';
 import type { Globals } from './globals.js';
-import { redisLeft, type RedisLeft, type RunningSupervisor } from './presence.js';
+import { ownRedisLeft, redisLeft, type RedisLeft, type RunningSupervisor } from './presence.js';
 
 /** Queues by capability; undefined where that cannot be asked. */
 export async function queuesNow(
@@ -48,6 +48,7 @@ async function redisOf(
   const prefix = presence?.prefix ?? globals.prefix;
   if (globals.redis !== undefined) return { source: globals.redis, prefix };
   if (presence && presence.redis !== null) return undefined;
-  const { redisSocketOf } = await import('../queues/redis-process.js');
-  return { source: { path: redisSocketOf(globals.dataDir) }, prefix };
+  // A supervisor that told nobody where its Redis is, such as one in a program of the user's, may have another one.
+  const own = await ownRedisLeft(globals.dataDir);
+  return own && { source: own, prefix };
 }

@@ -9,14 +9,14 @@ import { oneLine } from './one-line.js';
 
 export interface InboxItem {
   readonly kind: 'approval' | 'landing' | 'failed' | 'hindered' | 'no-agent' | 'supervisor';
-  /** What a person answers about: a task, a goal, or what stands still at the supervisor: `log` or `files`. */
+  /** What a person answers about: a task, a goal, or what stands still: `log`, `files` or `redis`. */
   readonly id: string;
   readonly goal: string;
   readonly project: string;
   /** What it is, for people. */
   readonly title: string;
   readonly reason: string;
-  /** Since when it waits, epoch milliseconds; null where its needs are not done yet. */
+  /** Since when it waits, epoch milliseconds; null where its needs are not done yet, or that is not known. */
   readonly since: number | null;
   /** When it is answered by its default, epoch milliseconds. */
   readonly deadline: number | null;

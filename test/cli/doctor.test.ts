@@ -68,6 +68,21 @@ describe('drover doctor', () => {
     });
   });
 
+  it('names a git that is too old', async () => {
+    const here = await place();
+    const git = join(here.dir, 'git');
+    for (const [version, result] of [
+      ['2.9.5', 'failed'],
+      ['2.38.0', 'ok'],
+    ]) {
+      await writeFile(git, `#!/bin/sh\necho git version ${version}\n`, { mode: 0o755 });
+      const { out } = await here.drover(['doctor', '--json'], {
+        PATH: `${here.dir}:${process.env['PATH']}`,
+      });
+      expect(found(out, 'git')).toMatchObject({ result, text: expect.stringContaining(version!) });
+    }
+  });
+
   it('names a Redis that cannot be reached, and one that would lose jobs', async () => {
     const here = await place();
     const away = await here.drover(['doctor', '--json', '--redis', 'redis://127.0.0.1:1']);

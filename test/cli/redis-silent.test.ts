@@ -1,6 +1,9 @@
 /** A Redis that keeps its connections and does not answer is told by whoever works with it, and so is that it does again. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { createDrover } from '../../src/index.js';
+import { startRedisServer } from '../../src/queues/redis-server.js';
 import { HOLDING, places, redisPid } from './support.js';
 
 const place = places();
@@ -55,4 +58,16 @@ it('is not what a process takes it for that stood still itself', async () => {
     child.kill('SIGTERM');
     expect(await ended).toMatchObject({ code: 0, err: expect.not.stringContaining('answer') });
   }
+});
+
+it('is not said of a Redis that only a program of the user knows', async () => {
+  const here = await place();
+  const server = await startRedisServer({ dir: join(here.dir, 'other') });
+  const drover = await createDrover({ dataDir: here.data, redis: server.connection });
+  await drover.enqueue({ title: 'Waits', tasks: [{ name: 'a', capability: 'nobody' }] });
+  const { out } = await here.drover(['status', 'goal-1', '--json']);
+  expect(JSON.parse(out)).toMatchObject({ state: 'OPEN', troubles: [] });
+  expect((await here.drover(['inbox'])).out).not.toContain('Redis');
+  await drover.close();
+  await server.stop();
 });
