@@ -181,7 +181,7 @@ describe('beside a supervisor', () => {
     await up.says(/Bull Board/);
     const flow = await here.flow(GOOD);
     const enqueued = await here.drover(['enqueue', flow]);
-    expect(enqueued.out).toMatch(/agents that nobody runs: shell\. `drover agent shell`/);
+    expect(enqueued.out).toMatch(/agents that nobody runs: shell\. .* `drover agent shell`/);
     const status = await here.drover(['status', 'goal-1']);
     expect(status.out).toContain('Waits for agents that nobody runs: shell');
     const agent = here.start(['agent', 'shell']);
