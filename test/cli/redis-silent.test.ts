@@ -63,7 +63,11 @@ it('is not what a process takes it for that stood still itself', async () => {
 it('is not said of a Redis that only a program of the user knows', async () => {
   const here = await place();
   const server = await startRedisServer({ dir: join(here.dir, 'other') });
-  const drover = await createDrover({ dataDir: here.data, redis: server.connection });
+  const drover = await createDrover({
+    dataDir: here.data,
+    projectsDir: null,
+    redis: server.connection,
+  });
   await drover.enqueue({ title: 'Waits', tasks: [{ name: 'a', capability: 'nobody' }] });
   const { out } = await here.drover(['status', 'goal-1', '--json']);
   expect(JSON.parse(out)).toMatchObject({ state: 'OPEN', troubles: [] });
