@@ -14,19 +14,10 @@ export function reasonOf(error: Error): string {
   let at: unknown = error;
   // Counted, because an error may be its own cause.
   for (let causes = 0; causes <= CAUSES && at !== undefined && at !== null; causes += 1) {
-    const text = textOf(at);
+    const text = messageOf(at) || (at instanceof Error ? at.name : '');
     // Whoever wraps an error often repeats it.
     if (!told.some((before) => before.includes(text))) told.push(text);
     at = at instanceof Error ? at.cause : undefined;
   }
   return told.join(': ');
-}
-
-/** Of several errors in one, those are told that it holds: its own words say only that all have failed. */
-function textOf(error: unknown): string {
-  const text = messageOf(error) || (error instanceof Error ? error.name : '');
-  if (!(error instanceof AggregateError)) return text;
-  const all = error.errors.slice(0, CAUSES).map((one) => messageOf(one));
-  const more = error.errors.length - all.length;
-  return [text, ...all, ...(more > 0 ? [`${more} more`] : [])].join('; ');
 }

@@ -14,6 +14,9 @@ import type { Json } from '../core/plan.js';
 /** Bytes of JSON that a result may have at all: 64 MiB. */
 const FILE_LIMIT = 64 * 1024 * 1024;
 
+/** Where large results lie in a data directory. */
+export const resultsIn = (dataDir: string): string => join(dataDir, 'results');
+
 /** Whether a result is passed along as it is. */
 export const isInline = ({ text }: Written): boolean => Buffer.byteLength(text) <= INLINE_LIMIT;
 

@@ -12,6 +12,7 @@ import { listProcesses } from '../agents/process-table.js';
 import { findSandbox } from '../agents/sandbox.js';
 import { readConfig } from '../config.js';
 import { counted } from '../core/counted.js';
+import { isAtLeast } from '../core/version-order.js';
 import type { Globals } from './globals.js';
 import { formatSize } from './render/size.js';
 import { neededNode } from './version.js';
@@ -34,8 +35,7 @@ const failed = (text: string, remedy: string): Finding => ({ result: 'failed', t
 async function examineNode(): Promise<Finding> {
   const needed = neededNode().replace('>=', '');
   const own = process.versions.node;
-  const enough = own.localeCompare(needed, 'en', { numeric: true }) >= 0;
-  if (enough) return ok(`${own} (${needed} or newer is needed)`);
+  if (isAtLeast(own, needed)) return ok(`${own} (${needed} or newer is needed)`);
   return failed(`${own}; ${needed} or newer is needed`, 'Install it from https://nodejs.org.');
 }
 
@@ -61,7 +61,7 @@ async function examineGit(): Promise<Finding> {
   const found = await versionOf('git');
   if (found !== undefined) {
     const version = /\d+\.\d+/.exec(found)?.[0] ?? '0';
-    if (version.localeCompare(NEEDED_GIT, 'en', { numeric: true }) >= 0) return ok(found);
+    if (isAtLeast(version, NEEDED_GIT)) return ok(found);
     return failed(`${found}; ${NEEDED_GIT} or newer is needed`, 'Install a newer one.');
   }
   return failed('git is not found', 'Install it: apt-get install git, or brew install git.');
@@ -139,7 +139,8 @@ async function examineDisk({ dataDir }: Globals): Promise<Finding> {
 
 /** Part of the log's history, so nothing removes them: a replay, an export and a rerun of what needs them read them. */
 async function examineResults({ dataDir }: Globals): Promise<Finding> {
-  const folder = join(dataDir, 'results');
+  const { resultsIn } = await import('../agents/results.js');
+  const folder = resultsIn(dataDir);
   const names = await readdir(folder).catch(() => []);
   const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
   if (sizes.length === 0) return ok('none kept beside the log');

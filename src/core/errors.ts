@@ -46,11 +46,19 @@ export class DroverError extends Error {
 
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
-  // Where a host has several addresses, Node tries each and says nothing of them all.
-  if (error instanceof AggregateError && error.message === '')
-    return error.errors.map(messageOf).join('; ');
+  if (error instanceof AggregateError) return severalText(error);
   if (error instanceof Error) return error.message;
   return typeof error === 'object' && error !== null ? textOf(error) : String(error);
+}
+
+/** Errors of several in one that are told. */
+const TOLD = 5;
+
+/** Its own words say only that all have failed, or nothing: where a host has several addresses, Node tries each. */
+function severalText({ message, errors }: AggregateError): string {
+  const told = errors.slice(0, TOLD).map(messageOf);
+  const more = errors.length > TOLD ? [`${errors.length - TOLD} more`] : [];
+  return [...(message === '' ? [] : [message]), ...told, ...more].join('; ');
 }
 
 /** Of an object that is no error. Its fields are named only: their values may be secret. */

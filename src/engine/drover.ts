@@ -4,8 +4,9 @@
  */
 import { setMaxListeners } from 'node:events';
 import { userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { GrowthRequest } from '../agents/context.js';
+import { resultsIn } from '../agents/results.js';
 import type { Handler } from '../agents/loop.js';
 import { endOrphans } from '../agents/orphans.js';
 import { readConfig } from '../config.js';
@@ -314,8 +315,6 @@ async function ownRedis(
   undo.push(() => server.stop());
   return server.connection;
 }
-
-const resultsIn = (dataDir: string): string => join(dataDir, 'results');
 
 function startHost(
   settings: Settings,

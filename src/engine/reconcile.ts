@@ -240,7 +240,8 @@ export class Reconciler {
       const { generation, claims } = current.tasks.get(id)!;
       return generation > 1 || claims > 0;
     });
-    if (again.length > 0) await this.restoreJournals(current, new Set(again));
+    // A rebuild has restored all of them.
+    if (!lost && again.length > 0) await this.restoreJournals(current, new Set(again));
     const placed = order.place(current, present);
     const isCutShort = root !== undefined && wasCutShort(open, missing, goal.floor);
     if (isCutShort) missing = new Set(open.map(({ spec }) => spec.id));

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { DroverError, messageOf } from '../core/errors.js';
+import { isAtLeast } from '../core/version-order.js';
 
 /** The oldest Redis that BullMQ recommends. */
 const OLDEST_VERSION = '6.2.0';
@@ -36,7 +37,7 @@ export function parseInfo(text: string): Map<string, string> {
 export function judgeRedis(info: ReadonlyMap<string, string>): RedisFacts {
   const version = info.get('redis_version') ?? 'unknown';
   // Valkey and other descendants name the Redis they are compatible with.
-  if (version.localeCompare(OLDEST_VERSION, 'en', { numeric: true }) < 0 || version === 'unknown') {
+  if (!isAtLeast(version, OLDEST_VERSION) || version === 'unknown') {
     throw new DroverError(
       'redis-unsuitable',
       `The Redis is of version ${version}; Drover needs ${OLDEST_VERSION} or newer.`,

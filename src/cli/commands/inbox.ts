@@ -41,7 +41,10 @@ export const inboxCommand = defineDroverCommand({
     );
     const wanted = new Set(pending.map(({ task }) => task.spec.capability));
     const supervisor = runningSupervisor(globals.dataDir);
-    const agents = await agentsOffering(wanted, supervisor, globals);
+    const [agents, troubles] = await Promise.all([
+      agentsOffering(wanted, supervisor, globals),
+      troublesNow(supervisor, globals),
+    ]);
     const nobody = agents && [...wanted].filter((capability) => agents.get(capability) === 0);
     const toStart = toBeStarted(wanted, nobody ?? null, supervisor !== undefined);
     const lacking = pending
@@ -64,7 +67,7 @@ export const inboxCommand = defineDroverCommand({
       finished.map(({ project }) => project),
     );
     const landings = landingsOf(finished, (project) => alone.has(project));
-    const standing = standstills(await troublesNow(supervisor, globals));
+    const standing = standstills(troubles);
     const items = byAge([...inboxOf(goals), ...landings, ...lacking, ...standing]);
     if (globals.json) printJson({ items });
     else show(items);

@@ -5,10 +5,9 @@
  *
  * Invariants kept here: 6 (the only place in a running supervisor where the log is open for writing).
  */
-import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createBirpc } from 'birpc';
-import { keepResult } from '../../agents/results.js';
+import { keepResult, resultsIn } from '../../agents/results.js';
 import { type Answer, answered } from '../../core/answer.js';
 import type { LoggedEvent, NewEvent } from '../../core/events.js';
 import { ownerOf } from '../../core/ids.js';
@@ -86,7 +85,7 @@ const { dataDir, projectsDir, prefix, redis, environment } = workerData as Recor
 const port = parentPort!;
 const CALENDAR = { check: checkCron, next: nextDue };
 
-const keep = (text: string): Json => keepResult(text, join(dataDir, 'results'));
+const keep = (text: string): Json => keepResult(text, resultsIn(dataDir));
 
 class Recording implements RecordingCalls {
   private log!: Log;
