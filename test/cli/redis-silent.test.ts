@@ -10,12 +10,18 @@ const place = places();
 const SILENT = /drover: Redis at .*redis\.sock has not answered for 5 s; everything goes on/;
 const AGAIN = /drover: Redis answers again; everything goes on/;
 
-it('is told by supervisors, agents and runs, which go on by themselves', async () => {
-  const here = await place();
+/** A supervisor without agents, and an agent in a process of its own. */
+async function workOn(here: Awaited<ReturnType<typeof place>>) {
   const up = here.start(['up', '--port', '0', '--agents', 'nothing']);
   await up.says(/Bull Board/);
   const agent = here.start(['agent', 'shell']);
   await agent.says(/Offers shell/);
+  return { up, agent };
+}
+
+it('is told by supervisors, agents and runs, which go on by themselves', async () => {
+  const here = await place();
+  const { up, agent } = await workOn(here);
   const run = here.start(['run', await here.flow(HOLDING)]);
   await here.pid('shell.pid');
   const all = [up, agent, run];
@@ -40,10 +46,7 @@ it('is told by supervisors, agents and runs, which go on by themselves', async (
 
 it('is not what a process takes it for that stood still itself', async () => {
   const here = await place();
-  const up = here.start(['up', '--port', '0', '--agents', 'nothing']);
-  await up.says(/Bull Board/);
-  const agent = here.start(['agent', 'shell']);
-  await agent.says(/Offers shell/);
+  const { up, agent } = await workOn(here);
   const redis = redisPid(here)!;
   process.kill(redis, 'SIGSTOP');
   // It has asked by then, and stands still with its question open, for longer than Redis may be silent.

@@ -32,6 +32,14 @@ const shell = (name: string, run: string, more: object = {}) => ({
 const eventsOf = (drover: Drover, task: string) =>
   [...drover.ledger.log.events({ task })].map(({ event }) => event);
 
+/** A step that leaves a file, and is not run again once it is finished. */
+async function writeInStep(task: TaskContext): Promise<void> {
+  await task.step('write', async () => {
+    const { dir } = await task.workspace();
+    writeFileSync(join(dir, 'step.txt'), 'written\n');
+  });
+}
+
 describe('tasks with files', () => {
   it('fails with what helps where there cannot be any', async () => {
     const { drover, repository } = await engine();
@@ -80,11 +88,7 @@ describe('tasks with files', () => {
   it('merges what a step left that is not run again, also where nobody asks for the files any more', async () => {
     const { drover, repository } = await engine();
     await drover.agent('writer', async (task) => {
-      await task.step('write', async () => {
-        const { dir } = await task.workspace();
-        writeFileSync(join(dir, 'step.txt'), 'written\n');
-        return null;
-      });
+      await writeInStep(task);
       if (task.attempt === 1) throw new Error('as planned');
       return 'done';
     });
@@ -101,11 +105,7 @@ describe('tasks with files', () => {
   it('merges what a kept step left of a task that is run again before it was merged', async () => {
     const { drover, repository } = await engine();
     await drover.agent('writer', async (task) => {
-      await task.step('write', async () => {
-        const { dir } = await task.workspace();
-        writeFileSync(join(dir, 'step.txt'), 'written\n');
-        return null;
-      });
+      await writeInStep(task);
       if (task.claim === 1) throw new Error('as planned');
       if (task.claim === 3) writeFileSync(join((await task.workspace()).dir, 'more.txt'), 'more\n');
       return 'done';
